@@ -1,0 +1,241 @@
+"""Directions: what every method returns, and all that is needed to edit with them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latentclr.directions.edits import moved, read
+from latentclr.directions.models import MODELS, DirectionModel, model_name
+from latentclr.errors import InputError
+from latentclr.files import not_finite, read_tensors, write_tensors
+from latentclr.generators import Generator, Latents, check_slots
+
+FORMAT = 1
+"""Number of the file format; a file with another number is refused."""
+
+_KIND = "a directions file (directions.safetensors of a run)"
+_MODEL = "model."
+
+
+@dataclass(frozen=True)
+class Directions:
+    """K directions of one generator, ready to be applied, named and saved. A value: never changed in place.
+
+    Attributes:
+        model: gives the unit directions at a latent.
+        space: the latent space that they live in, "z" or "w".
+        num_slots: slots of the generator that they were found in.
+        slots: the slots that an edit moves unless it says otherwise.
+        scale: (k,), length of an edit with alpha = 1, in that latent space.
+        scores: (k,), what the method sorts by, largest first (`origin` says what it is).
+        names: what people call them; "" for those without a name.
+        origin: how they were found: "method", "hyperparameters", "generator" (name and sha256), "versions"
+            and whatever the method adds. JSON values only.
+    """
+
+    model: DirectionModel
+    space: str
+    num_slots: int
+    slots: tuple[int, ...]
+    scale: Float[Tensor, " k"]
+    scores: Float[Tensor, " k"]
+    names: tuple[str, ...]
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def k(self) -> int:
+        """Number of directions."""
+        return self.model.k
+
+    @property
+    def dim(self) -> int:
+        """Length of a latent."""
+        return self.model.dim
+
+    def edit(
+        self,
+        latents: Latents,
+        index: int | str,
+        alpha: float | Float[Tensor, " n"],
+        slots: Sequence[int] | None = None,
+        *,
+        steps: int = 1,
+    ) -> Latents:
+        """Move latents along one direction; new latents, the given ones are as they were.
+
+        The shift has length |alpha| * scale[index] in every moved slot (with several steps: the path has).
+        A conditional direction is read at the mean of the moved slots' latents, which for the usual latents
+        (the same in all slots) is the latent itself.
+
+        Args:
+            latents: (n, num_slots, dim).
+            index: number of the direction, or its name.
+            alpha: how far, either way; one number, or one for each picture. 0 gives the latents back.
+            slots: slots to move; None is the artefact's own `slots`.
+            steps: more than one walks there in equal steps and asks a conditional direction anew at each.
+
+        Raises:
+            InputError: unknown direction or slot, latents of another shape, steps below 1.
+        """
+        index = self.index(index)
+        chosen = self.slots if slots is None else check_slots(slots, self.num_slots)
+        if latents.shape[1:] != (self.num_slots, self.dim):
+            raise InputError(
+                f"latents of shape {tuple(latents.shape)} do not fit these directions, which edit "
+                f"(n, {self.num_slots}, {self.dim})."
+            )
+        if steps < 1:
+            raise InputError(f"steps={steps} must be at least 1.")
+        one = self.model.select([index])
+        stride = torch.as_tensor(alpha, dtype=latents.dtype, device=latents.device) / steps
+        stride = (stride * float(self.scale[index])).expand(len(latents)).unsqueeze(1)  # (n, 1)
+        edited = latents.clone()
+        with torch.no_grad():
+            for _ in range(steps):
+                edited = moved(edited, stride * one(read(edited, chosen))[0], chosen)
+        return edited
+
+    def index(self, which: int | str) -> int:
+        """The number of a direction, given its number or name.
+
+        Raises:
+            InputError: there is no such direction.
+        """
+        if isinstance(which, str) and which in self.names and which:
+            return self.names.index(which)
+        if isinstance(which, str) or not 0 <= which < self.k:
+            named = [name for name in self.names if name]
+            also = f" or by name: {', '.join(named)}" if named else ""
+            raise InputError(f"no direction {which!r}; there are 0 to {self.k - 1}{also}.")
+        return which
+
+    def label(self, index: int) -> str:
+        """The direction's number and, where it has one, its name.
+
+        >>> import latentclr
+        >>> directions = latentclr.Random(k=2).fit(latentclr.generators.DCGAN((8, 4), z_dim=6))
+        >>> directions.rename({1: "smile"}).label(1)
+        '1 smile'
+        """
+        return f"{index} {self.names[index]}".rstrip()
+
+    def select(self, indices: Sequence[int]) -> Self:
+        """The directions at `indices`, in that order.
+
+        Raises:
+            InputError: an index is out of range, or none is given.
+        """
+        model = self.model.select(indices)
+        chosen = list(indices)
+        return replace(
+            self,
+            model=model,
+            scale=self.scale[chosen],
+            scores=self.scores[chosen],
+            names=tuple(self.names[i] for i in chosen),
+        )
+
+    def rename(self, names: Mapping[int, str]) -> Self:
+        """The same directions with new names for some; an empty name takes the name away.
+
+        Raises:
+            InputError: no such direction, two directions of one name, or a name that a number could mean.
+        """
+        renamed = list(self.names)
+        for index, name in names.items():
+            name = " ".join(name.split())
+            if name.lstrip("+-").isdigit() or any(mark in name for mark in ":,"):
+                raise InputError(f"name {name!r} must not be a number nor contain ':' or ','.")
+            renamed[self.index(index)] = name
+        given = [name for name in renamed if name]
+        twice = sorted({name for name in given if given.count(name) > 1})
+        if twice:
+            raise InputError(f"name {twice[0]!r} is taken; every direction needs a name of its own.")
+        return replace(self, names=tuple(renamed))
+
+    def require(self, generator: Generator) -> None:
+        """Make sure that these directions belong to this generator.
+
+        Raises:
+            InputError: they were found in another latent space or in another generator's.
+        """
+        ours = (self.space, self.num_slots, self.dim)
+        theirs = (generator.space, generator.num_slots, generator.latent_dim)
+        found_in = self.origin.get("generator", {})
+        name = found_in.get("name") or "another generator"
+        if ours != theirs or found_in.get("sha256", generator.fingerprint()) != generator.fingerprint():
+            raise InputError(
+                f"these directions were found in {name!r} (space {ours[0]}, {ours[1]} slots of {ours[2]}) "
+                f"and do not fit {generator.name or 'this generator'!r} (space {theirs[0]}, {theirs[1]} "
+                f"slots of {theirs[2]}); use the generator that they were found in."
+            )
+
+    def save(self, path: Path | str) -> None:
+        """Write one safetensors file; equal directions give equal bytes.
+
+        Raises:
+            InputError: the place cannot be written.
+        """
+        tensors = {f"{_MODEL}{name}": value for name, value in self.model.state_dict().items()}
+        header = {
+            "format": FORMAT,
+            "model": {
+                "kind": model_name(self.model),
+                "k": self.k,
+                "dim": self.dim,
+                **self.model.settings(),
+            },
+            "space": self.space,
+            "num_slots": self.num_slots,
+            "slots": list(self.slots),
+            "names": list(self.names),
+            "origin": dict(self.origin),
+        }
+        write_tensors(Path(path), tensors | {"scale": self.scale, "scores": self.scores}, header)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Read what `save` wrote. No code in the file can run.
+
+        Raises:
+            InputError: not a directions file, of another format, damaged, or with values that are not finite.
+        """
+        path = Path(path)
+        tensors, header = read_tensors(path, kind=_KIND)
+        if header.get("format") != FORMAT:
+            raise InputError(
+                f"{path} has format {header.get('format')!r}; this version reads format {FORMAT}."
+            )
+        if broken := not_finite(tensors):
+            raise InputError(f"{path} holds values that are not finite, in {', '.join(broken)}.")
+        try:
+            return cls._assemble(tensors, header)
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"{path} is not {_KIND}: {reason}") from error
+
+    @classmethod
+    def _assemble(cls, tensors: dict[str, Tensor], header: dict[str, Any]) -> Self:
+        settings = dict(header["model"])
+        kind, k, num_slots = MODELS[settings.pop("kind")], settings["k"], header["num_slots"]
+        scale, scores = tensors.pop("scale"), tensors.pop("scores")
+        names = tuple(str(name) for name in header["names"])
+        if not len(names) == len(scale) == len(scores) == k:
+            raise InputError(f"names, scales and scores must be {k} each.")
+        model = kind(rng=torch.Generator().manual_seed(0), **settings)
+        model.load_state_dict({name.removeprefix(_MODEL): value for name, value in tensors.items()})
+        return cls(
+            model=model.requires_grad_(False),
+            space=header["space"],
+            num_slots=num_slots,
+            slots=check_slots(header["slots"], num_slots),
+            scale=scale,
+            scores=scores,
+            names=names,
+            origin=header["origin"],
+        )

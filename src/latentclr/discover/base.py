@@ -1,0 +1,130 @@
+"""The contract that every method keeps."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any, ClassVar, Self, final
+
+import numpy as np
+import safetensors
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latentclr.directions import DirectionModel, Directions
+from latentclr.errors import InputError
+from latentclr.generators import Generator
+
+Log = Callable[[int, Mapping[str, float]], None]
+"""Told (step, values) as a method goes; what it does with them is its own affair."""
+
+Stop = Callable[[], bool]
+"""Asked between steps; True ends the search early, with the best directions so far."""
+
+
+def no_log(step: int, values: Mapping[str, float]) -> None:
+    """Tell nobody."""
+
+
+def never() -> bool:
+    """Go on to the end."""
+    return False
+
+
+@dataclass(frozen=True)
+class Discoverer(ABC):
+    """A method with its hyperparameters: `fit` finds directions in a generator.
+
+    A subclass is a frozen dataclass; the docstring of each field is the help of its option on the
+    command line. Values are checked in `fit`, before any work.
+    """
+
+    method: ClassVar[str]
+    """Name of the method in `DISCOVERERS`, in artefacts and on the command line."""
+    paper: ClassVar[str]
+    """Where the method comes from."""
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Named settings: the fields that each changes from the defaults."""
+
+    k: int = 16
+    """Number of directions."""
+    seed: int = 0
+    """Same seed, same directions (on one machine, with the same number of threads)."""
+
+    @abstractmethod
+    def fit(self, generator: Generator, *, log: Log = no_log, stop: Stop = never) -> Directions:
+        """Find directions.
+
+        The generator is left as it was, and so are the global random states of torch and numpy.
+
+        Args:
+            generator: frozen; its device is where the work is done.
+            log: told how it goes.
+            stop: asked between steps; once True, `fit` returns the best so far.
+
+        Raises:
+            InputError: a hyperparameter that is out of range or that this generator cannot serve.
+        """
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> Self:
+        """The settings of that name, with changes.
+
+        >>> from latentclr import LatentCLR
+        >>> LatentCLR.preset("paper-stylegan2", seed=1).k
+        100
+
+        Raises:
+            InputError: there is no such preset.
+        """
+        if name not in cls.presets:
+            known = ", ".join(cls.presets) or "none"
+            raise InputError(f"{cls.method} has no preset {name!r}; there are: {known}.")
+        return cls(**{**cls.presets[name], **changes})
+
+    @final
+    def result(
+        self,
+        generator: Generator,
+        model: DirectionModel,
+        *,
+        slots: tuple[int, ...],
+        scale: Float[Tensor, " k"],
+        scores: Float[Tensor, " k"],
+        **origin: Any,
+    ) -> Directions:
+        """What `fit` returns: the model with a record of how it was found.
+
+        Args:
+            generator: in which the directions were found.
+            model: the directions, in their final order.
+            slots: that edits move by default.
+            scale: length of an edit with alpha = 1.
+            scores: that the order goes by, largest first.
+            origin: JSON values that the method adds to the record; "sorted_by" should say what the scores are.
+        """
+        hyperparameters = {
+            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
+        }
+        return Directions(
+            model=model.requires_grad_(False).cpu(),
+            space=generator.space,
+            num_slots=generator.num_slots,
+            slots=slots,
+            scale=scale.cpu(),
+            scores=scores.cpu(),
+            names=("",) * model.k,
+            origin={
+                "method": self.method,
+                "hyperparameters": hyperparameters,
+                "generator": {"name": generator.name, "sha256": generator.fingerprint()},
+                "versions": {
+                    "latentclr": version("latentclr"),
+                    "torch": torch.__version__,
+                    "numpy": np.__version__,
+                    "safetensors": safetensors.__version__,
+                },
+                **origin,
+            },
+        )

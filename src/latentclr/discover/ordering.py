@@ -1,0 +1,84 @@
+"""Order and sign by a rule that people see, so that one seed gives one numbering.
+
+The contrastive loss is blind to the order of its directions, and (with the absolute similarity) to their
+signs. So: the strongest visible effect first, and positive alpha is the brighter side.
+"""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+from latentclr.directions import DirectionModel
+from latentclr.directions.edits import moved, read
+from latentclr.generators import Generator, Latents
+from latentclr.linalg import mean_absolute_cosine, pairs_above
+
+Model = TypeVar("Model", bound=DirectionModel)
+
+REPEATED = 0.9
+"""Two directions are called repetitions when the mean |cos| between them is above this."""
+
+
+@torch.no_grad()
+def visible_first(
+    generator: Generator,
+    model: Model,
+    latents: Latents,
+    *,
+    shift: float,
+    slots: Sequence[int],
+) -> tuple[Model, Float[Tensor, " k"], dict[str, Any]]:
+    """Sort directions by what one sees, fix their signs, and say which repeat each other.
+
+    Args:
+        generator: draws the pictures.
+        model: the directions.
+        latents: on which effects are measured.
+        shift: length of the edits, both ways.
+        slots: moved by the edits.
+
+    Returns:
+        The model, sorted by effect (largest first) with positive alpha the brighter side; the effects (rms
+        change of the picture, averaged over latents and both signs); and what to keep in the record:
+        "sorted_by" (what the effects are), "duplicates" (pairs of directions, in the new order, with mean
+        |cos| above 0.9, as [i, j, cos]) and "look_alikes" (pairs whose changes of the picture have it).
+    """
+    directions = model(read(latents, slots))  # (k, n, dim)
+    before = _small_pictures(generator, latents)
+    plus, minus = (
+        _small_pictures(generator, moved(latents, length * directions, slots).flatten(0, 1)).unflatten(
+            0, directions.shape[:2]
+        )
+        - before
+        for length in (shift, -shift)
+    )  # (k, n, pixels)
+    effects = torch.stack([plus, minus]).square().mean(-1).sqrt().mean((0, 2))
+    order = effects.argsort(descending=True, stable=True)
+    brighter = (plus - minus).mean((1, 2))
+    signs = torch.where(brighter[order] < 0, -1.0, 1.0)
+    repeated = {
+        "duplicates": mean_absolute_cosine(directions[order]),
+        "look_alikes": mean_absolute_cosine((plus - minus)[order]),
+    }
+    return (
+        model.select(order.tolist()).flipped(signs),
+        effects[order].cpu(),
+        {
+            "sorted_by": f"visible effect: rms change of the picture at alpha = +-{shift:g}",
+            **{name: [list(p) for p in pairs_above(m, REPEATED)] for name, m in repeated.items()},
+        },
+    )
+
+
+def _small_pictures(generator: Generator, latents: Latents) -> Float[Tensor, "n p"]:
+    # At 64 x 64 at most, what one sees at a glance, and few at a time: little memory at any resolution.
+    return torch.cat(
+        [
+            adaptive_avg_pool2d(pictures, min(64, pictures.shape[-1])).flatten(1)
+            for pictures in map(generator, latents.split(32))
+        ]
+    )

@@ -1,0 +1,148 @@
+"""Files that are whole or not there, and tensors in files that run no code when read.
+
+Every file of the project is written here: to a temporary name in the same folder, flushed to the disk,
+then renamed, so that a crash, a full disk or a Ctrl-C never leaves half a file under the final name.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from latentclr.errors import InputError
+
+HEADER = "latentclr"
+"""The one metadata key of our safetensors files. (With several, their order in the file is not fixed.)"""
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on success flush it to the disk and rename it to `path`.
+
+    Raises:
+        InputError: the folder cannot be written or the disk is full, with the system's reason.
+    """
+    path = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        os.close(handle)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {_reason(error)}.") from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {_reason(error)}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    with atomic(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write indented JSON, whole or not at all."""
+    write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def make_folder(path: Path) -> Path:
+    """Create a folder and those above it.
+
+    Raises:
+        InputError: it cannot be created or is a file.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot create the folder {path}: {_reason(error)}.") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write into the folder {path}: permission denied.")
+    return path
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+    """Write tensors and a JSON header as safetensors; equal contents give equal bytes."""
+    text = json.dumps(header, sort_keys=True, allow_nan=False)
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_bytes(path, to_bytes(on_cpu, {HEADER: text}))
+
+
+def read_tensors(path: Path, *, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `write_tensors` wrote. No code in the file can run.
+
+    Args:
+        path: the file.
+        kind: what the caller expects, for the error's text ("a directions file").
+
+    Raises:
+        InputError: the file is not there, is damaged, or is another program's.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"there is no file {path}; expected {kind}.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(HEADER)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise InputError(
+            f"{path} is not a whole safetensors file ({_one_line(error)}); expected {kind}."
+        ) from error
+    if text is None:
+        raise InputError(f"{path} is a safetensors file of another program; expected {kind}.")
+    try:
+        header = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} has a damaged header; expected {kind}.") from error
+    if not isinstance(header, dict):
+        raise InputError(f"{path} has a header that is no JSON object; expected {kind}.")
+    return tensors, header
+
+
+def not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
+    """Names of the tensors that hold NaN or infinity."""
+    return [
+        name
+        for name, tensor in tensors.items()
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all())
+    ]
+
+
+def _sync_folder(folder: Path) -> None:
+    # The rename itself must reach the disk too. Some file systems cannot sync a folder.
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _umask() -> int:
+    value = os.umask(0)
+    os.umask(value)
+    return value
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
