@@ -26,6 +26,15 @@ def to_pil(picture: Float[Tensor, "3 h w"]) -> Image.Image:
     return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
 
 
+def side_by_side(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Pictures of one size in a row."""
+    width, height = pictures[0].size
+    row = Image.new("RGB", (width * len(pictures), height))
+    for i, picture in enumerate(pictures):
+        row.paste(picture, (i * width, 0))
+    return row
+
+
 def save_picture(picture: Image.Image, path: Path) -> None:
     """Write a still picture, of the kind that the file's ending says.
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -124,7 +124,7 @@ class Directions:
         """
         return f"{index} {self.names[index]}".rstrip()
 
-    def select(self, indices: Sequence[int]) -> Self:
+    def select(self, indices: Sequence[int]) -> "Directions":
         """The directions at `indices`, in that order.
 
         Raises:
@@ -140,7 +140,7 @@ class Directions:
             names=tuple(self.names[i] for i in chosen),
         )
 
-    def rename(self, names: Mapping[int, str]) -> Self:
+    def rename(self, names: Mapping[int, str]) -> "Directions":
         """The same directions with new names for some; an empty name takes the name away.
 
         Raises:
@@ -199,7 +199,7 @@ class Directions:
         write_tensors(Path(path), tensors | {"scale": self.scale, "scores": self.scores}, header)
 
     @classmethod
-    def load(cls, path: Path | str) -> Self:
+    def load(cls, path: Path | str) -> "Directions":
         """Read what `save` wrote. No code in the file can run.
 
         Raises:
@@ -220,15 +220,15 @@ class Directions:
             raise InputError(f"{path} is not {_KIND}: {reason}") from error
 
     @classmethod
-    def _assemble(cls, tensors: dict[str, Tensor], header: dict[str, Any]) -> Self:
+    def _assemble(cls, tensors: dict[str, Tensor], header: dict[str, Any]) -> "Directions":
         settings = dict(header["model"])
         kind, k, num_slots = MODELS[settings.pop("kind")], settings["k"], header["num_slots"]
         scale, scores = tensors.pop("scale"), tensors.pop("scores")
         names = tuple(str(name) for name in header["names"])
         if not len(names) == len(scale) == len(scores) == k:
             raise InputError(f"names, scales and scores must be {k} each.")
-        model = kind(rng=torch.Generator().manual_seed(0), **settings)
-        model.load_state_dict({name.removeprefix(_MODEL): value for name, value in tensors.items()})
+        state = {name.removeprefix(_MODEL): value for name, value in tensors.items()}
+        model = kind.from_state(state, **settings)
         return cls(
             model=model.requires_grad_(False),
             space=header["space"],

@@ -6,9 +6,9 @@ All K are computed at once. Every parameter has K as its first axis, so that cho
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Literal, Self, final
+from typing import Any, Literal, final
 
 import torch
 from jaxtyping import Float
@@ -54,7 +54,7 @@ class DirectionModel(nn.Module, ABC):
         return unit(self.raw(latents))
 
     @final
-    def select(self, indices: Sequence[int]) -> Self:
+    def select(self, indices: Sequence[int]) -> "DirectionModel":
         """A new model with the directions at `indices`, in that order.
 
         Raises:
@@ -62,24 +62,33 @@ class DirectionModel(nn.Module, ABC):
         """
         if not indices or any(not 0 <= index < self.k for index in indices):
             raise InputError(f"directions {list(indices)} are not possible; there are 0 to {self.k - 1}.")
-        chosen = self._like(len(indices))
-        chosen.load_state_dict({name: value[list(indices)] for name, value in self.state_dict().items()})
-        return chosen
+        state = {name: value[list(indices)] for name, value in self.state_dict().items()}
+        return type(self).from_state(state, k=len(indices), dim=self.dim, **self.settings())
 
     @final
-    def flipped(self, signs: Float[Tensor, " k"]) -> Self:
+    def flipped(self, signs: Float[Tensor, " k"]) -> "DirectionModel":
         """A new model whose direction i is this one's times signs[i] (1 or -1)."""
-        turned = self._like(self.k)
-        turned.load_state_dict(self.state_dict())
+        state = {name: value.clone() for name, value in self.state_dict().items()}
+        turned = type(self).from_state(state, k=self.k, dim=self.dim, **self.settings())
         with torch.no_grad():
             for parameter in turned.outermost():
                 parameter.mul_(signs.view(-1, *[1] * (parameter.ndim - 1)))
         return turned
 
-    def _like(self, k: int) -> Self:
-        rng = torch.Generator().manual_seed(0)  # what is drawn is overwritten
-        model = type(self)(k=k, dim=self.dim, rng=rng, **self.settings())
-        return model.to(next(self.parameters()).device)
+    @final
+    @classmethod
+    def from_state(
+        cls, state: Mapping[str, Tensor], *, k: int, dim: int, **settings: Any
+    ) -> "DirectionModel":
+        """A model with the given parameters, on their device.
+
+        Raises:
+            RuntimeError: the parameters are not those of such a model.
+        """
+        with torch.device("meta"):  # nothing is drawn or allocated, whatever the sizes claim
+            model = cls(k=k, dim=dim, rng=torch.Generator(), **settings)
+        model.load_state_dict({name: value.float() for name, value in state.items()}, assign=True)
+        return model
 
 
 class Global(DirectionModel):

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Any, ClassVar, Self, final
+from typing import Any, ClassVar, TypeVar, final
 
 import numpy as np
 import safetensors
@@ -18,6 +18,8 @@ from latentclr.generators import Generator
 
 Log = Callable[[int, Mapping[str, float]], None]
 """Told (step, values) as a method goes; what it does with them is its own affair."""
+
+Method = TypeVar("Method", bound="Discoverer")
 
 Stop = Callable[[], bool]
 """Asked between steps; True ends the search early, with the best directions so far."""
@@ -68,7 +70,7 @@ class Discoverer(ABC):
         """
 
     @classmethod
-    def preset(cls, name: str, **changes: Any) -> Self:
+    def preset(cls: type[Method], name: str, **changes: Any) -> Method:
         """The settings of that name, with changes.
 
         >>> from latentclr import LatentCLR
@@ -102,7 +104,7 @@ class Discoverer(ABC):
             slots: that edits move by default.
             scale: length of an edit with alpha = 1.
             scores: that the order goes by, largest first.
-            origin: JSON values that the method adds to the record; "sorted_by" should say what the scores are.
+            origin: JSON values that the method adds to the record; "sorted_by" says what the scores are.
         """
         hyperparameters = {
             name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()

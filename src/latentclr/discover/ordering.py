@@ -5,7 +5,7 @@ signs. So: the strongest visible effect first, and positive alpha is the brighte
 """
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -17,8 +17,6 @@ from latentclr.directions.edits import moved, read
 from latentclr.generators import Generator, Latents
 from latentclr.linalg import mean_absolute_cosine, pairs_above
 
-Model = TypeVar("Model", bound=DirectionModel)
-
 REPEATED = 0.9
 """Two directions are called repetitions when the mean |cos| between them is above this."""
 
@@ -26,12 +24,12 @@ REPEATED = 0.9
 @torch.no_grad()
 def visible_first(
     generator: Generator,
-    model: Model,
+    model: DirectionModel,
     latents: Latents,
     *,
     shift: float,
     slots: Sequence[int],
-) -> tuple[Model, Float[Tensor, " k"], dict[str, Any]]:
+) -> tuple[DirectionModel, Float[Tensor, " k"], dict[str, Any]]:
     """Sort directions by what one sees, fix their signs, and say which repeat each other.
 
     Args:

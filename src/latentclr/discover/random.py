@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import torch
 
-from latentclr.directions import Directions, Global
+from latentclr.directions import DirectionModel, Directions, Global
 from latentclr.discover.base import Discoverer, Log, Stop, never, no_log
 from latentclr.discover.ordering import visible_first
 from latentclr.errors import InputError
@@ -35,7 +35,7 @@ class Random(Discoverer):
             raise InputError(f"k={self.k} must be in 1 .. {dim}, the dimensions of this latent space.")
         slots = generator.check_slots(self.slots)
         rng = torch.Generator().manual_seed(self.seed)
-        model = Global(self.k, dim, rng=rng).to(generator.device)
+        model: DirectionModel = Global(self.k, dim, rng=rng).to(generator.device)
         latents = generator.sample(32, rng=rng)
         model, effects, seen = visible_first(generator, model, latents, shift=self.alpha, slots=slots)
         return self.result(generator, model, slots=slots, scale=torch.ones(self.k), scores=effects, **seen)

@@ -4,7 +4,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Self, final
+from typing import Literal, TypeVar, final
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from latentclr.errors import InputError
 
 Latents = Float[Tensor, "n slots dim"]
 """Where a picture comes from: n pictures, one latent of length dim for every slot of the generator."""
+
+Kind = TypeVar("Kind", bound="Generator")
 
 IMAGE = "image"
 """The name of the last layer of every generator: the picture itself."""
@@ -161,7 +163,7 @@ class Generator(nn.Module, ABC):
         return self.map(z, truncation=truncation)
 
     @final
-    def freeze(self) -> Self:
+    def freeze(self: Kind) -> Kind:
         """Evaluation mode, and no gradient for any parameter. Returns the generator itself."""
         return self.eval().requires_grad_(False)
 

@@ -1,0 +1,5 @@
+"""`python -m latentclr`."""
+
+from latentclr.cli import main
+
+main()

@@ -1,0 +1,116 @@
+"""Where the commands speak: results to stdout, the rest to stderr."""
+
+import json
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import TextIOBase
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+_WIDE = 200
+"""Columns where the reader is a file or another program, so that lines stay whole."""
+
+out = Console(highlight=False, soft_wrap=True)
+if not out.is_terminal:
+    out = Console(highlight=False, soft_wrap=True, width=_WIDE)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """Tell the user how it goes (stderr)."""
+    err.print(message, markup=False)
+
+
+class Follower:
+    """Follows a discovery: a progress bar with time left, a log file, and the curves.
+
+    Where stderr is no terminal, it says a line at each tenth instead of drawing a bar. It is the `log` of
+    `Discoverer.fit`.
+
+    Attributes:
+        curves: for every value that was logged, its [step, value] pairs.
+    """
+
+    def __init__(self, total: int, log_file: TextIOBase) -> None:
+        """Follow a search of `total` steps; every call is a JSON line in `log_file`."""
+        self.curves: dict[str, list[list[float]]] = {}
+        self._log_file = log_file
+        self._total = total
+        self._latest: dict[str, float] = {}
+        self._said = -1
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[values]}"),
+            TimeRemainingColumn(),
+            console=err,
+            transient=True,
+            disable=not err.is_terminal,
+        )
+        self._task = self._progress.add_task("discovering", total=total, values="")
+
+    def __enter__(self) -> "Follower":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, step: int, values: Mapping[str, float]) -> None:
+        """Take note of one call of `log`."""
+        for name, value in values.items():
+            self.curves.setdefault(name, []).append([step, value])
+        self._log_file.write(json.dumps({"step": step, **values}) + "\n")
+        self._log_file.flush()
+        self._latest.update(values)
+        self._progress.update(self._task, completed=step, values=self.summary())
+        tenth = 10 * step // max(self._total, 1)
+        if not err.is_terminal and tenth > self._said:
+            self._said = tenth
+            say(f"step {step} of {self._total}: {self.summary()}")
+
+    def summary(self) -> str:
+        """The latest values in one line."""
+        shown = {
+            "loss": "loss {:.3f}",
+            "accuracy": "accuracy {:.3f}",
+            "steps_per_second": "{:.1f} steps/s",
+        }
+        return "  ".join(
+            text.format(self._latest[name]) for name, text in shown.items() if name in self._latest
+        )
+
+
+class Interrupted:
+    """Whether the user has asked to stop."""
+
+    asked: bool = False
+
+    def __call__(self) -> bool:
+        """The `stop` of `Discoverer.fit`."""
+        return self.asked
+
+
+@contextmanager
+def stop_on_interrupt() -> Iterator[Interrupted]:
+    """Let the first Ctrl-C (or SIGTERM) finish the step that is running; a second one ends at once."""
+    interrupted = Interrupted()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(_: int, __: FrameType | None) -> None:
+        interrupted.asked = True
+        say("stopping after this step; once more ends at once without saving.")
+        for which, handler in before.items():
+            signal.signal(which, handler)
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield interrupted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

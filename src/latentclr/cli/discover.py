@@ -1,0 +1,160 @@
+"""latentclr discover METHOD: find directions and leave a run folder."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import tyro
+from rich.table import Table
+
+from latentclr.checkpoints import load_generator
+from latentclr.cli.console import Follower, out, say, stop_on_interrupt
+from latentclr.cli.options import parse, pick_device
+from latentclr.directions import Directions
+from latentclr.discover import DISCOVERERS, Discoverer
+from latentclr.errors import InputError
+from latentclr.files import write_json
+from latentclr.images import save_picture
+from latentclr.report import contact_sheet
+from latentclr.report.runs import DIRECTIONS, LOG, RECORD, SHEET, new_run
+
+Method = TypeVar("Method", bound=Discoverer)
+
+
+@dataclass(frozen=True)
+class Discover(Generic[Method]):
+    """Options of the command beside those of the method."""
+
+    generator: str
+    """A name of the zoo (see `latentclr generators list`), or the path of a checkpoint file."""
+    out: Path
+    """Folder for the run: directions, contact sheet, record and log."""
+    settings: Method
+    """The method's own."""
+    preset: str | None = None
+    """Named settings to start from; the other options change them."""
+    overwrite: bool = False
+    """Replace the run that is in the folder."""
+    device: str = "auto"
+    """cpu, cuda, or auto: a GPU if there is one."""
+    sheet_seeds: tuple[int, ...] = (0, 1, 2)
+    """Pictures on the contact sheet."""
+
+    def run(self) -> int:
+        """Search, write the run, say what was found. Returns the exit code."""
+        with new_run(self.out, overwrite=self.overwrite) as folder:
+            generator = load_generator(self.generator, device=pick_device(self.device), log=say)
+            with (folder / LOG).open("w") as log_file, stop_on_interrupt() as interrupted:
+                started = time.perf_counter()
+                with Follower(getattr(self.settings, "steps", 1), log_file) as follower:
+                    directions = self.settings.fit(generator, log=follower, stop=interrupted)
+                seconds = time.perf_counter() - started
+                directions.save(folder / DIRECTIONS)
+                write_json(folder / RECORD, self.record(directions, follower.curves, seconds))
+                sheet = contact_sheet(
+                    generator,
+                    directions,
+                    seeds=self.sheet_seeds,
+                    truncation=getattr(self.settings, "truncation", 1.0),
+                )
+                save_picture(sheet, folder / SHEET)
+        self.tell(directions, seconds, interrupted=interrupted.asked)
+        return 130 if interrupted.asked else 0
+
+    def record(
+        self, directions: Directions, curves: dict[str, list[list[float]]], seconds: float
+    ) -> dict[str, Any]:
+        """What goes into run.json: the artefact's own record, and what may differ between equal runs."""
+        import torch
+
+        return {
+            **directions.origin,
+            "seed": self.settings.seed,
+            "preset": self.preset,
+            "device": self.device,
+            "threads": torch.get_num_threads(),
+            "seconds": round(seconds, 2),
+            "scores": [round(float(score), 5) for score in directions.scores],
+            "curves": curves,
+        }
+
+    def tell(self, directions: Directions, seconds: float, *, interrupted: bool) -> None:
+        """Print the directions and what to do next."""
+        origin = directions.origin
+        table = Table(box=None, pad_edge=False)
+        table.add_column("direction", justify="right")
+        table.add_column("score", justify="right")
+        table.add_column("repeats", justify="left")
+        twins = {
+            frozenset(pair[:2]) for name in ("duplicates", "look_alikes") for pair in origin.get(name, [])
+        }
+        for index in range(directions.k):
+            alike = sorted(int(other) for pair in twins if index in pair for other in pair - {index})
+            table.add_row(
+                directions.label(index), f"{float(directions.scores[index]):.3f}", ", ".join(map(str, alike))
+            )
+        if interrupted:
+            say(
+                f"stopped after step {origin.get('trained_steps', '?')}; the best directions so far, of step "
+                f"{origin.get('best_step', '?')}, are saved and can be used."
+            )
+        accuracy = f", identification accuracy {origin['accuracy']:.3f}" if "accuracy" in origin else ""
+        say(f"found {directions.k} directions in {seconds:.0f} s{accuracy}")
+        say(f"score is the {origin.get('sorted_by', 'order of the method')}")
+        out.print(table)
+        out.print(f"\nsheet: {self.out / SHEET}", markup=False)
+        say(
+            "\nnext:\n"
+            f'  latentclr edit {self.out} --seed 3 --edits "0:+3,4:-2" --out edited.png\n'
+            f"  latentclr name {self.out} 0 light\n"
+            f"  latentclr sheet {self.out} --seeds 5,6,7 --out more.png"
+        )
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the command: the first argument is the method."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        out.print(_help(), markup=False)
+        return
+    method, *rest = arguments
+    if method not in DISCOVERERS:
+        near = get_close_matches(method, DISCOVERERS, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise InputError(f"there is no method {method!r}{hint}; methods are {', '.join(DISCOVERERS)}.")
+    kind = DISCOVERERS[method]
+    preset = _preset(rest)
+    settings = kind.preset(preset) if preset else kind()
+    command = parse(
+        Discover[kind],  # type: ignore[valid-type]
+        rest,
+        prog=f"discover {method}",
+        about=f"{(kind.__doc__ or '').splitlines()[0]} ({kind.paper})",
+        default=Discover(tyro.MISSING, tyro.MISSING, settings, preset=preset),
+    )
+    sys.exit(command.run())
+
+
+def _preset(arguments: Sequence[str]) -> str | None:
+    # Read before the other options, since it decides their defaults.
+    reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    reader.add_argument("--preset")
+    found = reader.parse_known_args(list(arguments))[0].preset
+    return None if found is None else str(found)
+
+
+def _help() -> str:
+    methods = "\n".join(f"  {name:<12}{kind.paper}" for name, kind in DISCOVERERS.items())
+    presets = "\n".join(
+        f"  {name:<12}{', '.join(kind.presets)}" for name, kind in DISCOVERERS.items() if kind.presets
+    )
+    return (
+        "usage: latentclr discover METHOD --generator NAME --out FOLDER [options]\n\n"
+        "Find directions in a generator and leave a run folder: directions, contact sheet, record, log.\n\n"
+        f"methods:\n{methods}\n\npresets (--preset):\n{presets}\n\n"
+        "`latentclr discover METHOD --help` lists the method's options."
+    )

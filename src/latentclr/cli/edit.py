@@ -1,0 +1,132 @@
+"""latentclr edit RUN: edit a picture along directions."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from latentclr.cli.console import out
+from latentclr.cli.options import Run, numbers, open_run, parse, run_truncation
+from latentclr.directions import Directions
+from latentclr.errors import InputError
+from latentclr.generators import Generator, Latents
+from latentclr.images import save_picture, save_video, side_by_side, to_pil
+
+STRIP = 7
+"""Pictures of a strip."""
+FRAMES, FPS = 48, 24
+"""Of a video: one loop of two seconds."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Options of the command."""
+
+    run: Run
+    """A run folder, or a directions file."""
+    edits: str
+    """What to do, as direction:alpha with commas between: "0:+3,4:-2" or "smile:+3"."""
+    seed: int = 0
+    """Picture to edit."""
+    out: Path | None = None
+    """Picture or video to write; none: edited.png (strip.png with --strip)."""
+    strip: bool = False
+    """A row of pictures from the opposite edit over the original to the edit."""
+    video: bool = False
+    """A loop to the edit, back, to the opposite edit and back: .gif, .webp, or .mp4 (extra `video`)."""
+    slots: str | None = None
+    """Slots of the generator to move; none: those of the run."""
+    steps: int = 1
+    """More than one asks a conditional direction anew on the way."""
+    size: int | None = None
+    """Height of a picture in pixels; none: the generator's own, at least 256."""
+    truncation: float | None = None
+    """Of the latents; none: as in the run."""
+    generator: str | None = None
+    """Name or file of the generator; none: the one that the run names."""
+
+    def draw(self) -> None:
+        """Write the picture or video, print its path."""
+        if self.strip and self.video:
+            raise InputError("--strip and --video exclude each other; choose one.")
+        directions, generator = open_run(self.run, self.generator)
+        edits = parse_edits(self.edits, directions)
+        latents = generator.from_seeds([self.seed], truncation=run_truncation(directions, self.truncation))
+        slots = None if self.slots is None else numbers(self.slots, int, "--slots")
+
+        def pictures(strengths: Sequence[float]) -> list[Image.Image]:
+            return _pictures(
+                generator,
+                [
+                    apply(directions, latents, edits, strength=strength, slots=slots, steps=self.steps)
+                    for strength in strengths
+                ],
+                self.size or max(256, generator.resolution),
+            )
+
+        if self.video:
+            path = self.out or Path("edited.gif")
+            turns = [math.sin(2 * math.pi * frame / FRAMES) for frame in range(FRAMES)]
+            save_video(pictures(turns), path, fps=FPS)
+        elif self.strip:
+            path = self.out or Path("strip.png")
+            half = STRIP // 2
+            save_picture(side_by_side(pictures([i / half for i in range(-half, half + 1)])), path)
+        else:
+            path = self.out or Path("edited.png")
+            save_picture(pictures([1.0])[0], path)
+        out.print(str(path), markup=False)
+
+
+def parse_edits(text: str, directions: Directions) -> list[tuple[int, float]]:
+    """(direction, alpha) pairs from "0:+3,smile:-2".
+
+    Raises:
+        InputError: it does not read like that, or there is no such direction.
+    """
+    edits = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(?P<which>[^:]+?)\s*:\s*(?P<alpha>[^:\s]+)\s*", part)
+        try:
+            alpha = float(match["alpha"]) if match else math.nan
+        except ValueError:
+            alpha = math.nan
+        if match is None or not math.isfinite(alpha):
+            raise InputError(
+                f"edit {part!r} does not parse; write direction:alpha with commas between, as in 0:+3,4:-2."
+            )
+        which = match["which"]
+        edits.append((directions.index(int(which) if which.isdigit() else which), alpha))
+    return edits
+
+
+def apply(
+    directions: Directions,
+    latents: Latents,
+    edits: Sequence[tuple[int, float]],
+    *,
+    strength: float,
+    slots: Sequence[int] | None,
+    steps: int,
+) -> Latents:
+    """Latents after all edits, one after the other, each at a share `strength` of its alpha."""
+    for index, alpha in edits:
+        latents = directions.edit(latents, index, strength * alpha, slots, steps=steps)
+    return latents
+
+
+@torch.no_grad()
+def _pictures(generator: Generator, latents: Sequence[Latents], size: int) -> list[Image.Image]:
+    pictures = torch.cat([generator(chunk) for chunk in torch.cat(list(latents)).split(16)])
+    scale = size / pictures.shape[-2]
+    shape = (round(pictures.shape[-1] * scale), size)
+    return [to_pil(picture).resize(shape, Image.Resampling.LANCZOS) for picture in pictures]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the command."""
+    parse(Edit, arguments, prog="edit", about="Edit a picture: the result, a strip, or a video.").draw()

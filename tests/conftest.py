@@ -1,0 +1,86 @@
+"""Fixtures for all tests."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: tiny tensors, busy machines
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from tests.toy import Toy
+
+from latentclr import Generator, load_generator
+from latentclr.generators import DCGAN
+
+
+def small_dcgan() -> DCGAN:
+    """A DCGAN of 32 x 32 with random weights and statistics."""
+    generator = DCGAN(channels=(24, 16, 8), z_dim=10)
+    rng = torch.Generator().manual_seed(0)
+    for name, value in generator.state_dict().items():
+        if name.endswith("running_var"):
+            value.copy_(torch.rand(value.shape, generator=rng) + 0.5)
+        elif value.is_floating_point():
+            value.copy_(torch.randn(value.shape, generator=rng) * 0.3 + name.endswith("norm.weight"))
+    generator.name = "small"
+    return generator
+
+
+GENERATORS: dict[str, Callable[[], Generator]] = {
+    "toy": Toy,
+    "dcgan": small_dcgan,
+    "faces": lambda: load_generator("faces"),
+    "celebs": lambda: load_generator("celebs"),
+}
+"""Every generator that the common tests run over."""
+
+REAL = ("faces", "celebs")
+"""Those with weights of the zoo."""
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.network if name in REAL else ()) for name in GENERATORS],
+    scope="session",
+)
+def any_generator(request: pytest.FixtureRequest) -> Generator:
+    """Each generator in turn."""
+    return GENERATORS[request.param]()
+
+
+@pytest.fixture
+def toy() -> Toy:
+    """The generator with planted directions."""
+    return Toy()
+
+
+@pytest.fixture
+def dcgan() -> DCGAN:
+    """A small DCGAN."""
+    return small_dcgan()
+
+
+@pytest.fixture
+def dcgan_file(tmp_path: Path) -> Path:
+    """A small DCGAN's checkpoint in the layout of the PyTorch project's example."""
+    path = tmp_path / "small-dcgan.pt"
+    torch.save(example_layout(small_dcgan()), path)
+    return path
+
+
+def example_layout(generator: DCGAN) -> dict[str, torch.Tensor]:
+    """The tensors of a DCGAN under the names of the PyTorch project's example."""
+    renamed = {}
+    for name, value in generator.state_dict().items():
+        place, _, rest = name.partition(".")
+        if place == "to_image":
+            renamed[f"main.{3 * (len(generator.blocks) + 1)}.{rest}"] = value.clone()
+            continue
+        block = 0
+        if place == "blocks":
+            number, _, rest = rest.partition(".")
+            block = int(number) + 1
+        part, _, entry = rest.partition(".")
+        renamed[f"main.{3 * block + (part == 'norm')}.{entry}"] = value.clone()
+    return renamed

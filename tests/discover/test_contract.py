@@ -1,0 +1,140 @@
+"""What every method promises, on every generator that costs nothing to load."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.conftest import GENERATORS, REAL
+from torch.testing import assert_close
+
+from latentclr import DISCOVERERS, Directions, Generator, InputError
+from latentclr.discover import Discoverer
+
+SMALL: dict[str, dict[str, Any]] = {
+    "latentclr": {"k": 3, "steps": 4, "batch": 3, "held_out": 4, "validate_every": 2},
+    "random": {"k": 3},
+}
+"""Settings for a fit in a moment; a new method adds its line."""
+
+INEXPENSIVE = [name for name in GENERATORS if name not in REAL]
+
+
+@pytest.fixture(params=DISCOVERERS)
+def make(request: pytest.FixtureRequest) -> Callable[..., Discoverer]:
+    """Each method in turn, with its small settings."""
+    return lambda **changes: DISCOVERERS[request.param](**SMALL[request.param] | changes)
+
+
+@pytest.fixture(params=INEXPENSIVE)
+def generator(request: pytest.FixtureRequest) -> Generator:
+    return GENERATORS[request.param]()
+
+
+def test_the_table_knows_every_method_by_its_own_name() -> None:
+    assert all(name == kind.method and kind.paper for name, kind in DISCOVERERS.items())
+    assert set(SMALL) == set(DISCOVERERS)
+
+
+def test_it_is_a_frozen_dataclass_with_documented_fields(make: Callable[..., Discoverer]) -> None:
+    discoverer = make()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        discoverer.k = 5  # type: ignore[misc]
+
+
+def test_it_finds_k_unit_directions_of_this_generator(
+    make: Callable[..., Discoverer], generator: Generator
+) -> None:
+    directions = make().fit(generator)
+    directions.require(generator)
+    assert directions.k == 3
+    latents = generator.sample(4, rng=torch.Generator().manual_seed(3))
+    assert_close(directions.model(latents[:, 0]).norm(dim=-1), torch.ones(3, 4))
+    assert directions.scores.tolist() == sorted(directions.scores.tolist(), reverse=True)
+    assert (directions.scale > 0).all()
+    for index in range(3):
+        shift = directions.edit(latents, index, -2.0) - latents
+        assert_close(
+            shift.norm(dim=-1)[:, directions.slots],
+            2 * directions.scale[index].expand(4, len(directions.slots)),
+        )
+        changed = generator(directions.edit(latents, index, 2.0)) - generator(latents)
+        assert changed.abs().max() > 0
+
+
+def test_same_seed_gives_the_same_file(
+    make: Callable[..., Discoverer], generator: Generator, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        make(seed=5).fit(generator).save(tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    make(seed=6).fit(generator).save(tmp_path / "three")
+    assert (tmp_path / "three").read_bytes() != (tmp_path / "one").read_bytes()
+
+
+def test_global_random_states_are_untouched(make: Callable[..., Discoverer], generator: Generator) -> None:
+    torch.manual_seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()  # noqa: NPY002
+    make().fit(generator)
+    assert torch.equal(torch.get_rng_state(), torch_before)
+    assert all(map(np.array_equal, np.random.get_state(), numpy_before))  # noqa: NPY002
+
+
+def test_the_generator_is_untouched(make: Callable[..., Discoverer], generator: Generator) -> None:
+    before = generator.fingerprint()
+    make().fit(generator)
+    assert generator.fingerprint() == before
+    assert not generator.training
+    for parameter in generator.parameters():
+        assert not parameter.requires_grad
+        assert parameter.grad is None
+
+
+def test_the_artefact_says_how_it_was_made(make: Callable[..., Discoverer], generator: Generator) -> None:
+    discoverer = make(seed=4)
+    origin = discoverer.fit(generator).origin
+    assert json.loads(json.dumps(origin)) == origin
+    assert origin["method"] == discoverer.method
+    assert origin["hyperparameters"]["seed"] == 4
+    assert origin["generator"]["sha256"] == generator.fingerprint()
+    assert {"latentclr", "torch", "numpy", "safetensors"} <= set(origin["versions"])
+    assert origin["sorted_by"]
+
+
+def test_files_give_back_the_same_edits(
+    make: Callable[..., Discoverer], generator: Generator, tmp_path: Path
+) -> None:
+    directions = make().fit(generator)
+    directions.save(tmp_path / "d.safetensors")
+    loaded = Directions.load(tmp_path / "d.safetensors")
+    latents = generator.sample(2, rng=torch.Generator().manual_seed(3))
+    assert torch.equal(loaded.edit(latents, 1, 2.5), directions.edit(latents, 1, 2.5))
+    assert loaded.origin == directions.origin
+
+
+def test_only_the_given_slots_are_moved(make: Callable[..., Discoverer]) -> None:
+    toy = GENERATORS["toy"]()
+    changes: dict[str, Any] = {"slots": (1,)}
+    if "layer" in {field.name for field in dataclasses.fields(make())}:
+        changes["layer"] = "late"
+    directions = make(**changes).fit(toy)
+    assert directions.slots == (1,)
+    latents = toy.sample(2, rng=torch.Generator().manual_seed(3))
+    edited = directions.edit(latents, 0, 2.0)
+    assert torch.equal(edited[:, 0], latents[:, 0])
+    assert not torch.equal(edited[:, 1], latents[:, 1])
+
+
+def test_unknown_slots_are_refused(make: Callable[..., Discoverer], generator: Generator) -> None:
+    with pytest.raises(InputError, match=r"slots \[9\] are not possible"):
+        make(slots=(9,)).fit(generator)
+
+
+def test_unknown_preset_is_refused(make: Callable[..., Discoverer]) -> None:
+    with pytest.raises(InputError, match="has no preset 'best'"):
+        make().preset("best")

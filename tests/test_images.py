@@ -1,0 +1,75 @@
+"""Pictures and videos on the disk."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from latentclr import InputError
+from latentclr.images import save_picture, save_video, side_by_side, to_pil
+
+
+def frames(n: int = 4, size: tuple[int, int] = (33, 21)) -> list[Image.Image]:
+    return [Image.new("RGB", size, (60 * i, 0, 0)) for i in range(n)]
+
+
+def test_the_range_is_cut_into_256_equal_steps() -> None:
+    ramp = torch.linspace(-1.2, 1.2, 1000).expand(3, 1, -1)
+    pixels = np.asarray(to_pil(ramp))[0, :, 0]
+    assert pixels.min() == 0
+    assert pixels.max() == 255
+    assert (np.diff(pixels.astype(int)) >= 0).all()
+
+
+def test_channels_are_red_green_blue() -> None:
+    picture = torch.full((3, 2, 4), -1.0)
+    picture[0] = 1
+    assert to_pil(picture).size == (4, 2)
+    assert to_pil(picture).getpixel((0, 0)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_stills(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"sub/a{suffix}"
+    save_picture(frames()[2], path)
+    assert Image.open(path).size == (33, 21)
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+def test_loops(tmp_path: Path, suffix: str) -> None:
+    save_video(frames(), tmp_path / f"a{suffix}", fps=10)
+    with Image.open(tmp_path / f"a{suffix}") as found:
+        assert found.n_frames == 4  # type: ignore[attr-defined]
+        assert found.info["loop"] == 0
+
+
+def test_mp4(tmp_path: Path) -> None:
+    imageio = pytest.importorskip("imageio.v3")
+    save_video(frames(12), tmp_path / "a.mp4", fps=10)
+    read = imageio.imread(tmp_path / "a.mp4", plugin="FFMPEG")
+    assert read.shape == (12, 20, 32, 3)
+    assert read[3, ..., 0].mean() > read[0, ..., 0].mean() + 100
+
+
+def test_mp4_without_its_extra_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(InputError, match=r"latentclr\[video\]"):
+        save_video(frames(), tmp_path / "a.mp4", fps=10)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_endings_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"unknown kind of picture '.xyz'"):
+        save_picture(frames()[0], tmp_path / "a.xyz")
+    with pytest.raises(InputError, match=r"unknown kind of video '.png'"):
+        save_video(frames(), tmp_path / "a.png", fps=10)
+
+
+def test_side_by_side_keeps_the_order() -> None:
+    row = side_by_side(frames(3))
+    assert row.size == (99, 21)
+    assert [row.getpixel((x, 0)) for x in (0, 33, 66)] == [(0, 0, 0), (60, 0, 0), (120, 0, 0)]

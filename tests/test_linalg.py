@@ -1,0 +1,42 @@
+"""Linear algebra that more than one method needs."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from latentclr.linalg import mean_absolute_cosine, pairs_above, unit
+
+
+def test_unit_has_the_gradient_of_its_definition() -> None:
+    x = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    assert torch.autograd.gradcheck(unit, x.requires_grad_())
+
+
+def test_a_zero_vector_has_no_direction_and_a_finite_gradient() -> None:
+    x = torch.zeros(2, 3, requires_grad=True)
+    unit(x).sum().backward()
+    assert x.grad is not None
+    assert torch.isfinite(x.grad).all()
+    assert unit(x).abs().max() == 0
+
+
+def test_tiny_and_huge_vectors_have_length_one() -> None:
+    x = torch.tensor([[1e-30, 1e-30], [1e18, -1e18]])
+    assert_close(unit(x).norm(dim=1), torch.ones(2))
+
+
+def test_mean_absolute_cosine_equals_a_loop() -> None:
+    x = torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0))
+    found = mean_absolute_cosine(x)
+    for k in range(3):
+        for other in range(3):
+            cosines = [
+                float(torch.nn.functional.cosine_similarity(x[k, i], x[other, i], dim=0)) for i in range(5)
+            ]
+            assert float(found[k, other]) == pytest.approx(sum(map(abs, cosines)) / 5, rel=1e-5)
+
+
+def test_pairs_are_each_named_once_and_sorted() -> None:
+    matrix = torch.tensor([[1.0, 0.91, 0.2], [0.91, 1.0, 0.99], [0.2, 0.99, 1.0]])
+    assert pairs_above(matrix, 0.9) == [(1, 2, 0.99), (0, 1, 0.91)]
+    assert pairs_above(matrix, 0.999) == []
