@@ -31,16 +31,16 @@ from latentclr.linalg import mean_absolute_cosine, unit
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
+    "alpha per direction": {"alpha_per": "direction"},
     "temperature 0.1": {"temperature": 0.1},
     "temperature 0.5": {"temperature": 0.5},
     "temperature 2 (released code)": {"temperature": 2.0},
-    "cosine (the paper)": {"similarity": "cosine"},
-    "alpha per sample": {"alpha_per": "sample"},
-    "cosine, alpha per sample": {"similarity": "cosine", "alpha_per": "sample"},
+    "cosine": {"similarity": "cosine"},
+    "cosine, alpha per direction": {"similarity": "cosine", "alpha_per": "direction"},
     "layer b4": {"layer": "b4"},
     "layer b16": {"layer": "b16"},
-    "linear": {"model": "linear", "learning_rate": 1e-3},
-    "nonlinear": {"model": "nonlinear", "learning_rate": 1e-3},
+    "linear": {"model": "linear", "bias": True},
+    "nonlinear": {"model": "nonlinear"},
     "batch 16": {"batch": 16},
     "600 steps": {"steps": 600},
 }

@@ -13,9 +13,14 @@ from latentclr.files import atomic, make_folder, read_tensors, write_bytes, writ
 def test_a_failure_in_the_middle_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     write_bytes(path, b"old")
-    with pytest.raises(RuntimeError, match="halfway"), atomic(path) as temporary:
-        temporary.write_bytes(b"ne")
-        raise RuntimeError("halfway")
+
+    def half() -> None:
+        with atomic(path) as temporary:
+            temporary.write_bytes(b"ne")
+            raise RuntimeError("halfway")
+
+    with pytest.raises(RuntimeError, match="halfway"):
+        half()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

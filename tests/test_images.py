@@ -35,7 +35,8 @@ def test_channels_are_red_green_blue() -> None:
 def test_stills(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"sub/a{suffix}"
     save_picture(frames()[2], path)
-    assert Image.open(path).size == (33, 21)
+    with Image.open(path) as found:
+        assert found.size == (33, 21)
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -47,6 +48,7 @@ def test_loops(tmp_path: Path, suffix: str) -> None:
         assert found.info["loop"] == 0
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # imageio's reader
 def test_mp4(tmp_path: Path) -> None:
     imageio = pytest.importorskip("imageio.v3")
     save_video(frames(12), tmp_path / "a.mp4", fps=10)

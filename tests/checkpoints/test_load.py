@@ -141,13 +141,15 @@ def test_an_unusable_device_is_one_sentence(dcgan_file: Path) -> None:
 
 @pytest.mark.network
 @pytest.mark.parametrize("name", ["faces", "celebs"])
-def test_real_faces_are_bright_in_the_middle_and_all_different(name: str) -> None:
+def test_real_faces_are_faces_and_all_different(name: str) -> None:
     generator = load_generator(name)
     pictures = generator(generator.from_seeds(range(16)))
     assert pictures.shape == (16, 3, 64, 64)
     assert 0.2 < pictures.std() < 1
-    # A trained network's batch statistics are its own: with the running ones, features are in proportion.
-    assert 0.1 < generator.features(generator.from_seeds(range(16)), "b8").mean() < 2
+    # Faces: left is like right in the mean, which no noise is.
+    mean = generator(generator.from_seeds(range(64))).mean((0, 1))
+    flat = mean - mean.mean()
+    assert (flat * flat.flip(1)).sum() / flat.square().sum() > 0.5
     distances = torch.cdist(pictures.flatten(1), pictures.flatten(1))
     assert distances[~torch.eye(16, dtype=torch.bool)].min() > 10
     assert_close(generator(generator.from_seeds([3])), pictures[3:4], atol=1e-4, rtol=1e-3)

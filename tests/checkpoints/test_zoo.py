@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from latentclr import InputError
-from latentclr.checkpoints import wheels, zoo
+from latentclr.checkpoints import zoo
 from latentclr.checkpoints.wheels import WheelFile, sha256
 from latentclr.checkpoints.zoo import ZOO, Entry, cache_folder, pull
 
@@ -109,7 +109,7 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_kept(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(wheels.shutil, "copyfileobj", full)
+        patch.setattr("latentclr.checkpoints.wheels.shutil.copyfileobj", full)
         with pytest.raises(InputError, match="no space left on device"):
             pull(entry)
     assert kept(cache) == []
@@ -123,7 +123,7 @@ def test_an_interrupted_download_leaves_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(wheels.subprocess, "run", interrupted)
+        patch.setattr("latentclr.checkpoints.wheels.subprocess.run", interrupted)
         with pytest.raises(KeyboardInterrupt):
             pull(entry)
     assert kept(cache) == []

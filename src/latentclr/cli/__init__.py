@@ -3,65 +3,58 @@
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
-from importlib import import_module
 from importlib.metadata import version
 
+from latentclr.cli import discover, edit, generators, name, sheet
+from latentclr.cli.console import out
+from latentclr.errors import InputError
+
 COMMANDS = {
-    "generators": "list, fetch and describe pretrained generators",
-    "discover": "find directions in a generator",
-    "sheet": "draw what the directions of a run do",
-    "edit": "edit a picture along directions: a picture, a strip or a video",
-    "name": "give a direction a name",
+    "generators": (generators.main, "list, fetch and describe pretrained generators"),
+    "discover": (discover.main, "find directions in a generator"),
+    "sheet": (sheet.main, "draw what the directions of a run do"),
+    "edit": (edit.main, "edit a picture along directions: a picture, a strip or a video"),
+    "name": (name.main, "give a direction a name"),
 }
-"""Subcommands in the order of a first use. Each is a module of this package with `main(arguments)`."""
+"""Subcommands in the order of a first use: what runs them, and what they do."""
 
 HELP = f"""usage: latentclr COMMAND [options]
 
 Find, measure and use interpretable directions in the latent space of a pretrained GAN.
 
 commands:
-{chr(10).join(f"  {name:<12}{about}" for name, about in COMMANDS.items())}
+{chr(10).join(f"  {command:<12}{about}" for command, (_, about) in COMMANDS.items())}
 
 first steps:
   latentclr generators list
   latentclr discover latentclr --generator faces --out runs/faces
   latentclr edit runs/faces --seed 3 --edits "0:+3,4:-2" --out edited.png
 
-`latentclr COMMAND --help` describes one command.
-"""
+`latentclr COMMAND --help` describes one command."""
 
 BAD_INPUT = 2
 """Exit code for what the user can mend: the same as for an unknown option."""
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; exits with 2 after one sentence if what was given cannot be used."""
     command, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if command in ("-h", "--help", "help"):
-        print(HELP, end="")
+        out.print(HELP, markup=False)
         return
     if command == "--version":
-        print(f"latentclr {version('latentclr')}")
+        out.print(f"latentclr {version('latentclr')}")
         return
-    if command not in COMMANDS:
-        near = get_close_matches(command, COMMANDS, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        fail(f"there is no command {command!r}{hint}; commands are {', '.join(COMMANDS)}.")
-    from latentclr.errors import InputError  # imports torch: not before help and typos are dealt with
-
     try:
-        import_module(f"latentclr.cli.{command}").main(rest)
+        if command not in COMMANDS:
+            near = get_close_matches(command, COMMANDS, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            raise InputError(f"there is no command {command!r}{hint}; commands are {', '.join(COMMANDS)}.")
+        COMMANDS[command][0](rest)
     except InputError as error:
-        fail(str(error))
+        print(f"latentclr: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         print("interrupted; nothing was written.", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of our output, say `head`, has seen enough
-        sys.stderr.close()
-        sys.exit(0)
-
-
-def fail(sentence: str) -> None:
-    """Say what is wrong and leave."""
-    print(f"latentclr: {sentence}", file=sys.stderr)
-    sys.exit(BAD_INPUT)
+        sys.exit(INTERRUPTED)

@@ -86,13 +86,18 @@ class Follower:
 
 
 class Interrupted:
-    """Whether the user has asked to stop."""
+    """Whether the user has asked to stop, and by which signal (0: not)."""
 
-    asked: bool = False
+    signal: int = 0
 
     def __call__(self) -> bool:
         """The `stop` of `Discoverer.fit`."""
-        return self.asked
+        return self.signal != 0
+
+    @property
+    def exit_code(self) -> int:
+        """As a shell reports a program that a signal ended; 0 where there was none."""
+        return 128 + self.signal if self.signal else 0
 
 
 @contextmanager
@@ -101,8 +106,8 @@ def stop_on_interrupt() -> Iterator[Interrupted]:
     interrupted = Interrupted()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def ask(_: int, __: FrameType | None) -> None:
-        interrupted.asked = True
+    def ask(number: int, _: FrameType | None) -> None:
+        interrupted.signal = number
         say("stopping after this step; once more ends at once without saving.")
         for which, handler in before.items():
             signal.signal(which, handler)

@@ -63,8 +63,8 @@ class Discover(Generic[Method]):
                     truncation=getattr(self.settings, "truncation", 1.0),
                 )
                 save_picture(sheet, folder / SHEET)
-        self.tell(directions, seconds, interrupted=interrupted.asked)
-        return 130 if interrupted.asked else 0
+        self.tell(directions, seconds, interrupted=interrupted())
+        return interrupted.exit_code
 
     def record(
         self, directions: Directions, curves: dict[str, list[list[float]]], seconds: float
@@ -110,7 +110,7 @@ class Discover(Generic[Method]):
         out.print(f"\nsheet: {self.out / SHEET}", markup=False)
         say(
             "\nnext:\n"
-            f'  latentclr edit {self.out} --seed 3 --edits "0:+3,4:-2" --out edited.png\n'
+            f'  latentclr edit {self.out} --seed 3 --edits "0:+3,{min(4, directions.k - 1)}:-2" --out edited.png\n'
             f"  latentclr name {self.out} 0 light\n"
             f"  latentclr sheet {self.out} --seeds 5,6,7 --out more.png"
         )

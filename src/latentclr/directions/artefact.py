@@ -230,7 +230,7 @@ class Directions:
         state = {name.removeprefix(_MODEL): value for name, value in tensors.items()}
         model = kind.from_state(state, **settings)
         return cls(
-            model=model.requires_grad_(False),
+            model=model,
             space=header["space"],
             num_slots=num_slots,
             slots=check_slots(header["slots"], num_slots),

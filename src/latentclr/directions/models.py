@@ -80,7 +80,7 @@ class DirectionModel(nn.Module, ABC):
     def from_state(
         cls, state: Mapping[str, Tensor], *, k: int, dim: int, **settings: Any
     ) -> "DirectionModel":
-        """A model with the given parameters, on their device.
+        """A model with the given parameters, on their device, for use (no gradients).
 
         Raises:
             RuntimeError: the parameters are not those of such a model.
@@ -88,7 +88,7 @@ class DirectionModel(nn.Module, ABC):
         with torch.device("meta"):  # nothing is drawn or allocated, whatever the sizes claim
             model = cls(k=k, dim=dim, rng=torch.Generator(), **settings)
         model.load_state_dict({name: value.float() for name, value in state.items()}, assign=True)
-        return model
+        return model.requires_grad_(False)
 
 
 class Global(DirectionModel):

@@ -36,6 +36,7 @@ PRESETS: dict[str, Mapping[str, Any]] = {
         "similarity": "cosine",
         "temperature": 2.0,
         "alpha": 7.0,
+        "alpha_per": "direction",
         "steps": 50_000,
         "learning_rate": 1e-3,
         "validate_every": 1000,
@@ -49,6 +50,7 @@ PRESETS: dict[str, Mapping[str, Any]] = {
         "similarity": "cosine",
         "temperature": 2.0,
         "alpha": 7.0,
+        "alpha_per": "direction",
         "steps": 300_000,
         "learning_rate": 1e-3,
         "validate_every": 1000,
@@ -128,7 +130,7 @@ class LatentCLR(Discoverer):
     """tau, a divisor. (Not in the paper; the released code multiplies by 0.5, which is tau = 2.)"""
     alpha: float = 3.0
     """Largest edit in training, as a length in latent space; either sign. (Not in the paper.)"""
-    alpha_per: Literal["direction", "sample"] = "direction"
+    alpha_per: Literal["direction", "sample"] = "sample"
     """Each step draws an alpha for each direction (as the released code does), or for each edit."""
     compare: Literal["difference", "unit-features"] = "difference"
     """Feature change: h' - h (the paper), or h'/|h'| - h/|h| (the authors' released code)."""

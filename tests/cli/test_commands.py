@@ -1,0 +1,427 @@
+"""The commands, as a user runs them: what they write, what they print where, how they fail."""
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from latentclr import Directions, LatentCLR, Random, load_generator
+from latentclr.cli import COMMANDS, main
+from latentclr.discover import DISCOVERERS
+
+SMALL = ("--k", "3", "--steps", "4", "--batch", "3", "--held-out", "4", "--validate-every", "2")
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+class Command:
+    """Runs `latentclr` in this process, in a folder of its own."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *arguments: object) -> Result:
+        self._capsys.readouterr()
+        try:
+            main([str(argument) for argument in arguments])
+            code = 0
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        captured = self._capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+
+@pytest.fixture
+def latentclr(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    monkeypatch.chdir(tmp_path)
+    return Command(capsys)
+
+
+@pytest.fixture
+def run(dcgan_file: Path, latentclr: Command) -> Path:
+    """A run on a small DCGAN."""
+    result = latentclr("discover", "latentclr", "--generator", dcgan_file, "--out", "runs/small", *SMALL)
+    assert result.code == 0, result.err
+    return Path("runs/small")
+
+
+def tree(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def test_help_names_every_command(latentclr: Command) -> None:
+    for arguments in ([], ["--help"], ["-h"]):
+        result = latentclr(*arguments)
+        assert result.code == 0
+        assert all(f"  {name} " in result.out for name in COMMANDS)
+
+
+def test_version(latentclr: Command) -> None:
+    assert latentclr("--version").out.startswith("latentclr 0.")
+
+
+@pytest.mark.parametrize(
+    "command", [[name] for name in COMMANDS] + [["discover", name] for name in DISCOVERERS]
+)
+def test_every_command_explains_itself(latentclr: Command, command: Sequence[str]) -> None:
+    result = latentclr(*command, "--help")
+    assert result.code == 0
+    assert "usage: latentclr " + command[0] in result.out
+
+
+def test_discover_writes_a_run_and_says_what_is_next(run: Path, latentclr: Command, dcgan_file: Path) -> None:
+    assert tree(run) == {"directions.safetensors", "sheet.png", "run.json", "log.jsonl"}
+    record = json.loads((run / "run.json").read_text())
+    expected = {"method", "hyperparameters", "generator", "seed", "versions", "seconds", "accuracy"}
+    expected |= {"curves", "duplicates", "look_alikes", "best_step", "layer"}
+    assert expected <= set(record)
+    assert record["generator"]["name"] == str(dcgan_file)
+    assert [step for step, _ in record["curves"]["loss"]] == [1, 2, 3, 4]
+    assert [step for step, _ in record["curves"]["accuracy"]] == [0, 2, 4]
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [entry["step"] for entry in log if "loss" in entry] == [1, 2, 3, 4]
+    directions = Directions.load(run / "directions.safetensors")
+    directions.require(load_generator(dcgan_file))
+    assert directions.k == 3
+
+
+def test_discover_equals_the_library(run: Path, dcgan_file: Path, tmp_path: Path) -> None:
+    settings = LatentCLR(k=3, steps=4, batch=3, held_out=4, validate_every=2)
+    settings.fit(load_generator(dcgan_file)).save(tmp_path / "library")
+    assert (tmp_path / "library").read_bytes() == (run / "directions.safetensors").read_bytes()
+
+
+def test_results_go_to_stdout_and_the_rest_to_stderr(latentclr: Command, dcgan_file: Path) -> None:
+    result = latentclr("discover", "latentclr", "--generator", dcgan_file, "--out", "r", *SMALL)
+    assert "sheet: r/sheet.png" in result.out
+    assert "step 4 of 4: loss" in result.err
+    assert "next:" in result.err
+    assert "latentclr edit r" in result.err
+    assert "\x1b" not in result.out + result.err
+
+
+def test_discover_takes_a_preset_and_changes_to_it(latentclr: Command, dcgan_file: Path) -> None:
+    result = latentclr(
+        *("discover", "latentclr", "--generator", dcgan_file, "--out", "r", *SMALL),
+        *("--preset", "released", "--layer", "b4"),
+    )
+    assert result.code == 0, result.err
+    record = json.loads(Path("r/run.json").read_text())
+    assert record["preset"] == "released"
+    assert record["hyperparameters"]["compare"] == "unit-features"
+    assert record["hyperparameters"]["k"] == 3
+    assert record["layer"] == "b4"
+
+
+def test_discover_random(latentclr: Command, dcgan_file: Path) -> None:
+    result = latentclr("discover", "random", "--generator", dcgan_file, "--out", "r", "--k", 3)
+    assert result.code == 0, result.err
+    assert Directions.load("r/directions.safetensors").origin["method"] == "random"
+
+
+def test_overwrite_replaces_a_run(run: Path, latentclr: Command, dcgan_file: Path) -> None:
+    again = ("discover", "latentclr", "--generator", dcgan_file, "--out", run, *SMALL, "--seed", 1)
+    refused = latentclr(*again)
+    assert refused.code == 2
+    assert "exists; choose another folder, or add --overwrite" in refused.err
+    assert latentclr(*again, "--overwrite").code == 0
+    assert json.loads((run / "run.json").read_text())["seed"] == 1
+
+
+def test_sheet_with_all_its_options(run: Path, latentclr: Command) -> None:
+    before = (run / "sheet.png").read_bytes()
+    result = latentclr("sheet", run)
+    assert result.out.strip() == str(run / "sheet.png")
+    assert (run / "sheet.png").read_bytes() == before
+    result = latentclr(
+        *(
+            "sheet",
+            run,
+            "--out",
+            "new/some.png",
+            "--seeds",
+            "5,7-8",
+            "--alphas=-2,0,2",
+            "--directions",
+            "0,2",
+        ),
+        *("--slots", "0", "--columns", "2", "--tile", "40", "--truncation", "0.7"),
+    )
+    assert result.code == 0, result.err
+    with Image.open("new/some.png") as sheet:
+        assert sheet.width > 2 * 3 * 3 * 40
+
+
+def test_edit_writes_a_picture_a_strip_and_a_loop(run: Path, latentclr: Command) -> None:
+    edit = ("edit", run, "--seed", 3, "--edits", "0:+3,2:-2")
+    assert latentclr(*edit).out.strip() == "edited.png"
+    with Image.open("edited.png") as picture:
+        assert picture.size == (256, 256)
+    assert latentclr(*edit, "--strip", "--size", 32, "--out", "s.png").code == 0
+    with Image.open("s.png") as strip:
+        assert strip.size == (7 * 32, 32)
+    assert latentclr(*edit, "--video", "--size", 32, "--out", "v.gif").code == 0
+    with Image.open("v.gif") as video:
+        assert video.n_frames > 20  # type: ignore[attr-defined]
+
+
+def test_edit_is_the_librarys_edit(run: Path, latentclr: Command, dcgan_file: Path) -> None:
+    from latentclr.images import to_pil
+
+    assert latentclr("edit", run, "--seed", 3, "--edits", "0:+3,2:-2", "--size", 32).code == 0
+    generator = load_generator(dcgan_file)
+    directions = Directions.load(run / "directions.safetensors")
+    latents = directions.edit(directions.edit(generator.from_seeds([3]), 0, 3.0), 2, -2.0)
+    with Image.open("edited.png") as found:
+        assert found.tobytes() == to_pil(generator(latents)[0]).tobytes()
+
+
+def test_names_are_kept_and_understood(run: Path, latentclr: Command) -> None:
+    before = Directions.load(run / "directions.safetensors")
+    assert latentclr("name", run, 2, "open mouth").out.strip() == "2 open mouth"
+    after = Directions.load(run / "directions.safetensors")
+    assert after.names == ("", "", "open mouth")
+    assert after.origin == before.origin
+    assert latentclr("edit", run, "--edits", "open mouth:+2").code == 0
+    assert latentclr("sheet", run, "--directions", "open mouth").code == 0
+    assert latentclr("name", run, "open mouth", "").out.strip() == "2"
+
+
+def test_generators_show_a_file(latentclr: Command, dcgan_file: Path) -> None:
+    result = latentclr("generators", "show", dcgan_file)
+    assert result.code == 0
+    for fact in ("DCGAN", "32 x 32", "z, 10 dimensions", "b16", "main.8"):
+        assert fact in result.out
+
+
+def test_generators_list_names_licences(latentclr: Command) -> None:
+    result = latentclr("generators", "list")
+    assert [line.split()[:2] for line in result.out.splitlines()[1:]] == [["celebs", "MIT"], ["faces", "MIT"]]
+
+
+class TestBadInputIsOneSentenceAndExitCode2:
+    """Nothing is left behind, and no traceback is shown."""
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (["--generator", "facez"], "there is no generator 'facez' (did you mean 'faces'?)"),
+            (["--layer", "b7"], "no layer 'b7' in this generator; its layers are b4, b8, b16, image"),
+            (["--slots", "1"], "slots [1] are not possible: this generator has slot 0 only"),
+            (["--k", "1"], "k=1 must be at least 2"),
+            (["--batch", "1"], "batch=1 must be at least 2"),
+            (["--alpha", "0"], "alpha=0.0 must be above 0"),
+            (["--device", "abacus"], "device 'abacus' cannot be used"),
+            (["--preset", "best"], "latentclr has no preset 'best'; there are: quick, paper-stylegan2"),
+            (["--sheet-seeds", "-1"], "give one or more whole numbers"),
+        ],
+    )
+    def test_discover(
+        self, latentclr: Command, dcgan_file: Path, options: list[str], said: str, tmp_path: Path
+    ) -> None:
+        before = tree(tmp_path)
+        result = latentclr(
+            "discover", "latentclr", "--generator", dcgan_file, "--out", "runs/x", *SMALL, *options
+        )
+        assert result.code == 2
+        assert said in result.err
+        assert result.err.strip().splitlines()[-1].startswith("latentclr: ")
+        assert tree(tmp_path) - {"runs"} == before
+
+    def test_nan_in_a_checkpoint(self, latentclr: Command, tmp_path: Path) -> None:
+        import torch
+        from tests.conftest import example_layout, small_dcgan
+
+        tensors = example_layout(small_dcgan())
+        tensors["main.3.weight"][0, 0, 0, 0] = float("nan")
+        torch.save(tensors, tmp_path / "bad.pt")
+        result = latentclr("discover", "latentclr", "--generator", tmp_path / "bad.pt", "--out", "x")
+        assert result.code == 2
+        assert "values that are not finite, in main.3.weight" in result.err
+        assert tree(tmp_path) == {"bad.pt"}
+
+    def test_directions_of_another_generator(self, run: Path, latentclr: Command, tmp_path: Path) -> None:
+        import torch
+        from tests.conftest import example_layout
+
+        from latentclr.generators import DCGAN
+
+        torch.save(example_layout(DCGAN((24, 16, 8), 10)), tmp_path / "other.pt")
+        for command in (["sheet", run], ["edit", run, "--edits", "0:1"]):
+            before = tree(tmp_path)
+            result = latentclr(*command, "--generator", tmp_path / "other.pt", "--out", "x.png")
+            assert result.code == 2
+            assert "these directions were found in" in result.err
+            assert tree(tmp_path) == before
+
+    @pytest.mark.parametrize("content", [b"", b"not tensors", None])
+    def test_damaged_and_foreign_files(
+        self, run: Path, latentclr: Command, content: bytes | None, tmp_path: Path
+    ) -> None:
+        path = run / "directions.safetensors"
+        path.write_bytes(path.read_bytes()[:200] if content is None else content)
+        before = tree(tmp_path)
+        for command in (["sheet", run], ["edit", run, "--edits", "0:1"], ["name", run, "0", "x"]):
+            result = latentclr(*command)
+            assert result.code == 2
+            assert "is not a whole safetensors file" in result.err
+        assert tree(tmp_path) == before
+
+    @pytest.mark.parametrize("edits", ["", "0", "0:", ":3", "0:x", "0:1,,", "0:nan", "0:inf", "0;1", "0:1:2"])
+    def test_edits_that_do_not_parse(self, run: Path, latentclr: Command, edits: str, tmp_path: Path) -> None:
+        before = tree(tmp_path)
+        result = latentclr("edit", run, "--edits", edits)
+        assert result.code == 2
+        assert "does not parse; write direction:alpha" in result.err
+        assert tree(tmp_path) == before
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["edit", "RUN", "--edits", "9:1"], "no direction 9; there are 0 to 2"),
+            (["edit", "RUN", "--edits", "smile:1"], "no direction 'smile'; there are 0 to 2"),
+            (["edit", "RUN", "--edits", "0:1", "--slots", "4"], "slots [4] are not possible"),
+            (["edit", "RUN", "--edits", "0:1", "--seed", "-1"], "whole numbers in 0 .. 2^32 - 1"),
+            (["edit", "RUN", "--edits", "0:1", "--out", "x.xyz"], "unknown kind of picture '.xyz'"),
+            (["edit", "RUN", "--edits", "0:1", "--video", "--out", "x.png"], "unknown kind of video '.png'"),
+            (["edit", "RUN", "--edits", "0:1", "--video", "--strip"], "exclude each other"),
+            (["edit", "RUN", "--edits", "0:1", "--steps", "0"], "steps=0 must be at least 1"),
+            (["sheet", "RUN", "--seeds", "a"], "--seeds 'a' is no list of numbers such as 0,3,5 or 0-7"),
+            (["sheet", "RUN", "--directions", "0,9"], "no direction 9"),
+            (["sheet", "RUN", "--columns", "0"], "at least one direction, one alpha and one column"),
+            (["sheet", "nowhere"], "there is no run at nowhere"),
+            (["name", "RUN", "0-1", "x"], "is more than one direction"),
+            (["name", "RUN", "0", "17"], "must not be a number"),
+            (["generators", "pull", "facez"], "there is no generator 'facez' in the zoo"),
+            (["generators", "show", "facez"], "there is no generator 'facez'"),
+            (["discover", "latentcl"], "there is no method 'latentcl' (did you mean 'latentclr'?)"),
+            (["discovr"], "there is no command 'discovr' (did you mean 'discover'?)"),
+        ],
+    )
+    def test_other_commands(
+        self, run: Path, latentclr: Command, arguments: list[str], said: str, tmp_path: Path
+    ) -> None:
+        before = tree(tmp_path)
+        result = latentclr(*(run if argument == "RUN" else argument for argument in arguments))
+        assert result.code == 2
+        assert said in result.err
+        assert tree(tmp_path) == before
+
+    @pytest.mark.parametrize("options", [["--nonsense"], ["--k", "many"], ["--model", "cubic"], []])
+    def test_options_that_do_not_exist(self, latentclr: Command, options: list[str], tmp_path: Path) -> None:
+        result = latentclr("discover", "latentclr", "--out", "x", *options)
+        assert result.code == 2
+        assert tree(tmp_path) == set()
+
+    def test_an_output_folder_that_cannot_be_written(
+        self, run: Path, latentclr: Command, dcgan_file: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "file").write_text("")
+        discover = ("discover", "latentclr", "--generator", dcgan_file, *SMALL)
+        assert "cannot create the folder" in latentclr(*discover, "--out", "file/x").err
+        assert latentclr(*discover, "--out", "file/x").code == 2
+        result = latentclr("sheet", run, "--out", "file/sheet.png")
+        assert result.code == 2
+        assert "cannot create the folder" in result.err
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+    def test_a_read_only_folder(self, latentclr: Command, dcgan_file: Path, tmp_path: Path) -> None:
+        locked = tmp_path / "locked"
+        locked.mkdir()
+        locked.chmod(stat.S_IRUSR | stat.S_IXUSR)
+        result = latentclr("discover", "latentclr", "--generator", dcgan_file, "--out", locked / "x", *SMALL)
+        assert result.code == 2
+        assert "permission denied" in result.err
+
+
+def start(folder: Path, *arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "latentclr", *map(str, arguments)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_the_best_so_far(
+    dcgan_file: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    process = start(
+        tmp_path,
+        *("discover", "latentclr", "--generator", dcgan_file, "--out", "r", "--k", 4, "--steps", 10**7),
+    )
+    log = wait_for_steps(tmp_path, 60)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, err
+    assert "stopping after this step" in err
+    assert "the best directions so far" in err
+    assert log >= 60
+    directions = Directions.load(tmp_path / "r" / "directions.safetensors")
+    directions.require(load_generator(dcgan_file))
+    assert 0 < directions.origin["trained_steps"] < 10**7
+    assert tree(tmp_path / "r") == {"directions.safetensors", "sheet.png", "run.json", "log.jsonl"}
+    assert "sheet: r/sheet.png" in out
+
+
+@pytest.mark.slow
+def test_a_second_interrupt_ends_at_once_and_leaves_nothing(dcgan_file: Path, tmp_path: Path) -> None:
+    process = start(
+        tmp_path,
+        *("discover", "latentclr", "--generator", dcgan_file, "--out", "r", "--k", 16, "--steps", 10**7),
+        *("--batch", 64, "--validate-every", 10**6),
+    )
+    wait_for_steps(tmp_path, 1)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    left = tree(tmp_path) - {dcgan_file.name}
+    assert left == set() or "r/directions.safetensors" in left, "either nothing or a whole run"
+
+
+def wait_for_steps(folder: Path, steps: int) -> int:
+    """Wait until a run has logged so many lines."""
+    for _ in range(600):
+        lines = [len(path.read_text().splitlines()) for path in folder.glob(".r-*/log.jsonl")]
+        if lines and lines[0] >= steps:
+            return lines[0]
+        time.sleep(0.1)
+    raise TimeoutError(f"no run with {steps} steps in {folder}")
+
+
+def test_output_to_a_closed_pipe_is_no_traceback(dcgan_file: Path, tmp_path: Path) -> None:
+    process = start(tmp_path, "generators", "show", dcgan_file)
+    assert process.stdout is not None
+    process.stdout.close()
+    with process:
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+
+
+@pytest.mark.network
+def test_a_run_on_a_generator_of_the_zoo_needs_no_name_again(latentclr: Command) -> None:
+    directions = Random(k=2).fit(load_generator("faces"))
+    Path("r").mkdir()
+    directions.save("r/directions.safetensors")
+    assert latentclr("edit", "r", "--edits", "0:3").code == 0
+    shutil.rmtree("r")

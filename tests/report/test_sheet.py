@@ -1,0 +1,90 @@
+"""Contact sheets show the edits that they say, where they say."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tests.toy import Toy
+
+from latentclr import Directions, InputError, Random, contact_sheet
+from latentclr.images import to_pil
+from latentclr.report.sheet import GAP, TEXT
+
+TILE = 32
+HEAD = 2 * (TEXT + 6) + GAP
+
+
+@pytest.fixture
+def directions(toy: Toy) -> Directions:
+    return Random(k=3).fit(toy).rename({1: "a rather long name"})
+
+
+def tile(sheet: Image.Image, row: int, column: int, *, per_seed: int, seeds: int) -> np.ndarray:
+    """The pixels at a row and a column of pictures, counted from the right, where no label is."""
+    from_right = seeds * per_seed - column
+    blocks_right = seeds - column // per_seed
+    left = sheet.width - blocks_right * GAP - from_right * TILE - (GAP if seeds else 0)
+    top = HEAD + row * (TILE + 2)
+    return np.asarray(sheet.crop((left, top, left + TILE, top + TILE)))
+
+
+def test_every_tile_is_the_edit_of_its_row_seed_and_alpha(toy: Toy, directions: Directions) -> None:
+    seeds, alphas = (4, 9), (-2.0, 0.0, 5.0)
+    sheet = contact_sheet(toy, directions, seeds=seeds, alphas=alphas, tile=TILE)
+    latents = toy.from_seeds(seeds)
+    for row in range(3):
+        for s in range(2):
+            for a, alpha in enumerate(alphas):
+                edited = directions.edit(latents[s : s + 1], row, alpha)
+                expected = to_pil(toy(edited)[0]).resize((TILE, TILE), Image.Resampling.LANCZOS)
+                found = tile(sheet, row, 3 * s + a, per_seed=3, seeds=2).astype(int)
+                assert np.abs(found - np.asarray(expected)).max() <= 1, (row, s, alpha)
+
+
+def test_rows_can_be_chosen_and_laid_out_in_columns(toy: Toy, directions: Directions) -> None:
+    whole = contact_sheet(toy, directions, seeds=[1], alphas=[0, 1], tile=TILE)
+    two = contact_sheet(toy, directions, seeds=[1], alphas=[0, 1], tile=TILE, indices=[2, 0])
+    assert two.height == whole.height - (TILE + 2)
+    wide = contact_sheet(toy, directions, seeds=[1], alphas=[0, 1], tile=TILE, columns=2)
+    assert wide.height == HEAD + 2 * (TILE + 2) + GAP
+    assert wide.width > 1.5 * whole.width
+    many = contact_sheet(toy, directions, seeds=[1], alphas=[0, 1], tile=TILE, columns=9)
+    assert many.height == HEAD + TILE + 2 + GAP
+
+
+def test_long_names_get_their_room(toy: Toy, directions: Directions) -> None:
+    short = contact_sheet(toy, directions.select([0]), seeds=[1], alphas=[0], tile=TILE)
+    long = contact_sheet(toy, directions.select([1]), seeds=[1], alphas=[0], tile=TILE)
+    assert long.width > short.width + 50
+
+
+def test_size_of_a_tile_follows_the_generator(toy: Toy, directions: Directions) -> None:
+    one = contact_sheet(toy, directions.select([0]), seeds=[1], alphas=[0])
+    assert one.height == HEAD + 96 + 2 + GAP
+
+
+def test_slots_and_truncation_change_the_pictures(toy: Toy, directions: Directions) -> None:
+    plain = contact_sheet(toy, directions, tile=TILE)
+    changes: list[dict[str, Any]] = [{"slots": [1]}, {"truncation": 0.5}]
+    for change in changes:
+        assert plain.tobytes() != contact_sheet(toy, directions, tile=TILE, **change).tobytes()
+
+
+def test_nothing_to_show_and_foreign_directions_are_refused(toy: Toy, directions: Directions) -> None:
+    nothings: list[dict[str, Any]] = [{"indices": []}, {"alphas": []}, {"columns": 0}]
+    for nothing in nothings:
+        with pytest.raises(InputError, match="needs at least one"):
+            contact_sheet(toy, directions, **nothing)
+    with pytest.raises(InputError, match="were found in"):
+        contact_sheet(Toy(seed=3), directions)
+    with pytest.raises(InputError, match="no direction 7"):
+        contact_sheet(toy, directions, indices=[7])
+
+
+def test_no_random_state_is_used(toy: Toy, directions: Directions) -> None:
+    before = torch.get_rng_state()
+    first = contact_sheet(toy, directions, tile=TILE)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert first.tobytes() == contact_sheet(toy, directions, tile=TILE).tobytes()
