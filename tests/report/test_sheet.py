@@ -44,24 +44,24 @@ def test_every_tile_is_the_edit_of_its_row_seed_and_alpha(toy: Toy, directions: 
 
 
 def test_rows_can_be_chosen_and_laid_out_in_columns(toy: Toy, directions: Directions) -> None:
-    whole = contact_sheet(toy, directions, seeds=[1], alphas=[0, 1], tile=TILE)
-    two = contact_sheet(toy, directions, seeds=[1], alphas=[0, 1], tile=TILE, indices=[2, 0])
+    whole = contact_sheet(toy, directions, seeds=[1], alphas=[0.0, 1.0], tile=TILE)
+    two = contact_sheet(toy, directions, seeds=[1], alphas=[0.0, 1.0], tile=TILE, indices=[2, 0])
     assert two.height == whole.height - (TILE + 2)
-    wide = contact_sheet(toy, directions, seeds=[1], alphas=[0, 1], tile=TILE, columns=2)
+    wide = contact_sheet(toy, directions, seeds=[1], alphas=[0.0, 1.0], tile=TILE, columns=2)
     assert wide.height == HEAD + 2 * (TILE + 2) + GAP
     assert wide.width > 1.5 * whole.width
-    many = contact_sheet(toy, directions, seeds=[1], alphas=[0, 1], tile=TILE, columns=9)
+    many = contact_sheet(toy, directions, seeds=[1], alphas=[0.0, 1.0], tile=TILE, columns=9)
     assert many.height == HEAD + TILE + 2 + GAP
 
 
 def test_long_names_get_their_room(toy: Toy, directions: Directions) -> None:
-    short = contact_sheet(toy, directions.select([0]), seeds=[1], alphas=[0], tile=TILE)
-    long = contact_sheet(toy, directions.select([1]), seeds=[1], alphas=[0], tile=TILE)
+    short = contact_sheet(toy, directions.select([0]), seeds=[1], alphas=[0.0], tile=TILE)
+    long = contact_sheet(toy, directions.select([1]), seeds=[1], alphas=[0.0], tile=TILE)
     assert long.width > short.width + 50
 
 
 def test_size_of_a_tile_follows_the_generator(toy: Toy, directions: Directions) -> None:
-    one = contact_sheet(toy, directions.select([0]), seeds=[1], alphas=[0])
+    one = contact_sheet(toy, directions.select([0]), seeds=[1], alphas=[0.0])
     assert one.height == HEAD + 96 + 2 + GAP
 
 

@@ -108,9 +108,10 @@ class Discover(Generic[Method]):
         say(f"score is the {origin.get('sorted_by', 'order of the method')}")
         out.print(table)
         out.print(f"\nsheet: {self.out / SHEET}", markup=False)
+        last = min(4, directions.k - 1)
         say(
             "\nnext:\n"
-            f'  latentclr edit {self.out} --seed 3 --edits "0:+3,{min(4, directions.k - 1)}:-2" --out edited.png\n'
+            f'  latentclr edit {self.out} --seed 3 --edits "0:+3,{last}:-2" --out edited.png\n'
             f"  latentclr name {self.out} 0 light\n"
             f"  latentclr sheet {self.out} --seeds 5,6,7 --out more.png"
         )

@@ -1,0 +1,43 @@
+# make demo   directions of a real face GAN, from nothing, in a few minutes
+# make test   everything that a change must pass: format, lint, types, import rules, all tests
+# make check  the same without the tests
+# make quick  the tests that need no training and no network
+# make clean  remove what the others made
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test check quick clean
+.DEFAULT_GOAL := demo
+
+demo: $(VENV)/.installed
+	$(BIN)/latentclr discover latentclr --generator faces --out runs/faces --overwrite
+
+test: check
+	OMP_NUM_THREADS=1 $(BIN)/pytest
+
+check: $(VENV)/.developing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+quick: $(VENV)/.developing
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not network"
+
+clean:
+	rm -rf $(VENV) runs build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# torch comes alone and first, so that nothing else chooses its version.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) torch
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.developing: $(VENV)/.installed
+	$(PIP) --editable '.[dev]'
+	touch $@
