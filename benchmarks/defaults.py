@@ -100,11 +100,12 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/defaults.json"))
+    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     make_folder(options.out.parent)
     results = json.loads(options.out.read_text()) if options.out.exists() else {}
     for name in options.generators:
-        generator = load_generator(name, log=print)
+        generator = load_generator(name, device=options.device, log=print)
         for seed in options.seeds:
             for variant in options.variants:
                 key = f"{name}/{variant}/{seed}"

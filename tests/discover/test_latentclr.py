@@ -16,7 +16,7 @@ from tests.toy import Toy
 from torch import Tensor
 from torch.testing import assert_close
 
-from latentclr import InputError, LatentCLR
+from latentclr import InputError, LatentCLR, load_generator
 from latentclr.directions import Global, Linear, Nonlinear
 from latentclr.discover import PRESETS, contrastive_loss, divergences
 from latentclr.discover.latentclr import first_of_size
@@ -141,7 +141,7 @@ def test_only_the_direction_model_learns(dcgan: Any) -> None:
 
 def test_alphas_per_direction_and_per_sample() -> None:
     rng = torch.Generator().manual_seed(0)
-    shared = replace(TINY, alpha=2.0, k=200)._draw_alphas(5, rng)
+    shared = replace(TINY, alpha=2.0, k=200, alpha_per="direction")._draw_alphas(5, rng)
     own = replace(TINY, alpha=2.0, k=200, alpha_per="sample")._draw_alphas(5, rng)
     assert shared.shape == own.shape == (200, 5)
     assert bool((shared == shared[:, :1]).all())
@@ -213,6 +213,16 @@ def test_what_cannot_work_is_refused_before_training(toy: Toy, changes: dict[str
 def test_edits_that_the_layer_cannot_see_are_refused_by_name(toy: Toy) -> None:
     with pytest.raises(InputError, match="layer 'early' does not see edits of slot 1"):
         replace(TINY, slots=(1,)).fit(toy)
+
+
+@pytest.mark.slow
+@pytest.mark.network
+def test_defaults_on_a_real_gan_are_identified_and_do_not_repeat() -> None:
+    # A fifth of the default's steps; the documented figures are of whole runs.
+    directions = LatentCLR(steps=60, validate_every=60, held_out=16).fit(load_generator("faces"))
+    assert directions.origin["accuracy"] >= 0.95
+    assert len(directions.origin["duplicates"]) <= 1
+    assert directions.origin["best_step"] == 60
 
 
 @pytest.fixture
