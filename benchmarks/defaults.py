@@ -65,7 +65,7 @@ def measure(generator: Generator, directions: Directions, *, alpha: float = 3.0)
     rows = unit(changes)
     within = (rows @ rows.mT).abs()  # (k, n, n)
     k = directions.k
-    cosines = mean_absolute_cosine(directions.model(latents[:, 0])).fill_diagonal_(0)
+    cosines = mean_absolute_cosine(directions.model(latents[:, 0].cpu())).fill_diagonal_(0)
     return {
         "consistency": float((within.sum((1, 2)) - n).mean() / (n * (n - 1))),
         "overlap": float((between.sum((1, 2)) - k).mean() / (k * (k - 1))),

@@ -1,6 +1,6 @@
 """The whole of LatentCLR in plain lines: global directions in a pretrained face GAN.
 
-    python examples/train_latentclr.py          # a minute on a laptop; writes direction0.png ...
+    python examples/train_latentclr.py          # a few minutes on a laptop; writes direction0.png ...
 
 It is what `latentclr.LatentCLR` does, without its options, checks and speed. Settings are our defaults; the
 paper gives neither the temperature nor the range of alpha nor the learning rate.

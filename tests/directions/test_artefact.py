@@ -113,6 +113,11 @@ def test_steps_make_no_difference_to_a_global_direction(toy: Toy, latents: Tenso
     assert_close(directions.edit(latents, 0, 3.0, steps=7), directions.edit(latents, 0, 3.0))
 
 
+def test_edits_happen_where_the_latents_are(directions: Directions, latents: Tensor) -> None:
+    # "meta" stands for any device that the artefact is not on.
+    assert directions.edit(latents.to("meta"), 0, 1.0).device.type == "meta"
+
+
 def test_a_name_stands_for_its_number(directions: Directions, latents: Tensor) -> None:
     assert torch.equal(directions.edit(latents, "light", 1.0), directions.edit(latents, 1, 1.0))
 

@@ -91,7 +91,7 @@ class Directions:
             )
         if steps < 1:
             raise InputError(f"steps={steps} must be at least 1.")
-        one = self.model.select([index])
+        one = self.model.select([index]).to(latents.device)
         stride = torch.as_tensor(alpha, dtype=latents.dtype, device=latents.device) / steps
         stride = (stride * float(self.scale[index])).expand(len(latents)).unsqueeze(1)  # (n, 1)
         edited = latents.clone()
