@@ -241,7 +241,21 @@ class TestBadInputIsOneSentenceAndExitCode2:
         assert result.code == 2
         assert said in result.err
         assert result.err.strip().splitlines()[-1].startswith("latentclr: ")
-        assert tree(tmp_path) - {"runs"} == before
+        assert tree(tmp_path) == before
+        assert "loss" not in result.err, "refused before any training"
+
+    def test_a_disk_that_fills_up_while_it_runs(
+        self, latentclr: Command, dcgan_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object) -> str:
+            raise OSError(28, "No space left on device")
+
+        before = tree(tmp_path)
+        monkeypatch.setattr("latentclr.cli.console.json.dumps", full)
+        result = latentclr("discover", "latentclr", "--generator", dcgan_file, "--out", "x", *SMALL)
+        assert result.code == 2
+        assert "No space left on device" in result.err
+        assert tree(tmp_path) == before
 
     def test_nan_in_a_checkpoint(self, latentclr: Command, tmp_path: Path) -> None:
         import torch

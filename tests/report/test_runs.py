@@ -24,7 +24,7 @@ def test_it_appears_when_it_is_whole(tmp_path: Path) -> None:
 
 def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
     def fail() -> None:
-        with new_run(tmp_path / "run", overwrite=False):
+        with new_run(tmp_path / "deep" / "er" / "run", overwrite=False):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

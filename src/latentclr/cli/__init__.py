@@ -55,6 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InputError as error:
         print(f"latentclr: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
+    except OSError as error:  # a full disk, say, where no better sentence was at hand
+        print(f"latentclr: cannot go on: {error}.", file=sys.stderr)
+        sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         print("interrupted; nothing was written.", file=sys.stderr)
         sys.exit(INTERRUPTED)

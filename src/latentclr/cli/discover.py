@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import torch
 import tyro
 from rich.table import Table
 
@@ -49,6 +50,7 @@ class Discover(Generic[Method]):
         """Search, write the run, say what was found. Returns the exit code."""
         with new_run(self.out, overwrite=self.overwrite) as folder:
             generator = load_generator(self.generator, device=pick_device(self.device), log=say)
+            generator.from_seeds(self.sheet_seeds)  # refused now rather than after the work
             with (folder / LOG).open("w") as log_file, stop_on_interrupt() as interrupted:
                 started = time.perf_counter()
                 with Follower(getattr(self.settings, "steps", 1), log_file) as follower:
@@ -70,8 +72,6 @@ class Discover(Generic[Method]):
         self, directions: Directions, curves: dict[str, list[list[float]]], seconds: float
     ) -> dict[str, Any]:
         """What goes into run.json: the artefact's own record, and what may differ between equal runs."""
-        import torch
-
         return {
             **directions.origin,
             "seed": self.settings.seed,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import torch
 import tyro
 
 from latentclr.checkpoints import load_generator
@@ -31,13 +32,12 @@ def parse(
     return filled
 
 
-def open_run(run: Path, generator: str | None, device: str = "cpu") -> tuple[Directions, Generator]:
+def open_run(run: Path, generator: str | None) -> tuple[Directions, Generator]:
     """The directions of a run and the generator that they belong to.
 
     Args:
         run: a run folder or a directions file.
         generator: name or file of the generator; None is the one that the run names.
-        device: for the generator.
 
     Raises:
         InputError: no run there, no such generator, or another than the run's.
@@ -46,7 +46,7 @@ def open_run(run: Path, generator: str | None, device: str = "cpu") -> tuple[Dir
     name = generator or directions.origin.get("generator", {}).get("name")
     if not name:
         raise InputError(f"{run} does not say which generator it belongs to; add --generator.")
-    found = load_generator(name, device=pick_device(device), log=say)
+    found = load_generator(name, log=say)
     directions.require(found)
     return directions, found
 
@@ -62,8 +62,6 @@ def pick_device(device: str) -> str:
     """The device itself; "auto" is a GPU if there is one."""
     if device != "auto":
         return device
-    import torch
-
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 

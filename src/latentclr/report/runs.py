@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from latentclr.errors import InputError
@@ -51,7 +51,9 @@ def new_run(folder: Path, *, overwrite: bool) -> Iterator[Path]:
         raise InputError(f"{folder} exists; choose another folder, or add --overwrite to replace it.")
     if taken and not (folder / RECORD).is_file():
         raise InputError(f"{folder} is not the folder of a run and is not replaced; choose another one.")
-    parent = make_folder(folder.absolute().parent)
+    parent = folder.absolute().parent
+    missing = [above for above in (parent, *parent.parents) if not above.exists()]
+    make_folder(parent)
     try:
         staging = Path(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name}-"))
     except OSError as error:
@@ -68,3 +70,6 @@ def new_run(folder: Path, *, overwrite: bool) -> Iterator[Path]:
             staging.rename(folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        for above in missing:  # innermost first; those that hold the run stay
+            with suppress(OSError):
+                above.rmdir()
