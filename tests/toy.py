@@ -1,6 +1,7 @@
 """A generator whose interpretable directions are known: what methods are tested on."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -9,7 +10,6 @@ from torch.nn.functional import interpolate, softplus
 
 from latentclr.errors import InputError
 from latentclr.generators import IMAGE, Generator, Latents, Layer
-from latentclr.generators.base import check_truncation
 
 
 class Toy(Generator):
@@ -44,8 +44,11 @@ class Toy(Generator):
         self.pattern = torch.nn.Parameter(pattern)
         self.freeze()
 
-    def map(self, z: Float[Tensor, "n z_dim"], *, truncation: float = 1.0) -> Latents:
-        w = z @ self.mapping.T * check_truncation(truncation)
+    def settings(self) -> dict[str, Any]:
+        return {}
+
+    def map(self, z: Float[Tensor, "n z_dim"]) -> Latents:
+        w = z @ self.mapping.T * self.truncation
         return w.unsqueeze(1).repeat(1, self.num_slots, 1)
 
     def run(self, latents: Latents) -> Iterator[tuple[str, Float[Tensor, "n c h w"]]]:

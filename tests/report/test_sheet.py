@@ -67,9 +67,11 @@ def test_size_of_a_tile_follows_the_generator(toy: Toy, directions: Directions) 
 
 def test_slots_and_truncation_change_the_pictures(toy: Toy, directions: Directions) -> None:
     plain = contact_sheet(toy, directions, tile=TILE)
-    changes: list[dict[str, Any]] = [{"slots": [1]}, {"truncation": 0.5}]
-    for change in changes:
-        assert plain.tobytes() != contact_sheet(toy, directions, tile=TILE, **change).tobytes()
+    for changed in (
+        contact_sheet(toy, directions, tile=TILE, slots=[1]),
+        contact_sheet(toy.at(0.5), directions, tile=TILE),
+    ):
+        assert plain.tobytes() != changed.tobytes()
 
 
 def test_nothing_to_show_and_foreign_directions_are_refused(toy: Toy, directions: Directions) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from latentclr.checkpoints import dcgan
+from latentclr.checkpoints.network import Network
 from latentclr.checkpoints.torch_file import read_torch
 from latentclr.checkpoints.zoo import ZOO, pull
 from latentclr.errors import InputError
@@ -41,14 +42,14 @@ def load_generator(
             f"there is no generator {name!r}{hint}: give {', '.join(sorted(ZOO))}, or the path of a "
             "checkpoint file."
         )
-    tensors = read_torch(path)
-    if not dcgan.recognize(tensors):
+    network = Network("torch file", read_torch(path))
+    if not dcgan.recognize(network):
         raise InputError(
-            f"{path} is of no kind that is known here: its tensors are named {', '.join(list(tensors)[:4])} "
-            "...; known are DCGAN generators."
+            f"{path} is of no kind that is known here: its tensors are named "
+            f"{', '.join(list(network.tensors)[:4])} ...; known are DCGAN generators."
         )
     try:
-        generator = dcgan.build(tensors)
+        generator = dcgan.build(network)[0].freeze()
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     generator.name = name

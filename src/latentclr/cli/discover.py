@@ -15,7 +15,7 @@ from rich.table import Table
 
 from latentclr.checkpoints import load_generator
 from latentclr.cli.console import Follower, out, say, stop_on_interrupt
-from latentclr.cli.options import parse, pick_device
+from latentclr.cli.options import parse, pick_device, run_truncation
 from latentclr.directions import Directions
 from latentclr.discover import DISCOVERERS, Discoverer
 from latentclr.errors import InputError
@@ -58,12 +58,8 @@ class Discover(Generic[Method]):
                 seconds = time.perf_counter() - started
                 directions.save(folder / DIRECTIONS)
                 write_json(folder / RECORD, self.record(directions, follower.curves, seconds))
-                sheet = contact_sheet(
-                    generator,
-                    directions,
-                    seeds=self.sheet_seeds,
-                    truncation=getattr(self.settings, "truncation", 1.0),
-                )
+                shown = generator.at(run_truncation(directions, None))
+                sheet = contact_sheet(shown, directions, seeds=self.sheet_seeds)
                 save_picture(sheet, folder / SHEET)
         self.tell(directions, seconds, interrupted=interrupted())
         return interrupted.exit_code

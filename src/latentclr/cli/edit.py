@@ -55,7 +55,8 @@ class Edit:
             raise InputError("--strip and --video exclude each other; choose one.")
         directions, generator = open_run(self.run, self.generator)
         edits = parse_edits(self.edits, directions)
-        latents = generator.from_seeds([self.seed], truncation=run_truncation(directions, self.truncation))
+        generator = generator.at(run_truncation(directions, self.truncation))
+        latents = generator.from_seeds([self.seed])
         slots = None if self.slots is None else numbers(self.slots, int, "--slots")
 
         def pictures(strengths: Sequence[float]) -> list[Image.Image]:

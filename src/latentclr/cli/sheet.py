@@ -40,13 +40,12 @@ class Sheet:
         """Write the picture, print its path."""
         found, generator = open_run(self.run, self.generator)
         sheet = contact_sheet(
-            generator,
+            generator.at(run_truncation(found, self.truncation)),
             found,
             seeds=numbers(self.seeds, int, "--seeds"),
             alphas=numbers(self.alphas, float, "--alphas"),
             indices=None if self.directions is None else which(found, self.directions),
             slots=None if self.slots is None else numbers(self.slots, int, "--slots"),
-            truncation=run_truncation(found, self.truncation),
             columns=self.columns,
             tile=self.tile,
         )

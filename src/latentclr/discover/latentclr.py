@@ -145,7 +145,7 @@ class LatentCLR(Discoverer):
     drops: tuple[int, ...] = ()
     """Steps at which the learning rate is multiplied by 0.2."""
     truncation: float = 1.0
-    """Of the latents, in training and in validation."""
+    """Of the generator, in training and in validation."""
     held_out: int = 32
     """Latents kept out of training; the directions of the step that does best on them are returned."""
     validate_every: int = 25
@@ -162,13 +162,14 @@ class LatentCLR(Discoverer):
                 edits because it runs before the moved slots are read.
         """
         self._check()
+        generator = generator.at(self.truncation)
         layer = generator.layer(self.layer or first_of_size(generator, 8)).name
         slots = generator.check_slots(self.slots)
         rng = torch.Generator().manual_seed(self.seed)
         model = self._model(generator.latent_dim, rng).to(generator.device)
         optimizer = torch.optim.Adam(model.parameters(), self.learning_rate, weight_decay=self.weight_decay)
         schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(self.drops), gamma=0.2)
-        held_out = generator.sample(self.held_out, rng=rng, truncation=self.truncation)
+        held_out = generator.sample(self.held_out, rng=rng)
         held_out_alphas = self._draw_alphas(self.held_out, rng).to(generator.device)
 
         def changes(latents: Latents, alphas: Float[Tensor, "k n"]) -> Float[Tensor, "k n f"]:
@@ -191,7 +192,7 @@ class LatentCLR(Discoverer):
                     best = {name: value.clone() for name, value in model.state_dict().items()}
             if step == self.steps or stop():
                 break
-            latents = generator.sample(self.batch, rng=rng, truncation=self.truncation)
+            latents = generator.sample(self.batch, rng=rng)
             alphas = self._draw_alphas(self.batch, rng).to(generator.device)
             loss_now = self._loss(changes(latents, alphas))
             optimizer.zero_grad()

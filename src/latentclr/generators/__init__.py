@@ -3,4 +3,7 @@
 from latentclr.generators.base import IMAGE, Generator, Latents, Layer, check_slots
 from latentclr.generators.dcgan import DCGAN
 
-__all__ = ["DCGAN", "IMAGE", "Generator", "Latents", "Layer", "check_slots"]
+ARCHITECTURES: dict[str, type[Generator]] = {kind.__name__: kind for kind in (DCGAN,)}
+"""Every architecture by its name."""
+
+__all__ = ["ARCHITECTURES", "DCGAN", "IMAGE", "Generator", "Latents", "Layer", "check_slots"]

@@ -1,17 +1,21 @@
 """The contract that every generator keeps."""
 
+import copy
 import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar, final
+from typing import Any, Literal, TypeVar, final
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from latentclr.errors import InputError
+from latentclr.generators.classes import find_class
 
 Latents = Float[Tensor, "n slots dim"]
 """Where a picture comes from: n pictures, one latent of length dim for every slot of the generator."""
@@ -46,11 +50,14 @@ class Generator(nn.Module, ABC):
     """A pretrained generator: latents in, named layer outputs and a picture out.
 
     A subclass says what its latents are (`space`, `latent_dim`, `num_slots`, `z_dim`), lists its `layers`
-    in running order (the last is called "image") and implements `map`, `run` and `style_weight`. The rest
-    is final, so that it means the same for every architecture.
+    in running order (the last is called "image") and implements `map`, `run`, `style_weight` and `settings`.
+    The rest means the same for every architecture.
 
     Same latents, same picture: a generator draws nothing (per-pixel noise is a fixed buffer) and each
     picture of a batch depends on its own latents only.
+
+    A generator at another truncation (`at`) or for another class (`for_class`) is a *view*: a new object
+    that shares all weights with the old one and costs nothing.
 
     Attributes:
         name: what the user called it ("faces", a path); kept in artefacts for people to read.
@@ -59,6 +66,11 @@ class Generator(nn.Module, ABC):
         latent_dim: length of one latent.
         num_slots: latents per picture; 1 for a generator that reads its latent once.
         layers: every named output, in running order.
+        truncation: in (0, 1]; smaller values trade variety for quality (psi of StyleGAN; a factor of z where
+            there is no mapping network).
+        num_classes: 0 where there are none.
+        class_names: of class 0, 1, ...; empty where they are not known.
+        label: weights of the classes, which a conditional generator draws; None: none is chosen yet.
     """
 
     name: str = ""
@@ -67,20 +79,18 @@ class Generator(nn.Module, ABC):
     latent_dim: int
     num_slots: int
     layers: tuple[Layer, ...]
+    truncation: float = 1.0
+    num_classes: int = 0
+    class_names: tuple[str, ...] = ()
+    label: Float[Tensor, " classes"] | None = None
 
     @abstractmethod
-    def map(self, z: Float[Tensor, "n z_dim"], *, truncation: float = 1.0) -> Latents:
-        """Turn samples of the prior into latents.
-
-        Args:
-            z: standard normal samples.
-            truncation: in (0, 1]; smaller values trade variety for quality (psi of StyleGAN). Where there
-                is no mapping network, z is scaled by it.
-        """
+    def map(self, z: Float[Tensor, "n z_dim"]) -> Latents:
+        """Turn samples of the prior (standard normal) into latents, at this generator's truncation."""
 
     @abstractmethod
     def run(self, latents: Latents) -> Iterator[tuple[str, Float[Tensor, "n c h w"]]]:
-        """Yield (layer name, output) for every layer in running order, last the picture in [-1, 1].
+        """Yield (layer name, output) for every layer in running order, last the picture.
 
         What is not asked for is not computed: stop iterating after the layer that you need.
         """
@@ -93,9 +103,86 @@ class Generator(nn.Module, ABC):
             InputError: this layer reads no latent.
         """
 
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """What the constructor needs to build a generator of this shape, as JSON values."""
+
+    def fold(self) -> None:
+        """Compute what follows from the weights alone, once. Called by `freeze`."""
+
+    def at(self: Kind, truncation: float) -> Kind:
+        """This generator with another truncation; shares the weights.
+
+        Raises:
+            InputError: outside (0, 1].
+        """
+        return self.view(truncation=check_truncation(truncation))
+
+    def in_space(self: Kind, space: str) -> Kind:
+        """This generator with its latents in another space ("z" before, "w" after the mapping network).
+
+        Raises:
+            InputError: it has no such space.
+        """
+        if space != self.space:
+            raise InputError(
+                f"space={space!r}: a {type(self).__name__} has its latents in {self.space} only."
+            )
+        return self
+
+    def preview(self, latents: Latents, pixels: int) -> Float[Tensor, "n 3 h w"]:
+        """Pictures scaled down so that neither side is above `pixels`; as they are where they are smaller.
+
+        A subclass may draw something cheaper that looks the same.
+        """
+        return shrink(self(latents), pixels)
+
+    @final
+    def for_class(self: Kind, which: int | str | Float[Tensor, " classes"]) -> Kind:
+        """This generator for one class; shares the weights, so directions found in one class fit the others.
+
+        Args:
+            which: the number of the class, its name, or a weight for every class (a mixture).
+
+        Raises:
+            InputError: there are no classes, or not this one.
+        """
+        if not self.num_classes:
+            raise InputError(f"{self.name or 'this generator'} has no classes.")
+        if isinstance(which, Tensor):
+            if which.shape != (self.num_classes,):
+                raise InputError(
+                    f"class weights {tuple(which.shape)}: give one for each of {self.num_classes} classes."
+                )
+            return self.view(label=which)
+        number = find_class(which, self.class_names, self.num_classes)
+        return self.view(label=torch.eye(self.num_classes)[number])
+
+    @final
+    def chosen(self) -> Float[Tensor, " classes"]:
+        """The weights of the classes to draw.
+
+        Raises:
+            InputError: none is chosen yet.
+        """
+        if self.label is None:
+            raise InputError(
+                f"{self.name or 'this generator'} draws {self.num_classes} classes: choose one with "
+                "for_class(number or name), on the command line with --class."
+            )
+        return self.label.to(self.device)
+
+    @final
+    def view(self: Kind, **changes: Any) -> Kind:
+        """A new object with the same weights and some other attributes."""
+        view = copy.copy(self)
+        for name, value in changes.items():
+            setattr(view, name, value)
+        return view
+
     @final  # type: ignore[misc]
     def forward(self, latents: Latents) -> Float[Tensor, "n 3 h w"]:
-        """Pictures, in [-1, 1]."""
+        """Pictures. White is 1, black is -1; networks without a last tanh may go a little beyond."""
         return self.features(latents, IMAGE)
 
     @final
@@ -142,13 +229,12 @@ class Generator(nn.Module, ABC):
         return check_slots(slots, self.num_slots)
 
     @final
-    def sample(self, n: int, *, rng: torch.Generator, truncation: float = 1.0) -> Latents:
+    def sample(self, n: int, *, rng: torch.Generator) -> Latents:
         """Latents of n random pictures. `rng` is a generator on the CPU: the same on every device."""
-        z = torch.randn(n, self.z_dim, generator=rng)
-        return self.map(z.to(self.device), truncation=truncation)
+        return self.map(torch.randn(n, self.z_dim, generator=rng).to(self.device))
 
     @final
-    def from_seeds(self, seeds: Sequence[int], *, truncation: float = 1.0) -> Latents:
+    def from_seeds(self, seeds: Sequence[int]) -> Latents:
         """Latents of numbered pictures: z is numpy's RandomState(seed).randn, as in NVIDIA's tools.
 
         One seed is one picture, whatever stands beside it in the list.
@@ -159,18 +245,24 @@ class Generator(nn.Module, ABC):
         if not seeds or any(not 0 <= seed < 2**32 for seed in seeds):
             raise InputError(f"seeds={list(seeds)}: give one or more whole numbers in 0 .. 2^32 - 1.")
         rows = [np.random.RandomState(seed).randn(1, self.z_dim) for seed in seeds]
-        z = torch.from_numpy(np.concatenate(rows)).to(self.device, torch.float32)
-        return self.map(z, truncation=truncation)
+        return self.map(torch.from_numpy(np.concatenate(rows)).to(self.device, torch.float32))
 
     @final
     def freeze(self: Kind) -> Kind:
-        """Evaluation mode, and no gradient for any parameter. Returns the generator itself."""
-        return self.eval().requires_grad_(False)
+        """Evaluation mode, no gradient for any parameter, everything folded. Returns the generator itself.
+
+        Call it again after changing weights in place.
+        """
+        self.eval().requires_grad_(False)
+        with torch.no_grad():
+            self.fold()
+        return self
 
     @final
     def fingerprint(self) -> str:
-        """SHA-256 over the architecture's name and every weight: the identity of this generator."""
-        digest = hashlib.sha256(type(self).__name__.encode())
+        """SHA-256 over the architecture, its settings and every weight: the identity of this generator."""
+        settings = json.dumps(self.settings(), sort_keys=True)
+        digest = hashlib.sha256(f"{type(self).__name__}{settings}".encode())
         for name, tensor in sorted(self.state_dict().items()):
             digest.update(f"|{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
             digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
@@ -213,3 +305,12 @@ def check_truncation(truncation: float) -> float:
     if not 0 < truncation <= 1:
         raise InputError(f"truncation={truncation} must be above 0 and at most 1.")
     return truncation
+
+
+def shrink(pictures: Float[Tensor, "n c h w"], pixels: int) -> Float[Tensor, "n c h2 w2"]:
+    """Pictures averaged down so that neither side is above `pixels`; as they are where they are smaller."""
+    height, width = pictures.shape[-2:]
+    scale = pixels / max(height, width)
+    if scale >= 1:
+        return pictures
+    return adaptive_avg_pool2d(pictures, (max(1, round(height * scale)), max(1, round(width * scale))))

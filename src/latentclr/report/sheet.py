@@ -29,7 +29,6 @@ def contact_sheet(
     alphas: Sequence[float] = ALPHAS,
     indices: Sequence[int] | None = None,
     slots: Sequence[int] | None = None,
-    truncation: float = 1.0,
     columns: int = 1,
     tile: int | None = None,
 ) -> Image.Image:
@@ -42,7 +41,6 @@ def contact_sheet(
         alphas: strengths, in the order of the columns.
         indices: which directions; None is all.
         slots: to move; None is the directions' own.
-        truncation: of the latents.
         columns: lay the rows out in so many columns side by side, for many directions.
         tile: size of one picture in pixels; None is the generator's own, between 96 and 192.
 
@@ -53,7 +51,7 @@ def contact_sheet(
     chosen = list(range(directions.k)) if indices is None else [directions.index(i) for i in indices]
     if not chosen or not alphas or columns < 1:
         raise InputError("a contact sheet needs at least one direction, one alpha and one column.")
-    latents = generator.from_seeds(seeds, truncation=truncation)
+    latents = generator.from_seeds(seeds)
     tile = tile or min(max(generator.resolution, 96), 192)
     rows = [
         _row(generator, directions, latents, index=index, alphas=alphas, slots=slots, tile=tile)

@@ -1,0 +1,42 @@
+"""What a file holds, before it is known which architecture it is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from latentclr.generators import Generator
+
+
+@dataclass(frozen=True)
+class Network:
+    """The generator of a file, as the file spells it.
+
+    Attributes:
+        container: what kind of file it is, for people ("torch file", "NVIDIA TensorFlow pickle").
+        tensors: by the file's own names, of the generator's network only.
+        config: plain values that the file gives beside them (constructor arguments, layer attributes).
+        notes: what it says about its training, for people.
+    """
+
+    container: str
+    tensors: Mapping[str, Tensor]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Format:
+    """One published layout of one architecture.
+
+    Attributes:
+        name: for people.
+        recognize: whether a network is of this layout; looks at names only, and cannot fail.
+        build: the generator, and the tensors of the file that it has no use for. Raises InputError for a
+            network that is damaged or of a variant that cannot be run.
+    """
+
+    name: str
+    recognize: Callable[[Network], bool]
+    build: Callable[[Network], tuple[Generator, list[str]]]
