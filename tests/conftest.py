@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.generators.small_stylegan2 import small_stylegan2
 from tests.toy import Toy
 
 from latentclr import Generator, load_generator
@@ -31,6 +32,11 @@ def small_dcgan() -> DCGAN:
 GENERATORS: dict[str, Callable[[], Generator]] = {
     "toy": Toy,
     "dcgan": small_dcgan,
+    "stylegan2": small_stylegan2,
+    "stylegan2-z": lambda: small_stylegan2().in_space("z"),
+    "stylegan2-resnet-classes": lambda: small_stylegan2(
+        architecture="resnet", num_classes=3, embed_dim=5
+    ).for_class(1),
     "faces": lambda: load_generator("faces"),
     "celebs": lambda: load_generator("celebs"),
 }

@@ -83,12 +83,26 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
     write_bytes(path, to_bytes(on_cpu, {HEADER: text}))
 
 
-def read_tensors(path: Path, *, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def tensors_header(path: Path) -> str | None:
+    """The JSON header that `write_tensors` gave to a safetensors file; None: another program's.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return (file.metadata() or {}).get(HEADER)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is not a whole safetensors file ({_one_line(error)}).") from error
+
+
+def read_tensors(path: Path, *, kind: str, foreign: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `write_tensors` wrote. No code in the file can run.
 
     Args:
         path: the file.
         kind: what the caller expects, for the error's text ("a directions file").
+        foreign: take files of other programs too; their header is empty.
 
     Raises:
         InputError: the file is not there, is damaged, or is another program's.
@@ -104,6 +118,8 @@ def read_tensors(path: Path, *, kind: str) -> tuple[dict[str, Tensor], dict[str,
         raise InputError(
             f"{path} is not a whole safetensors file ({_one_line(error)}); expected {kind}."
         ) from error
+    if text is None and foreign:
+        return tensors, {}
     if text is None:
         raise InputError(f"{path} is a safetensors file of another program; expected {kind}.")
     try:

@@ -123,7 +123,7 @@ def test_a_truncated_file_is_refused(size: int, dcgan_file: Path) -> None:
 
 def test_unknown_names_are_met_with_the_known_ones() -> None:
     with pytest.raises(
-        InputError, match=r"no generator 'face' \(did you mean 'faces'\?\): give celebs, faces"
+        InputError, match=r"no generator 'face' \(did you mean 'faces'\?\): .*generators list"
     ):
         load_generator("face")
 

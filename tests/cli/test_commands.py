@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from latentclr import Directions, LatentCLR, Random, load_generator
+from latentclr import ZOO, Directions, LatentCLR, Random, load_generator
 from latentclr.cli import COMMANDS, main
 from latentclr.discover import DISCOVERERS
 
@@ -211,7 +211,11 @@ def test_generators_show_a_file(latentclr: Command, dcgan_file: Path) -> None:
 
 def test_generators_list_names_licences(latentclr: Command) -> None:
     result = latentclr("generators", "list")
-    assert [line.split()[:2] for line in result.out.splitlines()[1:]] == [["celebs", "MIT"], ["faces", "MIT"]]
+    lines = {line.split()[0]: line for line in result.out.splitlines()[1:]}
+    assert list(lines) == list(ZOO)
+    for name, entry in ZOO.items():
+        assert entry.licence in lines[name]
+        assert f" {entry.resolution} " in lines[name]
 
 
 class TestBadInputIsOneSentenceAndExitCode2:

@@ -46,7 +46,7 @@ def test_global_directions_are_the_planted_ones_in_order_of_effect(toy: Toy, see
     cosines = found @ toy.axes.T  # (found, planted)
     # Effects fall with the planted strength, and along every planted axis the picture gets brighter.
     assert_close(cosines.diagonal(), torch.ones(Toy.PLANTED), atol=0.03, rtol=0)
-    assert directions.origin["accuracy"] == 1
+    assert directions.origin["accuracy"] > 0.99
     assert directions.origin["duplicates"] == []
 
 

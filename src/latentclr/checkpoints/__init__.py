@@ -1,6 +1,20 @@
 """Checkpoints: files that others wrote, and the zoo of generators by name."""
 
-from latentclr.checkpoints.load import load_generator
+from latentclr.checkpoints.load import Checkpoint, cropped, load_generator, read_checkpoint
+from latentclr.checkpoints.names import give_name, imported_names
+from latentclr.checkpoints.native import save_generator
 from latentclr.checkpoints.zoo import ZOO, Entry, cache_folder, pull
 
-__all__ = ["ZOO", "Entry", "cache_folder", "load_generator", "pull"]
+__all__ = [
+    "ZOO",
+    "Checkpoint",
+    "Entry",
+    "cache_folder",
+    "cropped",
+    "give_name",
+    "imported_names",
+    "load_generator",
+    "pull",
+    "read_checkpoint",
+    "save_generator",
+]

@@ -1,17 +1,55 @@
 """From a name or a file to a generator."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from latentclr.checkpoints import dcgan
-from latentclr.checkpoints.network import Network
-from latentclr.checkpoints.torch_file import read_torch
+from latentclr.checkpoints import biggan, biggan_deep, dcgan, progan, stylegan, stylegan2
+from latentclr.checkpoints.contents import read_network
+from latentclr.checkpoints.names import imported, imported_names
+from latentclr.checkpoints.native import is_safetensors, read_native
+from latentclr.checkpoints.network import Format, Network
 from latentclr.checkpoints.zoo import ZOO, pull
-from latentclr.errors import InputError
+from latentclr.errors import InputError, UnsafeFileError
+from latentclr.files import read_tensors, tensors_header
 from latentclr.generators import Generator
+
+FORMATS: tuple[Format, ...] = (
+    *stylegan2.FORMATS,
+    *stylegan.FORMATS,
+    biggan_deep.FORMAT,
+    biggan.FORMAT,
+    dcgan.FORMAT,
+    *progan.FORMATS,
+)
+"""Every published layout, in the order in which they are asked."""
+
+CONFIG_LIMIT = 1_000_000
+"""Bytes of a config.json; real ones have a few hundred."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file that was understood.
+
+    Attributes:
+        generator: frozen, on the CPU.
+        container: what kind of file it is ("NVIDIA PyTorch pickle").
+        layout: whose layout it has ("StyleGAN2 (rosinality)").
+        ignored: tensors of the file that the generator has no use for.
+        notes: what the file says about its training.
+    """
+
+    generator: Generator
+    container: str
+    layout: str
+    ignored: tuple[str, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_generator(
@@ -23,38 +61,123 @@ def load_generator(
     """A pretrained generator, frozen and in evaluation mode.
 
     Args:
-        name_or_path: a name of the zoo ("faces"; fetched when first asked for) or a checkpoint file.
+        name_or_path: a name of the zoo ("faces"; fetched when first asked for), a name that was given to an
+            imported file, or a checkpoint file of any known kind (see docs/checkpoints.md).
         device: where its weights go.
         log: told in a sentence when something is fetched.
 
     Raises:
+        UnsafeFileError: the file asks for something that no checkpoint needs.
         InputError: no such name or file, or a file that is not understood.
     """
     name = str(name_or_path)
+    height = None
     if name in ZOO:
-        path = pull(ZOO[name], log=log)
+        path, height = pull(ZOO[name], log=log), ZOO[name].height
+    elif name in imported_names():
+        path = imported(name)
     elif Path(name_or_path).exists():
         path = Path(name_or_path)
     else:
-        near = get_close_matches(name, ZOO, n=1)
+        known = [*ZOO, *imported_names()]
+        near = get_close_matches(name, known, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise InputError(
-            f"there is no generator {name!r}{hint}: give {', '.join(sorted(ZOO))}, or the path of a "
-            "checkpoint file."
+            f"there is no generator {name!r}{hint}: give a name of `latentclr generators list`, or the path "
+            "of a checkpoint file."
         )
-    network = Network("torch file", read_torch(path))
-    if not dcgan.recognize(network):
-        raise InputError(
-            f"{path} is of no kind that is known here: its tensors are named "
-            f"{', '.join(list(network.tensors)[:4])} ...; known are DCGAN generators."
-        )
-    try:
-        generator = dcgan.build(network)[0].freeze()
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    generator = read_checkpoint(path).generator
+    if height is not None:
+        generator = cropped(generator, height)
     generator.name = name
     try:
         return generator.to(device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"device {str(device)!r} cannot be used: {reason}") from error
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint file of any known kind; the kind is told by its content, not by its name.
+
+    Nothing in the file is run, whatever it holds.
+
+    Raises:
+        UnsafeFileError: the file asks for something that no checkpoint needs.
+        InputError: it is not there, damaged, or of no known kind; the message says what it seems to be.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no file {path}.")
+    with path.open("rb") as file:
+        start = file.read(9)
+    if is_safetensors(start) and tensors_header(path) is not None:
+        generator, notes = read_native(path)
+        return Checkpoint(generator, "safetensors", "latentclr", notes=notes)
+    try:
+        network = _foreign_safetensors(path) if is_safetensors(start) else read_network(path)
+        return _understood(_with_config(network, path))
+    except InputError as error:
+        if str(error).startswith(str(path)) or str(path) in str(error):
+            raise
+        raise type(error)(f"{path}: {error}") from error
+
+
+def cropped(generator: Generator, height: int) -> Generator:
+    """A generator of the same weights whose picture is cut to so many rows in its middle.
+
+    Raises:
+        InputError: its pictures cannot be cut, or have no more rows than that.
+    """
+    settings = generator.settings()
+    if "height" not in settings:
+        raise InputError(f"pictures of a {type(generator).__name__} cannot be cut to a height.")
+    if not 0 < height <= settings["resolution"]:
+        raise InputError(f"height={height}: give 1 to {settings['resolution']} rows.")
+    with torch.device("meta"):
+        again = type(generator)(**{**settings, "height": height})
+    again.load_state_dict(generator.state_dict(), assign=True)
+    return again.freeze().view(name=generator.name)
+
+
+def _understood(network: Network) -> Checkpoint:
+    for layout in FORMATS:
+        if layout.recognize(network):
+            generator, ignored = layout.build(network)
+            return Checkpoint(
+                generator.freeze(), network.container, layout.name, tuple(ignored), network.notes
+            )
+    families = ", ".join(sorted({layout.name.split(" (")[0] for layout in FORMATS}))
+    raise InputError(
+        f"it is of no kind that is known here: its tensors are named {', '.join(list(network.tensors)[:4])} "
+        f"...; known are {families} generators (see docs/checkpoints.md)."
+    )
+
+
+def _foreign_safetensors(path: Path) -> Network:
+    tensors, _ = read_tensors(path, kind="a checkpoint", foreign=True)
+    return Network("safetensors", tensors)
+
+
+def _with_config(network: Network, path: Path) -> Network:
+    """A BigGAN-deep keeps its sizes in a JSON file beside its weights."""
+    if not biggan_deep.recognize(network):
+        return network
+    stem = path.stem
+    names = ("config.json", f"{stem}-config.json", f"{stem.removesuffix('-pytorch_model')}-config.json",
+             f"{stem}.json")  # fmt: skip
+    for candidate in (path.with_name(name) for name in names):
+        if candidate.is_file():
+            return replace(network, config={**network.config, **_read_config(candidate)})
+    return network
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > CONFIG_LIMIT:
+            raise UnsafeFileError(f"{path} has over {CONFIG_LIMIT:,} bytes; no config.json needs them.")
+        config = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}, beside the checkpoint, is no JSON that can be read.") from error
+    if not isinstance(config, dict):
+        raise InputError(f"{path}, beside the checkpoint, holds no JSON object.")
+    return config

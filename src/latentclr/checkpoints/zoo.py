@@ -1,19 +1,25 @@
 """Generators by name: where they come from, what they are, and where they are kept."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 from filelock import FileLock
 
-from latentclr.checkpoints.wheels import WheelFile, sha256
+from latentclr.checkpoints.downloads import UrlFile
+from latentclr.checkpoints.wheels import WheelFile
 from latentclr.errors import InputError
 from latentclr.files import make_folder
 
 CACHE_VARIABLE = "LATENTCLR_CACHE"
 """Environment variable that moves the cache."""
+
+
+NVIDIA = "NVIDIA Source Code License (non-commercial)"
+"""Of the StyleGAN2 repositories and their networks."""
+HUGGING_FACE = "MIT (conversion of DeepMind's release)"
 
 
 @dataclass(frozen=True)
@@ -25,49 +31,129 @@ class Entry:
         about: one line of description.
         licence: of the weights.
         source: where the file comes from.
+        resolution: height of the pictures in pixels.
+        height: rows of the network's picture that hold content, where they are fewer than it has.
+        suffix: of the file that is kept.
+        config: where the JSON file beside it comes from, if it needs one.
     """
 
     name: str
     about: str
     licence: str
-    source: WheelFile
+    source: WheelFile | UrlFile
+    resolution: int = 64
+    height: int | None = None
+    suffix: str = ".pt"
+    config: UrlFile | None = None
 
     @property
     def path(self) -> Path:
         """Where the file is kept once it is here."""
-        return cache_folder() / "generators" / f"{self.name}.pt"
+        return cache_folder() / "generators" / f"{self.name}{self.suffix}"
 
     @property
     def is_here(self) -> bool:
-        """Whether the file is in the cache, whole."""
-        return self.path.is_file() and sha256(self.path) == self.source.sha256
+        """Whether everything is in the cache, whole."""
+        config = self.config is None or self.config.is_whole(self.path.with_suffix(".json"))
+        return config and self.source.is_whole(self.path)
 
+    def fetch(self) -> None:
+        """Download what is not here."""
+        if self.config is not None and not self.config.is_whole(self.path.with_suffix(".json")):
+            self.config.fetch(self.path.with_suffix(".json"))
+        if not self.source.is_whole(self.path):
+            self.source.fetch(self.path)
+
+
+def _wheels() -> Iterator[Entry]:
+    yield Entry(
+        name="faces",
+        about="DCGAN, faces (DigiFace-1M): pose, light, hair, hats and glasses vary",
+        licence="MIT",
+        source=WheelFile(
+            requirement="gan-face-generate==1.1.1",
+            wheel_sha256="24102f4be41d164e44251168ede0458a45e498a888c81493e2aea48529640569",
+            member="gan_face_generate/weights.tar",
+            sha256="0c3b90b138cfc4e8a73310b9fd5ce2a8f1f3a542a037de277412307fcd28771f",
+        ),
+    )
+    yield Entry(
+        name="celebs",
+        about="DCGAN, faces of the celebrity kind: hair, smile, light, background vary",
+        licence="MIT",
+        source=WheelFile(
+            requirement="generateme==0.1.2",
+            wheel_sha256="3b8cdc677ebfd903905f2d806984b657fba368b429d3302fbb7810c8dfe4475b",
+            member="generateme/static/Models/dcGanGeneratorModel.pt",
+            sha256="9837db49baa6f8ab5c36b138278218603ece4c0e69ea7202fb730834dd0992e8",
+        ),
+    )
+
+
+def _nvidia(folder: str, networks: Mapping[str, tuple[str, int, str]]) -> Iterator[Entry]:
+    for file, (name, resolution, subject) in networks.items():
+        yield Entry(
+            name=name,
+            about=f"StyleGAN2, {subject}",
+            licence=NVIDIA,
+            source=UrlFile(f"{folder}/{file}.pkl"),
+            resolution=384 if name == "car" else resolution,
+            height=384 if name == "car" else None,
+            suffix=".pkl",
+        )
+
+
+def _biggans() -> Iterator[Entry]:
+    folder = "https://s3.amazonaws.com/models.huggingface.co/biggan"
+    for resolution in (128, 256, 512):
+        yield Entry(
+            name=f"biggan-deep-{resolution}",
+            about="BigGAN-deep, the 1000 ImageNet classes",
+            licence=HUGGING_FACE,
+            source=UrlFile(f"{folder}/biggan-deep-{resolution}-pytorch_model.bin"),
+            resolution=resolution,
+            suffix=".bin",
+            config=UrlFile(f"{folder}/biggan-deep-{resolution}-config.json"),
+        )
+
+
+_TENSORFLOW = {
+    "stylegan2-ffhq-config-f": ("ffhq", 1024, "faces"),
+    "stylegan2-car-config-f": ("car", 512, "cars, 512 x 384"),
+    "stylegan2-cat-config-f": ("cat", 256, "cats"),
+    "stylegan2-church-config-f": ("church", 256, "churches"),
+    "stylegan2-horse-config-f": ("horse", 256, "horses"),
+}
+_ADA = {
+    "ffhq": ("ffhq-ada", 1024, "faces, trained with ADA"),
+    "metfaces": ("metfaces", 1024, "painted and sculpted faces"),
+    "afhqcat": ("afhqcat", 512, "cats' faces"),
+    "afhqdog": ("afhqdog", 512, "dogs' faces"),
+    "afhqwild": ("afhqwild", 512, "wild animals' faces"),
+    "brecahad": ("brecahad", 512, "histology"),
+    "cifar10": ("cifar10", 32, "the ten classes of CIFAR-10"),
+}
+_STYLEGAN3 = {
+    "stylegan2-ffhq-256x256": ("ffhq-256", 256, "faces"),
+    "stylegan2-ffhq-512x512": ("ffhq-512", 512, "faces"),
+    "stylegan2-ffhqu-256x256": ("ffhqu-256", 256, "faces, unaligned"),
+    "stylegan2-ffhqu-1024x1024": ("ffhqu", 1024, "faces, unaligned"),
+    "stylegan2-metfacesu-1024x1024": ("metfacesu", 1024, "painted faces, unaligned"),
+    "stylegan2-afhqv2-512x512": ("afhqv2", 512, "animals' faces"),
+    "stylegan2-celebahq-256x256": ("celebahq-256", 256, "faces (CelebA-HQ)"),
+    "stylegan2-lsundog-256x256": ("lsundog", 256, "dogs"),
+}
+_CDN = "https://nvlabs-fi-cdn.nvidia.com"
+_NGC = "https://api.ngc.nvidia.com/v2/models/nvidia/research/stylegan2/versions/1/files"
 
 ZOO: dict[str, Entry] = {
     entry.name: entry
     for entry in (
-        Entry(
-            name="faces",
-            about="DCGAN, 64 x 64 faces (DigiFace-1M): pose, light, hair, hats and glasses vary",
-            licence="MIT",
-            source=WheelFile(
-                requirement="gan-face-generate==1.1.1",
-                wheel_sha256="24102f4be41d164e44251168ede0458a45e498a888c81493e2aea48529640569",
-                member="gan_face_generate/weights.tar",
-                sha256="0c3b90b138cfc4e8a73310b9fd5ce2a8f1f3a542a037de277412307fcd28771f",
-            ),
-        ),
-        Entry(
-            name="celebs",
-            about="DCGAN, 64 x 64 faces of the celebrity kind: hair, smile, light, background vary",
-            licence="MIT",
-            source=WheelFile(
-                requirement="generateme==0.1.2",
-                wheel_sha256="3b8cdc677ebfd903905f2d806984b657fba368b429d3302fbb7810c8dfe4475b",
-                member="generateme/static/Models/dcGanGeneratorModel.pt",
-                sha256="9837db49baa6f8ab5c36b138278218603ece4c0e69ea7202fb730834dd0992e8",
-            ),
-        ),
+        *_wheels(),
+        *_nvidia(f"{_CDN}/stylegan2/networks", _TENSORFLOW),
+        *_nvidia(f"{_CDN}/stylegan2-ada-pytorch/pretrained", _ADA),
+        *_nvidia(_NGC, _STYLEGAN3),
+        *_biggans(),
     )
 }
 """Every generator by its name. None is part of this package: each is fetched when first asked for."""
@@ -100,7 +186,7 @@ def pull(entry: Entry, *, log: Callable[[str], None] = lambda _: None) -> Path:
         with lock:
             if not entry.is_here:  # another process may have fetched it while this one waited
                 log(f"fetching {entry.name} from {entry.source.address}")
-                entry.source.fetch(entry.path)
+                entry.fetch()
     except OSError as error:
         raise InputError(f"cannot keep {entry.name} in {folder}: {error}.") from error
     return entry.path

@@ -1,5 +1,6 @@
 """The `latentclr` command: one module for each of its subcommands."""
 
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -35,6 +36,8 @@ first steps:
 BAD_INPUT = 2
 """Exit code for what the user can mend: the same as for an unknown option."""
 INTERRUPTED = 130
+NOT_READ = 141
+"""As a shell reports a program that wrote to a closed pipe."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -55,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InputError as error:
         print(f"latentclr: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
+    except BrokenPipeError:  # the reader of a pipe (`| head`) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(NOT_READ)
     except OSError as error:  # a full disk, say, where no better sentence was at hand
         print(f"latentclr: cannot go on: {error}.", file=sys.stderr)
         sys.exit(BAD_INPUT)

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import torch
 import tyro
 from rich.table import Table
 
-from latentclr.checkpoints import load_generator
 from latentclr.cli.console import Follower, out, say, stop_on_interrupt
-from latentclr.cli.options import parse, pick_device, run_truncation
+from latentclr.cli.options import ClassName, open_generator, parse, pick_device, run_truncation
 from latentclr.directions import Directions
 from latentclr.discover import DISCOVERERS, Discoverer
 from latentclr.errors import InputError
@@ -23,6 +22,11 @@ from latentclr.files import write_json
 from latentclr.images import save_picture
 from latentclr.report import contact_sheet
 from latentclr.report.runs import DIRECTIONS, LOG, RECORD, SHEET, new_run
+
+CHEAP = 128
+"""Pixels up to which a sheet shows every direction."""
+ROWS = 16
+"""Directions on the sheet of a larger generator: its pictures take a second each on a CPU."""
 
 Method = TypeVar("Method", bound=Discoverer)
 
@@ -41,6 +45,10 @@ class Discover(Generic[Method]):
     """Named settings to start from; the other options change them."""
     overwrite: bool = False
     """Replace the run that is in the folder."""
+    label: ClassName = None
+    """Class that a conditional generator draws, by number or name ("husky")."""
+    space: Literal["w", "z"] | None = None
+    """Latent space of a generator with a mapping network; none: w."""
     device: str = "auto"
     """cpu, cuda, or auto: a GPU if there is one."""
     sheet_seeds: tuple[int, ...] = (0, 1, 2)
@@ -49,7 +57,8 @@ class Discover(Generic[Method]):
     def run(self) -> int:
         """Search, write the run, say what was found. Returns the exit code."""
         with new_run(self.out, overwrite=self.overwrite) as folder:
-            generator = load_generator(self.generator, device=pick_device(self.device), log=say)
+            device = pick_device(self.device)
+            generator = open_generator(self.generator, device=device, label=self.label, space=self.space)
             generator.from_seeds(self.sheet_seeds)  # refused now rather than after the work
             with (folder / LOG).open("w") as log_file, stop_on_interrupt() as interrupted:
                 started = time.perf_counter()
@@ -59,7 +68,9 @@ class Discover(Generic[Method]):
                 directions.save(folder / DIRECTIONS)
                 write_json(folder / RECORD, self.record(directions, follower.curves, seconds))
                 shown = generator.at(run_truncation(directions, None))
-                sheet = contact_sheet(shown, directions, seeds=self.sheet_seeds)
+                rows = list(range(directions.k if generator.resolution <= CHEAP else min(directions.k, ROWS)))
+                say(f"drawing {len(rows)} of {directions.k} directions")
+                sheet = contact_sheet(shown, directions, seeds=self.sheet_seeds, indices=rows)
                 save_picture(sheet, folder / SHEET)
         self.tell(directions, seconds, interrupted=interrupted())
         return interrupted.exit_code

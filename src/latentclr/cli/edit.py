@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from latentclr.cli.console import out
-from latentclr.cli.options import Run, numbers, open_run, parse, run_truncation
+from latentclr.cli.options import ClassName, Run, numbers, open_run, parse, run_truncation
 from latentclr.directions import Directions
 from latentclr.errors import InputError
 from latentclr.generators import Generator, Latents
@@ -48,12 +48,14 @@ class Edit:
     """Of the latents; none: as in the run."""
     generator: str | None = None
     """Name or file of the generator; none: the one that the run names."""
+    label: ClassName = None
+    """Class to draw, by number or name; none: the run's. Directions of one class may fit another."""
 
     def draw(self) -> None:
         """Write the picture or video, print its path."""
         if self.strip and self.video:
             raise InputError("--strip and --video exclude each other; choose one.")
-        directions, generator = open_run(self.run, self.generator)
+        directions, generator = open_run(self.run, self.generator, self.label)
         edits = parse_edits(self.edits, directions)
         generator = generator.at(run_truncation(directions, self.truncation))
         latents = generator.from_seeds([self.seed])

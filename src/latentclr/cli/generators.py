@@ -1,29 +1,52 @@
-"""latentclr generators: what there is to work with."""
+"""latentclr generators: what there is to work with, and checkpoint files of all kinds."""
 
-from collections.abc import Sequence
+import json
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import tyro
 from rich.table import Table
 
-from latentclr.checkpoints import ZOO, cache_folder, load_generator, pull
+from latentclr.checkpoints import (
+    ZOO,
+    Checkpoint,
+    cache_folder,
+    cropped,
+    give_name,
+    imported_names,
+    load_generator,
+    pull,
+    read_checkpoint,
+    save_generator,
+)
 from latentclr.cli.console import out, say
 from latentclr.cli.options import parse
-from latentclr.errors import InputError
+from latentclr.errors import InputError, UnsafeFileError
+from latentclr.generators import Generator
+
+UNSAFE, NOT_UNDERSTOOD = 1, 2
+"""Exit codes of `inspect` for a file that is refused as unsafe, and for one that is not understood."""
+
+File = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
 
 
 @dataclass(frozen=True)
 class List:
-    """The zoo: name, licence, whether it is here, what it is."""
+    """The zoo and what was imported: name, picture, licence, whether it is here, what it is."""
 
     def run(self) -> None:
         """Print a line for each."""
         table = Table(box=None, pad_edge=False)
-        for title in ("name", "licence", "here", "about"):
+        for title in ("name", "pixels", "here", "licence of the weights", "about"):
             table.add_column(title)
-        for name, entry in sorted(ZOO.items()):
-            table.add_row(name, entry.licence, "yes" if entry.is_here else "no", entry.about)
+        for name, entry in ZOO.items():
+            here = "yes" if entry.is_here else "no"
+            table.add_row(name, str(entry.resolution), here, entry.licence, entry.about)
+        for name in imported_names():
+            table.add_row(name, "", "yes", "", "imported by you")
         out.print(table)
         say(f"kept in {cache_folder()}")
 
@@ -48,38 +71,162 @@ class Show:
     """Describe one generator: layers, slots, latent space, size."""
 
     name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
-    """Of the zoo, or the path of a checkpoint file."""
+    """Of the zoo or an import, or the path of a checkpoint file."""
 
     def run(self) -> None:
         """Print facts, then a table of layers."""
         generator = load_generator(self.name, log=say)
-        facts = {
-            "kind": type(generator).__name__,
-            "picture": f"{generator.resolution} x {generator.resolution}",
-            "latent space": f"{generator.space}, {generator.latent_dim} dimensions",
-            "slots": generator.num_slots,
-            "parameters": f"{sum(p.numel() for p in generator.parameters()):,}",
-            "sha256 of weights": generator.fingerprint(),
-        }
+        facts = dict(described(generator))
         if self.name in ZOO:
             entry = ZOO[self.name]
             facts |= {"about": entry.about, "licence": entry.licence, "source": entry.source.address}
-        for name, value in facts.items():
-            out.print(f"{name + ':':<20}{value}", markup=False)
-        table = Table(box=None, pad_edge=False)
-        for title in ("layer", "slot", "channels", "resolution", "also called"):
-            table.add_column(title)
-        for layer in generator.layers:
-            row = (layer.name, layer.slot, layer.channels, layer.resolution, ", ".join(layer.aliases))
-            table.add_row(*map(str, row))
+        tell(facts)
         out.print()
-        out.print(table)
+        out.print(layers_table(generator))
+
+
+@dataclass(frozen=True)
+class Inspect:
+    """Say what a file is; nothing in it is run. Exit code 0: it loads; 1: unsafe; 2: not understood."""
+
+    file: File
+    """Of any kind."""
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
+    """Print JSON instead of text."""
+
+    def run(self) -> None:
+        """Print the facts; exits with 1 or 2 and one sentence where it does not load."""
+        try:
+            found = read_checkpoint(self.file)
+        except InputError as error:
+            code = UNSAFE if isinstance(error, UnsafeFileError) else NOT_UNDERSTOOD
+            verdict = "unsafe" if code == UNSAFE else "not understood"
+            if self.as_json:
+                print(json.dumps({"file": str(self.file), "verdict": verdict, "reason": str(error)}))
+            else:
+                print(f"latentclr: {verdict}: {error}", file=sys.stderr)
+            sys.exit(code)
+        if self.as_json:
+            print(json.dumps(self.facts(found), indent=2))
+            return
+        tell(
+            {
+                "verdict": "loads",
+                "container": found.container,
+                "layout": found.layout,
+                **dict(described(found.generator)),
+                "ignored": f"{len(found.ignored)} tensors" + _examples(found.ignored),
+                **{f"note: {name}": value for name, value in found.notes.items()},
+            }
+        )
+        out.print()
+        out.print(layers_table(found.generator))
+
+    def facts(self, found: Checkpoint) -> dict[str, Any]:
+        """What --json prints."""
+        generator = found.generator
+        return {
+            "file": str(self.file),
+            "verdict": "loads",
+            "container": found.container,
+            "layout": found.layout,
+            "architecture": type(generator).__name__,
+            "settings": generator.settings(),
+            "resolution": generator.resolution,
+            "space": generator.space,
+            "z_dim": generator.z_dim,
+            "latent_dim": generator.latent_dim,
+            "slots": generator.num_slots,
+            "classes": generator.num_classes,
+            "sha256": generator.fingerprint(),
+            "layers": [
+                {
+                    "name": layer.name,
+                    "slot": layer.slot,
+                    "channels": layer.channels,
+                    "resolution": layer.resolution,
+                    "aliases": list(layer.aliases),
+                }
+                for layer in generator.layers
+            ],
+            "ignored": list(found.ignored),
+            "notes": dict(found.notes),
+        }
+
+
+@dataclass(frozen=True)
+class Import:
+    """Turn a checkpoint file into one of ours: safetensors, half a second to load, nothing in it can run."""
+
+    file: File
+    """Of any known kind."""
+    out: Path
+    """The .safetensors file to write."""
+    name: str | None = None
+    """Name to use it by from now on, as in --generator NAME."""
+    height: int | None = None
+    """Rows of the picture that hold content, in its middle (384 for LSUN cars at 512 x 512); none: all."""
+
+    def run(self) -> None:
+        """Write the file, print its path."""
+        if self.out.suffix != ".safetensors":
+            raise InputError(f"--out {self.out}: give a name that ends in .safetensors.")
+        if not self.out.parent.is_dir():
+            raise InputError(f"--out {self.out}: there is no folder {self.out.parent}.")
+        found = read_checkpoint(self.file)
+        generator = found.generator if self.height is None else cropped(found.generator, self.height)
+        source = {"file": self.file.name, "container": found.container, "layout": found.layout, **found.notes}
+        save_generator(generator, self.out, source=source)
+        if self.name is not None:
+            give_name(self.name, self.out)
+            say(f"use it by its name: --generator {self.name}")
+        out.print(str(self.out), markup=False)
+
+
+def described(generator: Generator) -> Iterator[tuple[str, str]]:
+    """Facts about a generator, for people."""
+    picture = generator.settings().get("resolution", generator.resolution)
+    yield "kind", type(generator).__name__
+    yield "picture", f"{generator.resolution} x {picture}"
+    yield "latent space", f"{generator.space}, {generator.latent_dim} dimensions"
+    if generator.z_dim != generator.latent_dim:
+        yield "sampled from", f"z, {generator.z_dim} dimensions"
+    yield "slots", str(generator.num_slots)
+    if generator.num_classes:
+        named = f", named ({generator.class_names[0]} ...)" if generator.class_names else ""
+        yield "classes", f"{generator.num_classes}{named}"
+    yield "parameters", f"{sum(p.numel() for p in generator.parameters()):,}"
+    yield "sha256 of weights", generator.fingerprint()
+
+
+def layers_table(generator: Generator) -> Table:
+    """A line for each layer."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("layer", "slot", "channels", "resolution", "also called"):
+        table.add_column(title)
+    for layer in generator.layers:
+        row = (layer.name, layer.slot, layer.channels, layer.resolution, ", ".join(layer.aliases))
+        table.add_row(*map(str, row))
+    return table
+
+
+def tell(facts: dict[str, str]) -> None:
+    """Print a line for each fact."""
+    width = max(map(len, facts)) + 2
+    for name, value in facts.items():
+        out.print(f"{name + ':':<{width}}{value}", markup=False)
+
+
+def _examples(names: Sequence[str]) -> str:
+    return f" ({', '.join(names[:2])}{', ...' if len(names) > 2 else ''})" if names else ""
 
 
 Command = (
     Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Pull, tyro.conf.subcommand("pull")]
     | Annotated[Show, tyro.conf.subcommand("show")]
+    | Annotated[Inspect, tyro.conf.subcommand("inspect")]
+    | Annotated[Import, tyro.conf.subcommand("import")]
 )
 
 
@@ -89,5 +236,5 @@ def main(arguments: Sequence[str]) -> None:
         Command,  # type: ignore[arg-type]
         arguments or ["--help"],
         prog="generators",
-        about="List, fetch and describe pretrained generators.",
+        about="List, fetch, inspect, import and describe pretrained generators.",
     ).run()

@@ -32,21 +32,50 @@ def parse(
     return filled
 
 
-def open_run(run: Path, generator: str | None) -> tuple[Directions, Generator]:
+ClassName = Annotated[str | None, tyro.conf.arg(name="class")]
+"""The option --class."""
+
+
+def open_generator(
+    name: str, *, device: str = "cpu", label: str | int | Sequence[float] | None, space: str | None
+) -> Generator:
+    """The generator of that name or file, ready to draw.
+
+    Args:
+        name: of the zoo, of an import, or of a file.
+        device: where its weights go.
+        label: number, name or weights of the class; None where there are none.
+        space: of its latents; None is its own.
+
+    Raises:
+        InputError: no such generator, class or space, or a class is needed and missing.
+    """
+    generator = load_generator(name, device=device, log=say)
+    if label is not None:
+        generator = generator.for_class(label if isinstance(label, str | int) else torch.tensor(label))
+    if generator.num_classes:
+        generator.chosen()
+    return generator.in_space(space or generator.space)
+
+
+def open_run(run: Path, generator: str | None, label: str | None = None) -> tuple[Directions, Generator]:
     """The directions of a run and the generator that they belong to.
 
     Args:
         run: a run folder or a directions file.
         generator: name or file of the generator; None is the one that the run names.
+        label: number or name of the class to draw; None is the run's.
 
     Raises:
         InputError: no run there, no such generator, or another than the run's.
     """
     directions = Directions.load(directions_file(run))
-    name = generator or directions.origin.get("generator", {}).get("name")
+    origin = directions.origin.get("generator", {})
+    name = generator or origin.get("name")
     if not name:
         raise InputError(f"{run} does not say which generator it belongs to; add --generator.")
-    found = load_generator(name, log=say)
+    chosen = origin.get("class") if label is None else label
+    found = open_generator(name, label=chosen, space=directions.space)
     directions.require(found)
     return directions, found
 

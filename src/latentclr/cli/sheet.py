@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentclr.cli.console import out
-from latentclr.cli.options import Run, numbers, open_run, parse, run_truncation, which
+from latentclr.cli.options import ClassName, Run, numbers, open_run, parse, run_truncation, which
 from latentclr.images import save_picture
 from latentclr.report import contact_sheet
 from latentclr.report.runs import sheet_file
@@ -35,10 +35,12 @@ class Sheet:
     """Of the latents; none: as in the run."""
     generator: str | None = None
     """Name or file of the generator; none: the one that the run names."""
+    label: ClassName = None
+    """Class to draw, by number or name; none: the run's. Directions of one class may fit another."""
 
     def draw(self) -> None:
         """Write the picture, print its path."""
-        found, generator = open_run(self.run, self.generator)
+        found, generator = open_run(self.run, self.generator, self.label)
         sheet = contact_sheet(
             generator.at(run_truncation(found, self.truncation)),
             found,

@@ -120,7 +120,7 @@ class Discoverer(ABC):
             origin={
                 "method": self.method,
                 "hyperparameters": hyperparameters,
-                "generator": {"name": generator.name, "sha256": generator.fingerprint()},
+                "generator": _described(generator),
                 "versions": {
                     "latentclr": version("latentclr"),
                     "torch": torch.__version__,
@@ -130,3 +130,11 @@ class Discoverer(ABC):
                 **origin,
             },
         )
+
+
+def _described(generator: Generator) -> dict[str, Any]:
+    facts: dict[str, Any] = {"name": generator.name, "sha256": generator.fingerprint()}
+    if generator.label is not None:
+        number = generator.label_number
+        facts["class"] = generator.label.tolist() if number is None else number
+    return facts

@@ -167,7 +167,12 @@ class LatentCLR(Discoverer):
         slots = generator.check_slots(self.slots)
         rng = torch.Generator().manual_seed(self.seed)
         model = self._model(generator.latent_dim, rng).to(generator.device)
-        optimizer = torch.optim.Adam(model.parameters(), self.learning_rate, weight_decay=self.weight_decay)
+        optimizer = torch.optim.Adam(
+            model.parameters(),
+            self.learning_rate,
+            weight_decay=self.weight_decay,
+            fused=True,  # one pass: with 100 networks of 512 x 512, a third of the step's time otherwise
+        )
         schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(self.drops), gamma=0.2)
         held_out = generator.sample(self.held_out, rng=rng)
         held_out_alphas = self._draw_alphas(self.held_out, rng).to(generator.device)

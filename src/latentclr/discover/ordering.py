@@ -10,13 +10,16 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
 
 from latentclr.directions import DirectionModel
 from latentclr.directions.edits import moved, read
 from latentclr.generators import Generator, Latents
 from latentclr.linalg import mean_absolute_cosine, pairs_above
 
+SMALL = 64
+"""Generators of up to twice so many pixels are cheap to draw: many pictures, at that size."""
+PICTURES = {True: 1024, False: 256}
+"""How many edited pictures to draw at most, where they are cheap and where they are not."""
 REPEATED = 0.9
 """Two directions are called repetitions when the mean |cos| between them is above this."""
 
@@ -45,6 +48,8 @@ def visible_first(
         "sorted_by" (what the effects are), "duplicates" (pairs of directions, in the new order, with mean
         |cos| above 0.9, as [i, j, cos]) and "look_alikes" (pairs whose changes of the picture have it).
     """
+    cheap = generator.resolution <= 2 * SMALL
+    latents = latents[: max(2, PICTURES[cheap] // (2 * model.k))]
     directions = model(read(latents, slots))  # (k, n, dim)
     before = _small_pictures(generator, latents)
     plus, minus = (
@@ -73,10 +78,7 @@ def visible_first(
 
 
 def _small_pictures(generator: Generator, latents: Latents) -> Float[Tensor, "n p"]:
-    # At 64 x 64 at most, what one sees at a glance, and few at a time: little memory at any resolution.
-    return torch.cat(
-        [
-            adaptive_avg_pool2d(pictures, min(64, pictures.shape[-1])).flatten(1)
-            for pictures in map(generator, latents.split(32))
-        ]
-    )
+    # What one sees at a glance, and few at a time: little memory at any resolution.
+    cheap = generator.resolution <= 2 * SMALL
+    pixels, batch = (SMALL, 32) if cheap else (SMALL // 2, 8)
+    return torch.cat([generator.preview(some, pixels).flatten(1) for some in latents.split(batch)])

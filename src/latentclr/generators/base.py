@@ -172,6 +172,13 @@ class Generator(nn.Module, ABC):
             )
         return self.label.to(self.device)
 
+    @property
+    def label_number(self) -> int | None:
+        """The number of the chosen class; None where none is chosen, or a mixture."""
+        if self.label is None or int((self.label != 0).sum()) != 1 or float(self.label.max()) != 1:
+            return None
+        return int(self.label.argmax())
+
     @final
     def view(self: Kind, **changes: Any) -> Kind:
         """A new object with the same weights and some other attributes."""

@@ -32,7 +32,7 @@ def find_class(which: int | str, names: Sequence[str], num_classes: int) -> int:
     Raises:
         InputError: there is no such class, or several have that name.
     """
-    if isinstance(which, int) or which.strip().isdigit():
+    if isinstance(which, int) or which.strip().isdecimal():
         number = int(which)
         if not 0 <= number < num_classes:
             raise InputError(

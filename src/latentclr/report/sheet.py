@@ -79,8 +79,18 @@ def _row(
         torch.tensor(alphas, device=latents.device).repeat(n),
         slots,
     )
-    pictures = torch.cat([generator(chunk) for chunk in edited.split(16)])
-    return [to_pil(picture).resize((tile, tile), Image.Resampling.LANCZOS) for picture in pictures]
+    pictures = torch.cat([generator.preview(chunk, tile) for chunk in edited.split(16)])
+    return [_tile(to_pil(picture), tile) for picture in pictures]
+
+
+def _tile(picture: Image.Image, tile: int) -> Image.Image:
+    """The picture scaled into a square, in its middle where it is no square itself."""
+    scale = tile / max(picture.size)
+    size = (round(picture.width * scale), round(picture.height * scale))
+    square = Image.new("RGB", (tile, tile), PAPER)
+    place = ((tile - size[0]) // 2, (tile - size[1]) // 2)
+    square.paste(picture.resize(size, Image.Resampling.LANCZOS), place)
+    return square
 
 
 def _lay_out(

@@ -1,0 +1,229 @@
+"""How fast our generators are, beside the plain formulation of public code: same weights, one run, ratios.
+
+    python benchmarks/generators.py --threads 2 --out benchmarks/results/generators.json
+
+Times are the best of a few calls, in seconds. "difference" is the largest one between the two formulations'
+outputs, as a share of the largest value: both compute the same.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from plain import PlainBigGANDeep, PlainDirections, PlainStyleGAN2, features, plain_step
+from torch import Tensor
+
+from latentclr.directions import Nonlinear
+from latentclr.discover.contrastive import contrastive_loss
+from latentclr.discover.latentclr import divergences
+from latentclr.files import make_folder, write_json
+from latentclr.generators import BigGANDeep, Generator, StyleGAN2
+
+FFHQ_1024 = [min(32768 // (4 << i), 512) for i in range(9)]
+BLOCKS_512 = [
+    *([False, 16, 16], [True, 16, 16], [False, 16, 16], [True, 16, 8], [False, 8, 8], [True, 8, 8]),
+    *([False, 8, 8], [True, 8, 4], [False, 4, 4], [True, 4, 2], [False, 2, 2], [True, 2, 1]),
+    *([False, 1, 1], [True, 1, 1]),
+]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison."""
+
+    what: str
+    ours: float
+    plain: float
+    difference: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times faster ours is."""
+        return self.plain / self.ours
+
+
+def stylegan2() -> StyleGAN2:
+    """The sizes of FFHQ at 1024 x 1024 (config F), random weights."""
+    generator = StyleGAN2(1024, FFHQ_1024)
+    rng = torch.Generator().manual_seed(0)
+    generator.initialize(rng)
+    with torch.no_grad():
+        for name, value in generator.state_dict().items():
+            if name.endswith("noise_strength"):
+                value.fill_(0.1)
+    return generator.freeze()
+
+
+def biggan_deep() -> BigGANDeep:
+    """The sizes of BigGAN-deep at 512 x 512, random weights, one class chosen."""
+    generator = BigGANDeep(128, 128, 128, 1000, BLOCKS_512)
+    rng = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for value in generator.parameters():
+            if value.ndim > 1:
+                value.copy_(torch.randn(value.shape, generator=rng) / value[0].numel() ** 0.5)
+    return generator.freeze().for_class(248).at(0.4)
+
+
+def best(call: Callable[[], Tensor], repeats: int, device: torch.device) -> tuple[float, Tensor]:
+    """Seconds of the fastest call, and its result. The first call is not counted if there are several."""
+    times = []
+    for _ in range(repeats + (repeats > 1)):
+        started = time.perf_counter()
+        result = call()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - started)
+    return min(times[1:] or times), result
+
+
+def compare(
+    what: str, ours: Callable[[], Tensor], plain: Callable[[], Tensor], repeats: int, device: torch.device
+) -> Row:
+    """Time both, and make sure that they give the same."""
+    with torch.no_grad():
+        seconds, mine = best(ours, repeats, device)
+        plain_seconds, theirs = best(plain, repeats, device)
+    difference = float((mine - theirs).abs().max() / theirs.abs().max())
+    assert difference < 1e-3, f"{what}: the two formulations differ by {difference:.1e}"
+    return tell(Row(what, seconds, plain_seconds, difference))
+
+
+def tell(row: Row) -> Row:
+    """Print a row."""
+    print(
+        f"{row.what:<58}{row.ours:>9.4f} s{row.plain:>10.4f} s{row.ratio:>9.1f} x   {row.difference:.0e}",
+        flush=True,
+    )
+    return row
+
+
+def step(
+    what: str,
+    generator: Generator,
+    plain: PlainStyleGAN2 | PlainBigGANDeep,
+    *,
+    k: int,
+    n: int,
+    layer: str,
+    repeats: int,
+) -> Row:
+    """One training step of LatentCLR: draw nothing, edit, run, compare, differentiate, update."""
+    device = generator.device
+    alpha, temperature = 3.0, 2.0
+    latents = generator.sample(n, rng=torch.Generator().manual_seed(1))
+    model = Nonlinear(k, generator.latent_dim, depth=2, rng=torch.Generator().manual_seed(2)).to(device)
+    listed = PlainDirections(k, generator.latent_dim).to(device)
+    copy_networks(model, listed)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
+    listed_optimizer = torch.optim.Adam(listed.parameters(), 1e-3)
+    slots = range(generator.num_slots)
+    alphas = torch.full((k, n), alpha, device=device)
+
+    def ours() -> Tensor:
+        changes = divergences(generator, model, latents, alphas, layer=layer, slots=slots)
+        loss = contrastive_loss(changes, temperature=temperature, similarity="cosine")
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    def theirs() -> Tensor:
+        found = plain_step(
+            plain, listed, listed_optimizer, latents, layer=layer, alpha=alpha, temperature=temperature
+        )
+        return torch.tensor(found, device=device)
+
+    first, first_plain = best(ours, 1, device), best(theirs, 1, device)
+    difference = float((first[1] - first_plain[1]).abs() / first_plain[1].abs())
+    assert difference < 1e-3, f"{what}: losses {float(first[1])} and {float(first_plain[1])}"
+    seconds = best(ours, repeats, device)[0]
+    return tell(Row(what, seconds, first_plain[0], difference))
+
+
+def copy_networks(model: Nonlinear, listed: PlainDirections) -> None:
+    """Give the listed networks the weights of the batched ones."""
+    with torch.no_grad():
+        for i, network in enumerate(listed.networks):
+            linears = (part for part in network.modules() if isinstance(part, torch.nn.Linear))
+            for linear, weight, bias in zip(linears, model.weights, model.biases, strict=True):
+                linear.weight.copy_(weight[i].T)
+                linear.bias.copy_(bias[i])
+
+
+def measure_outputs(
+    title: str,
+    generator: Generator,
+    plain: PlainStyleGAN2 | PlainBigGANDeep,
+    cases: tuple[tuple[str, int], ...],
+    *,
+    wanted: Callable[[str], bool],
+    repeats: int,
+) -> list[Row]:
+    """Layers and pictures: cases are (layer, number of latents)."""
+    rows = []
+    for layer, n in cases:
+        what = f"{title}, {layer}, {n} {'latent' if n == 1 else 'latents'}"
+        if wanted(what):
+            latents = generator.sample(n, rng=torch.Generator().manual_seed(0))
+            ours = partial(generator.features, latents, layer)
+            rows.append(
+                compare(what, ours, partial(features, plain, latents, layer), repeats, generator.device)
+            )
+    return rows
+
+
+def main() -> None:
+    """Measure and print; write JSON if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--only", default="", help="rows whose name holds this text")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    device, repeats = torch.device(arguments.device), arguments.repeats
+    print(f"torch {torch.__version__}, {arguments.threads} threads, {device}")
+    print(f"{'':<58}{'ours':>11}{'plain':>12}{'ratio':>11}   difference")
+
+    def wanted(what: str) -> bool:
+        return arguments.only in what
+
+    gan = stylegan2().to(device)
+    plain = PlainStyleGAN2(gan)
+    cases = (("b4.conv1", 8), ("b16.conv1", 4), ("b64.conv1", 1), ("b256.conv1", 1), ("image", 1))
+    rows = measure_outputs("StyleGAN2 1024", gan, plain, cases, wanted=wanted, repeats=repeats)
+    for what, wasteful in (
+        ("LatentCLR step, paper-stylegan2 (K 100, N 8, conv1)", False),
+        ("the same; plain code with the generator not frozen", True),
+    ):
+        if wanted(what):
+            against = PlainStyleGAN2(gan, wasteful=wasteful)
+            rows.append(step(what, gan, against, k=100, n=8, layer="b4.conv1", repeats=repeats))
+
+    deep = biggan_deep().to(device)
+    plain_deep = PlainBigGANDeep(deep)
+    deep_cases = (("gen_z", 8), ("layers.4", 4), ("layers.9", 1), ("layers.14", 1))
+    rows += measure_outputs("BigGAN-deep 512", deep, plain_deep, deep_cases, wanted=wanted, repeats=repeats)
+    what = "LatentCLR step, BigGAN-deep 512 (K 32, N 2, layers.4)"
+    if wanted(what):
+        rows.append(step(what, deep, plain_deep, k=32, n=2, layer="layers.4", repeats=1))
+    if arguments.out:
+        facts: dict[str, object] = {
+            "torch": torch.__version__,
+            "threads": arguments.threads,
+            "device": str(device),
+        }
+        if device.type == "cuda":
+            facts["gpu"] = torch.cuda.get_device_name(device)
+        table = [{**asdict(row), "ratio": round(row.ratio, 2)} for row in rows]
+        write_json(make_folder(arguments.out.parent) / arguments.out.name, {**facts, "rows": table})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,290 @@
+"""Tensors and arrays of a file: checked when they are named, made only when they are wanted.
+
+A `Storage` is a run of numbers in the file, a `Stored` a view of it with a shape. Every view is proved to lie
+in its storage and to have no more elements than it, so that a tensor never reads foreign memory and never
+takes more room than the file gives it.
+"""
+
+import math
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentclr.checkpoints.inert import Buildable, Name, latin1, misused, table
+from latentclr.errors import InputError, UnsafeFileError
+
+MAX_DIMENSIONS = 16
+"""Of a tensor. Convolutions over time have five."""
+MAX_ELEMENTS = 1 << 32
+"""Of a tensor without elements, were each empty dimension one long: its sizes must be credible too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A kind of number.
+
+    Attributes:
+        dtype: in torch.
+        code: in numpy. bfloat16, which numpy lacks, is read as a 16-bit whole number.
+    """
+
+    dtype: torch.dtype
+    code: str
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return int(self.code[1:])
+
+
+ELEMENTS = {
+    "Float": Element(torch.float32, "f4"),
+    "Double": Element(torch.float64, "f8"),
+    "Half": Element(torch.float16, "f2"),
+    "BFloat16": Element(torch.bfloat16, "i2"),
+    "Long": Element(torch.int64, "i8"),
+    "Int": Element(torch.int32, "i4"),
+    "Short": Element(torch.int16, "i2"),
+    "Char": Element(torch.int8, "i1"),
+    "Byte": Element(torch.uint8, "u1"),
+    "Bool": Element(torch.bool, "b1"),
+}
+"""By the name of torch's storage ("FloatStorage")."""
+
+NUMPY = {element.code: element for element in ELEMENTS.values() if element.dtype != torch.bfloat16} | {
+    "u2": Element(torch.uint16, "u2"),
+    "u4": Element(torch.uint32, "u4"),
+    "u8": Element(torch.uint64, "u8"),
+}
+"""By numpy's code. No objects, texts, records, dates."""
+
+
+@dataclass(slots=True, eq=False)
+class Storage:
+    """A run of numbers in a file.
+
+    Attributes:
+        element: their kind.
+        length: how many.
+        data: their bytes; None until the place is known, for in some files it comes last.
+        order: of the bytes, "<" or ">".
+    """
+
+    element: Element
+    length: int
+    data: memoryview | None = None
+    order: str = "<"
+
+    def attach(self, data: memoryview) -> None:
+        """Say where the bytes are.
+
+        Raises:
+            InputError: there are more or fewer than there should be.
+        """
+        if len(data) != self.length * self.element.size:
+            raise InputError(
+                f"it gives {len(data):,} bytes for {self.length:,} numbers of {self.element.size} bytes; it is "
+                "damaged."
+            )
+        self.data = data
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """A tensor in a file.
+
+    Attributes:
+        storage: where its numbers are.
+        shape: of the tensor.
+        strides: steps in the storage, in elements.
+        offset: of its first element, in elements.
+    """
+
+    storage: Storage
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int = 0
+
+    def __post_init__(self) -> None:
+        """Make sure of the bounds."""
+        numbers = (*self.shape, *self.strides, self.offset)
+        if len(self.shape) != len(self.strides) or len(self.shape) > MAX_DIMENSIONS:
+            raise UnsafeFileError(
+                f"it holds a tensor of {len(self.shape)} sizes and {len(self.strides)} strides; both must "
+                f"be as many, at most {MAX_DIMENSIONS}."
+            )
+        if any(type(number) is not int or not 0 <= number < 1 << 63 for number in numbers):
+            raise UnsafeFileError("it holds a tensor whose sizes, strides or place are no counts.")
+        if self.elements > self.storage.length:
+            raise UnsafeFileError(
+                f"it holds a tensor of {self.elements:,} elements over {self.storage.length:,} numbers; no "
+                "checkpoint needs that."
+            )
+        steps = (step * (size - 1) for step, size in zip(self.strides, self.shape, strict=True))
+        if self.elements and self.offset + sum(steps) >= self.storage.length:
+            raise UnsafeFileError("it holds a tensor that reaches beyond its numbers.")
+        if math.prod(max(1, size) for size in self.shape) > MAX_ELEMENTS:
+            raise UnsafeFileError("it holds an empty tensor of incredible sizes.")
+
+    @property
+    def elements(self) -> int:
+        """How many it has."""
+        return math.prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """How many its tensor takes."""
+        return self.elements * self.storage.element.size
+
+    def tensor(self) -> Tensor:
+        """A fresh tensor, contiguous, on the CPU, of the file's dtype.
+
+        Raises:
+            InputError: the file lacks its numbers.
+        """
+        element, data = self.storage.element, self.storage.data
+        if data is None:
+            raise InputError("it lacks the numbers of a tensor; it is damaged.")
+        if not self.elements:
+            return torch.empty(self.shape, dtype=element.dtype)
+        # Booleans are read as bytes: any other than 0 and 1 would be undefined.
+        code = "u1" if element.dtype == torch.bool else element.code
+        view: np.ndarray[Any, Any] = np.ndarray(
+            self.shape,
+            np.dtype(self.storage.order + code),
+            data,
+            self.offset * element.size,
+            tuple(step * element.size for step in self.strides),
+        )
+        if element.dtype == torch.bool:
+            return torch.from_numpy(np.array(view != 0, order="C"))
+        copy = torch.from_numpy(np.array(view, np.dtype(code), order="C", copy=True))
+        return copy.view(torch.bfloat16) if element.dtype == torch.bfloat16 else copy
+
+
+@dataclass(slots=True, eq=False)
+class Dtype(Buildable):
+    """numpy.dtype, for plain numbers only."""
+
+    element: Element
+    order: str = "<"
+
+    def build(self, state: object) -> None:
+        """Take the order of the bytes; anything that a plain number lacks is refused."""
+        match state:
+            case (int(), "<" | ">" | "=" | "|" as order, None, None, None, int(), int(), int(), *_):
+                self.order = ">" if order == ">" else "<"
+            case _:
+                raise misused("numpy dtype", state)
+
+
+@dataclass(slots=True, eq=False)
+class Array(Buildable):
+    """numpy.ndarray: empty until it is built."""
+
+    stored: Stored | None = field(default=None)
+
+    def build(self, state: object) -> None:
+        """Take shape, kind and bytes."""
+        match state:
+            case (int(), tuple() as shape, Dtype() as dtype, bool() | 0 | 1 as fortran, data):
+                self.stored = _array(shape, dtype, bool(fortran), data)
+            case _:
+                raise misused("numpy ndarray", state)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scalar:
+    """A single number of numpy's: a plain number to most, a tensor of its own dtype to some."""
+
+    stored: Stored
+
+    @property
+    def value(self) -> bool | int | float:
+        """As Python's own number."""
+        return self.stored.tensor().item()
+
+
+def stored(value: object) -> Stored | None:
+    """The tensor that a value of a file stands for, if it does."""
+    if isinstance(value, Array | Scalar):
+        return value.stored
+    return value if isinstance(value, Stored) else None
+
+
+def _array(shape: tuple[Any, ...], dtype: Dtype, fortran: bool, data: object) -> Stored:
+    view = _binary(data)
+    if (
+        not all(type(size) is int and 0 <= size <= MAX_ELEMENTS for size in shape)
+        or len(shape) > MAX_DIMENSIONS
+    ):
+        raise misused("numpy ndarray", shape)
+    storage = Storage(dtype.element, math.prod(shape), order=dtype.order)
+    storage.attach(view)
+    sizes = shape if fortran else shape[::-1]
+    strides = (
+        tuple(accumulate((max(1, size) for size in sizes[:-1]), int.__mul__, initial=1)) if sizes else ()
+    )
+    return Stored(storage, shape, strides if fortran else strides[::-1])
+
+
+def _binary(data: object) -> memoryview:
+    if isinstance(data, str):  # Python 2's bytes
+        return memoryview(latin1(data))
+    if isinstance(data, memoryview):
+        return data
+    raise misused("numpy ndarray", data)
+
+
+def _new_array(args: tuple[Any, ...]) -> Array:
+    match args:
+        case (Name(title="numpy ndarray"), (0,), str() | memoryview()):
+            return Array()
+    raise misused("numpy _reconstruct", args)
+
+
+def _from_buffer(args: tuple[Any, ...]) -> Array:
+    match args:
+        case (memoryview() as data, Dtype() as dtype, tuple() as shape, "C" | "F" as order):
+            return Array(_array(shape, dtype, order == "F", data))
+    raise misused("numpy _frombuffer", args)
+
+
+def _dtype(args: tuple[Any, ...]) -> Dtype:
+    match args:
+        case (str() as code, bool() | 0 | 1, bool() | 0 | 1) if code in NUMPY:
+            return Dtype(NUMPY[code])
+        case (str(), _, _):
+            raise UnsafeFileError(
+                "it holds an array of something else than plain numbers; no checkpoint needs that."
+            )
+    raise misused("numpy dtype", args)
+
+
+def _scalar(args: tuple[Any, ...]) -> Scalar:
+    match args:
+        case (Dtype() as dtype, str() | memoryview() as data):
+            return Scalar(_array((), dtype, False, data))
+    raise misused("numpy scalar", args)
+
+
+NAMES = table(
+    [
+        Name("numpy ndarray"),
+        Name("numpy dtype", call=_dtype),
+        *(
+            Name(f"numpy.{core}.{name}", call=call)  # numpy 2 renamed `core`
+            for core in ("core", "_core")
+            for name, call in (
+                ("multiarray _reconstruct", _new_array),
+                ("multiarray scalar", _scalar),
+                ("numeric _frombuffer", _from_buffer),
+            )
+        ),
+    ]
+)
+"""What files with numpy arrays may ask for."""

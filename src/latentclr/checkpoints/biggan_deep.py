@@ -1,0 +1,203 @@
+"""BigGAN-deep checkpoints in the layout of Hugging Face's conversion (pytorch-pretrained-BigGAN).
+
+Sizes are read off the tensors. Which blocks double the resolution, and the eps, are in no tensor but in the
+`config.json` beside the published files. Where `network.config` lacks them, the eps is that of the published
+networks, and the blocks are those of the published network with the same channels, if there is one.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latentclr.checkpoints.biggan import as_matrix, expect, usable
+from latentclr.checkpoints.network import Format, Network
+from latentclr.checkpoints.renaming import Source, fill, finite, sizes
+from latentclr.errors import InputError
+from latentclr.generators.biggan_deep import BigGANDeep
+
+EPS = 1e-4
+"""Of all published networks."""
+
+MULTIPLIERS = (
+    (16, 16, 16, 16, 8, 8, 4, 4, 2, 2, 1),
+    (16, 16, 16, 16, 8, 8, 8, 8, 4, 4, 2, 2, 1),
+    (16, 16, 16, 16, 8, 8, 8, 8, 4, 4, 2, 2, 1, 1, 1),
+)
+"""Channels between the blocks of the published networks of 128, 256 and 512 pixels, in multiples of the last.
+In all of them every second block doubles the resolution, from the second on."""
+
+
+def recognize(network: Network) -> bool:
+    """Whether this is a BigGAN-deep generator with Hugging Face's names."""
+    return {"embeddings.weight", "generator.gen_z.weight_orig"} <= set(network.tensors)
+
+
+def build(network: Network) -> tuple[BigGANDeep, list[str]]:
+    """The generator that a checkpoint describes; none of its tensors is without use.
+
+    Raises:
+        InputError: tensors are missing, left over, of impossible shapes or not finite; a configuration that
+            does not belong to them, or none where one is needed.
+    """
+    tensors = network.tensors
+    settings = _settings(network)
+    with torch.device("meta"):
+        generator = BigGANDeep(**settings)
+    names: dict[str, Source] = {"classes.weight": "embeddings.weight"}
+    vectors: list[str] = []
+    finite(tensors)
+
+    def weight(ours: str, theirs: str, rows: int | None = None) -> None:
+        name = f"{theirs}.weight_orig"
+        names[f"{ours}.weight"] = name
+        if name in tensors:
+            vectors.extend((f"{theirs}.weight_u", f"{theirs}.weight_v"))
+            sigma = _spectral_norm(tensors, theirs)
+            names[f"{ours}.weight"] = (name, lambda w: w[:rows].float() / sigma)
+
+    def layer(ours: str, theirs: str) -> None:
+        weight(ours, theirs)
+        names[f"{ours}.bias"] = f"{theirs}.bias"
+
+    def statistics(ours: str, theirs: str) -> None:
+        names[f"{ours}.statistics.means"] = f"{theirs}.running_means"
+        names[f"{ours}.statistics.variances"] = f"{theirs}.running_vars"
+
+    layer("gen_z", "generator.gen_z")
+    for i in range(len(generator.blocks)):
+        ours, theirs = f"blocks.{i}", f"generator.layers.{i}"
+        if i == settings["attention"]:
+            for place, entry in (("query", "theta"), ("key", "phi"), ("value", "g"), ("out", "o_conv")):
+                weight(f"{ours}.{place}", f"{theirs}.snconv1x1_{entry}")
+            names[f"{ours}.gamma"] = (f"{theirs}.gamma", lambda gamma: gamma.reshape(()))
+            continue
+        for part in range(4):
+            weight(f"{ours}.norms.{part}.gain", f"{theirs}.bn_{part}.scale")
+            weight(f"{ours}.norms.{part}.offset", f"{theirs}.bn_{part}.offset")
+            statistics(f"{ours}.norms.{part}", f"{theirs}.bn_{part}")
+            layer(f"{ours}.convs.{part}", f"{theirs}.conv_{part}")
+    names["norm.gain"] = "generator.bn.weight"
+    names["norm.offset"] = "generator.bn.bias"
+    statistics("norm", "generator.bn")
+    # The conversion computes as many channels as it reads, and uses three of them.
+    weight("to_image", "generator.conv_to_rgb", 3)
+    names["to_image.bias"] = ("generator.conv_to_rgb.bias", lambda bias: bias[:3])
+    fill(generator, tensors, names, ignored=vectors)
+    return generator.freeze(), []
+
+
+def _settings(network: Network) -> dict[str, Any]:
+    """The constructor's arguments: sizes from the tensors, the rest from the configuration."""
+    tensors, config = network.tensors, network.config
+    class_dim, num_classes = sizes(tensors, "embeddings.weight", 2)
+    z_dim = sizes(tensors, "generator.gen_z.weight_orig", 2)[1] - class_dim
+    (width,) = sizes(tensors, "generator.bn.weight", 1)
+    n_stats = sizes(tensors, "generator.bn.running_means", 2)[0]
+    if z_dim < 1 or width < 3 or n_stats < 2:
+        raise InputError(
+            f"the checkpoint is no BigGAN-deep: its sizes are {z_dim} (z), {class_dim} (class), "
+            f"{num_classes} (classes), {width} (channels) and {n_stats} (statistics)."
+        )
+    channels, attention = _blocks(network, width)
+    told = {
+        "z_dim": z_dim,
+        "class_embed_dim": class_dim,
+        "channel_width": width,
+        "num_classes": num_classes,
+        "n_stats": n_stats,
+    }
+    if attention is not None:  # where there is none, the configuration has a place beyond the last layer
+        told["attention_layer_position"] = attention
+    for key, size in told.items():
+        if config.get(key, size) != size:
+            raise InputError(
+                f"config.json is another checkpoint's: it says {key}={config[key]!r}, the tensors {size}."
+            )
+    eps = config.get("eps", EPS)
+    if isinstance(eps, bool) or not isinstance(eps, int | float) or not 0 < eps < 1:
+        raise InputError(f"config.json says eps={eps!r}; it must be a number in (0, 1).")
+    return {
+        "z_dim": z_dim,
+        "class_dim": class_dim,
+        "width": width,
+        "num_classes": num_classes,
+        "blocks": _with_upsampling(config, channels),
+        "attention": attention,
+        "n_stats": n_stats,
+        "eps": float(eps),
+    }
+
+
+def _blocks(network: Network, width: int) -> tuple[list[tuple[int, int]], int | None]:
+    """Input and output channels of every block in multiples of the width, and the place of the attention."""
+    tensors = network.tensors
+    channels: list[tuple[int, int]] = []
+    attention = None
+    for i in range(len(tensors)):
+        place = f"generator.layers.{i}"
+        if f"{place}.conv_0.weight_orig" in tensors:
+            n_in = sizes(tensors, f"{place}.conv_0.weight_orig", 4)[1]
+            n_out = sizes(tensors, f"{place}.conv_3.weight_orig", 4)[0]
+            before = channels[-1][1] * width if channels else n_in
+            if n_in < 4 or n_in % width or n_in != before or n_out not in (n_in, n_in // 2) or n_out % width:
+                raise InputError(
+                    f"{place} of the checkpoint goes from {n_in} to {n_out} channels: that is not possible "
+                    f"after {before} and with a width of {width}."
+                )
+            channels.append((n_in // width, n_out // width))
+        elif f"{place}.gamma" in tensors and attention is None and channels:
+            attention = i
+            if channels[-1][1] * width < 8:
+                raise InputError(f"{place} of the checkpoint has attention over fewer than 8 channels.")
+        else:
+            break
+    if not channels or channels[-1][1] != 1 or attention == len(channels):
+        raise InputError(
+            f"the checkpoint is no whole BigGAN-deep: after {len(channels)} blocks it lacks the next one."
+        )
+    return channels, attention
+
+
+def _with_upsampling(config: Mapping[str, Any], channels: list[tuple[int, int]]) -> list[list[int]]:
+    """The blocks; whether each doubles the resolution, the configuration or the published networks say."""
+    if "layers" not in config:
+        if (*(n_in for n_in, _ in channels), channels[-1][1]) not in MULTIPLIERS:
+            raise InputError(
+                "the channels of this BigGAN-deep are not those of a published one: which blocks double the "
+                "resolution is then known from its config.json only; put that beside the checkpoint."
+            )
+        upsampling = [i % 2 == 1 for i in range(len(channels))]
+    else:
+        layers = config["layers"]
+        if not isinstance(layers, list) or not all(
+            isinstance(layer, list | tuple) and len(layer) == 3 and isinstance(layer[0], bool)
+            for layer in layers
+        ):
+            raise InputError("config.json: 'layers' must be a list of [true or false, channels, channels].")
+        if [tuple(layer[1:]) for layer in layers] != channels:
+            raise InputError("config.json is another checkpoint's: its 'layers' have other channels.")
+        upsampling = [layer[0] for layer in layers]
+    resolution = 4 << sum(upsampling)
+    if config.get("output_dim", resolution) != resolution:
+        raise InputError(
+            f"config.json says output_dim={config['output_dim']!r}; its layers make pictures of {resolution}."
+        )
+    return [[up, *pair] for up, pair in zip(upsampling, channels, strict=True)]
+
+
+def _spectral_norm(tensors: Mapping[str, Tensor], name: str) -> Tensor:
+    """The spectral norm of a weight as the stored vectors have it.
+
+    They need not be the singular vectors: the conversion made one power step only, and in use none is made.
+    """
+    matrix = as_matrix(f"{name}.weight_orig", tensors[f"{name}.weight_orig"])
+    for vector, size in (("weight_u", len(matrix)), ("weight_v", matrix.shape[1])):
+        sizes(tensors, f"{name}.{vector}", 1)
+        expect(f"{name}.{vector}", tensors[f"{name}.{vector}"], (size,))
+    u, v = (tensors[f"{name}.weight_{part}"].double() for part in "uv")
+    return usable(f"{name}.weight_orig", u @ (matrix @ v))
+
+
+FORMAT = Format("BigGAN-deep (Hugging Face)", recognize, build)

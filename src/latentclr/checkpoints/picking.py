@@ -1,0 +1,121 @@
+"""Which part of a torch file is the generator, and what the rest says about it."""
+
+from typing import Any
+
+from latentclr.checkpoints.arrays import Scalar, Stored, stored
+from latentclr.checkpoints.inert import Namespace, shown
+from latentclr.checkpoints.network import Network
+from latentclr.checkpoints.plain import NOTHING, Walk, joined, listed, tensors
+from latentclr.errors import InputError
+
+NESTS = (
+    "g_ema",
+    "generator_smooth",
+    "G_ema",
+    "generator_ema",
+    "ema",
+    "netG_state_dict",
+    "generator",
+    "netG",
+    "g",
+    "G",
+    "state_dict",
+    "model",
+    "params_ema",
+)
+"""Keys under which training scripts keep the generator's tensors beside other things; averaged ones first."""
+OPTIONS = ("args", "config", "opt", "options", "hparams")
+"""Keys under which they keep their settings."""
+COUNTS = (
+    "epoch",
+    "iter",
+    "iteration",
+    "iterations",
+    "step",
+    "steps",
+    "kimg",
+    "nimg",
+    "cur_nimg",
+    "batch_idx",
+)
+"""Keys under which they keep how long they have trained."""
+PARALLEL = "module."
+"""What torch's DataParallel puts before every name."""
+
+
+def from_state_dict(content: object, container: str, size: int) -> Network:
+    """The generator of a file of tensors by name, at its top or in the generator's part.
+
+    Args:
+        content: of the file.
+        container: what kind of file it is.
+        size: of the file.
+
+    Raises:
+        InputError: there are no such tensors, or other things between them.
+    """
+    walk = Walk()
+    beside: dict[str, Any] = {}
+    while isinstance(content, dict):
+        nest = next((key for key in NESTS if isinstance(content.get(key), dict) and content[key]), None)
+        if nest is None:
+            break
+        walk.visit(len(content))
+        beside |= {key: value for key, value in content.items() if isinstance(key, str) and key != nest}
+        content = content[nest]
+    state = _state(content, walk)
+    extra = {
+        key: view
+        for key, value in beside.items()
+        if (view := stored(value)) is not None and not isinstance(value, Scalar)
+    }
+    made = tensors([*state.values(), *extra.values()], size)
+    config = {
+        key: setting
+        for key, value in beside.items()
+        if (setting := _setting(key, value, walk)) is not NOTHING
+    }
+    return Network(
+        container,
+        dict(zip(state, made, strict=False)),
+        config | dict(zip(extra, made[len(state) :], strict=True)),
+        _notes(beside, walk),
+    )
+
+
+def _state(content: object, walk: Walk) -> dict[str, Stored]:
+    if not isinstance(content, dict) or not content:
+        raise InputError("it holds no named tensors.")
+    walk.visit(len(content))
+    views = {name: stored(value) for name, value in content.items()}
+    found = {name: view for name, view in views.items() if view is not None and isinstance(name, str)}
+    strangers = [name for name in views if name not in found]
+    if strangers and not found:
+        raise InputError(
+            f"it holds no named tensors, only entries that are no tensors: {listed(strangers)}; a generator "
+            f"is looked for at the top and under {', '.join(NESTS)}."
+        )
+    if strangers:
+        raise InputError(f"it holds entries that are no tensors: {listed(strangers)}.")
+    cut = len(PARALLEL) if all(name.startswith(PARALLEL) for name in found) else 0
+    return {joined("", name[cut:]): view for name, view in found.items()}
+
+
+def _setting(key: str, value: object, walk: Walk) -> object:
+    """A plain value beside the tensors; `NOTHING` for networks, states of optimizers and the like."""
+    if isinstance(value, dict) and key not in OPTIONS:
+        return NOTHING
+    return walk.plain(value)
+
+
+def _notes(beside: dict[str, Any], walk: Walk) -> dict[str, str]:
+    notes = {}
+    parts = [key for key, value in beside.items() if isinstance(value, dict) and value and key not in OPTIONS]
+    if parts:
+        notes["also holds"] = listed(parts, 12)
+    for key, value in beside.items():
+        if key in COUNTS and isinstance(value, int | float):
+            notes[key] = str(value)
+        if (key in OPTIONS or isinstance(value, Namespace)) and (summary := walk.summary(value)):
+            notes[shown(key, 40)] = summary
+    return notes

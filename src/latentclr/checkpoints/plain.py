@@ -1,0 +1,135 @@
+"""Walks through what was read from a file: plain values for people and settings, tensors by name.
+
+The same part may be in many places of a file, so that a small file can describe a large tree. Every walk
+counts.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from torch import Tensor
+
+from latentclr.checkpoints.arrays import Scalar, Stored
+from latentclr.checkpoints.inert import SMALL, Namespace, described, shown
+from latentclr.errors import InputError, UnsafeFileError
+
+MAX_TENSORS = 20_000
+"""Tensors of a network."""
+MAX_VISITS = 100_000
+"""Modules, attributes and tensors that are looked at. A 1024-pixel StyleGAN3 has about 6,000."""
+MAX_NAME = 300
+"""Characters of a tensor's name."""
+MAX_ITEMS = 1_000
+"""Entries of a list or dict that is a setting; longer ones are something else (a history of losses)."""
+MAX_TEXT = 300
+"""Characters of a text that is a setting; longer ones are something else (source code)."""
+MAX_SUMMARY = 400
+"""Characters of a note."""
+
+NOTHING = object()
+"""What stands for a value that is not plain."""
+
+
+class Walk:
+    """What a walk has seen so far."""
+
+    def __init__(self) -> None:
+        self.left = MAX_VISITS
+
+    def visit(self, count: int = 1) -> None:
+        """Count things that are looked at.
+
+        Raises:
+            UnsafeFileError: they are too many.
+        """
+        self.left -= count
+        if self.left < 0:
+            raise UnsafeFileError(
+                f"it describes more than {MAX_VISITS:,} things, most by repeating others; no checkpoint "
+                "needs that."
+            )
+
+    def plain(self, value: object) -> Any:
+        """A copy of a value with plain parts only: None, numbers, texts, lists and dicts of them.
+
+        Parts of a dict that are not plain are left out; anything else that is not gives `NOTHING`. Of paths,
+        which tell of somebody's machine, the last part is kept.
+        """
+        self.visit()
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, Scalar):
+            return value.value
+        if isinstance(value, str) and len(value) <= MAX_TEXT:
+            return value.replace("\\", "/").rstrip("/").rpartition("/")[2]
+        if isinstance(value, list | tuple) and len(value) <= MAX_ITEMS:
+            items = [self.plain(item) for item in value]
+            return NOTHING if any(item is NOTHING for item in items) else items
+        if isinstance(value, Namespace):
+            value = value.values
+        if isinstance(value, dict) and len(value) <= MAX_ITEMS:
+            return self.entries(value)
+        return NOTHING
+
+    def entries(self, values: Mapping[Any, Any]) -> dict[str, Any]:
+        """The plain entries of a dict under names."""
+        self.visit(len(values))
+        found = {name: self.plain(value) for name, value in values.items() if isinstance(name, str)}
+        return {name: value for name, value in found.items() if value is not NOTHING}
+
+    def summary(self, value: object) -> str:
+        """Plain entries for people: "size=256, batch=16"."""
+        entries = self.plain(value)
+        if not isinstance(entries, dict):
+            return ""
+        parts: list[str] = []
+        length = 0
+        for name, entry in entries.items():
+            if length > MAX_SUMMARY:
+                break
+            if not isinstance(entry, dict | list):
+                parts.append(f"{shown(name, 40)}={shown(str(entry), 80)}")
+                length += len(parts[-1])
+        return shown(", ".join(parts), MAX_SUMMARY)
+
+
+def joined(prefix: str, name: object, separator: str = ".") -> str:
+    """The name of a part.
+
+    Raises:
+        InputError: it is no name.
+    """
+    full = f"{prefix}{separator}{name}" if prefix else name
+    if (
+        not isinstance(name, str)
+        or not isinstance(full, str)
+        or not full.isprintable()
+        or len(full) > MAX_NAME
+    ):
+        raise InputError(f"a part of the network in it has no usable name ({shown(str(full), 60)}).")
+    return full
+
+
+def listed(names: Collection[object], most: int = 4) -> str:
+    """The first few names of a file, for people."""
+    texts = [
+        shown(str(name), 40) if isinstance(name, str | int) else described(name)
+        for name in islice(names, most)
+    ]
+    return ", ".join(texts) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def tensors(found: Sequence[Stored], size: int) -> list[Tensor]:
+    """Make tensors, of at most about twice the file's size: views may share numbers, and each becomes a copy.
+
+    Raises:
+        UnsafeFileError: they are too many or too large.
+        InputError: the file lacks their numbers.
+    """
+    if len(found) > MAX_TENSORS:
+        raise UnsafeFileError(f"it has {len(found):,} tensors; at most {MAX_TENSORS:,} are read.")
+    total = sum(entry.bytes for entry in found)
+    if total > 2 * size + SMALL:
+        raise UnsafeFileError(f"its tensors would take {total:,} bytes, but it has only {size:,}.")
+    return [entry.tensor() for entry in found]

@@ -1,0 +1,310 @@
+"""BigGAN-deep: twice as many blocks as BigGAN, each a bottleneck, all reading the whole z.
+
+Brock, Donahue, Simonyan: Large Scale GAN Training for High Fidelity Natural Image Synthesis (ICLR 2019),
+appendix B, figure 16 and tables 7 to 9; the layout is that of Hugging Face's conversion of the published
+TensorFlow networks (huggingface/pytorch-pretrained-BigGAN).
+
+Two things are those of the conversion, not of the paper. The statistics of every batch normalisation are a
+table with a row for each truncation 0, 0.02, ..., 1; and the published networks normalise every weight by an
+estimate of its largest singular value. The latter is fixed in a trained network, so it is divided out when a
+checkpoint is read (`latentclr.checkpoints.biggan_deep`): here are plain convolutions and linear layers, which
+are simpler and faster.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from latentclr.errors import InputError
+from latentclr.generators.base import IMAGE, Generator, Latents, Layer
+from latentclr.generators.biggan import Attention, DoublingConv, double, fold, normalize
+from latentclr.generators.classes import imagenet_names
+
+Rows = Sequence[tuple[int, float]]
+"""Rows of the tables of statistics, and the share of each."""
+
+
+def statistics_rows(truncation: float, n_stats: int, *, corrected: bool = False) -> Rows:
+    """Which rows of the tables of statistics are used at a truncation.
+
+    Between two rows the published code gives each the share that belongs to the other. We do as it does, for
+    so the published pictures are made; `corrected` gives the nearer row the larger share.
+
+    >>> statistics_rows(0.5, 51), statistics_rows(0.3125, 5), statistics_rows(0.3125, 5, corrected=True)
+    (((25, 1.0),), ((1, 0.25), (2, 0.75)), ((1, 0.75), (2, 0.25)))
+    """
+    # This very division also decides on which side of a row its rounding falls: 0.58 / 0.02 is a little less
+    # than 29, so that the original uses row 28 there.
+    over, whole = math.modf(truncation / (1 / (n_stats - 1)))
+    row = int(whole)
+    if over == 0 or row == n_stats - 1:
+        return ((row, 1.0),)
+    share = 1 - over if corrected else over
+    return ((row, share), (row + 1, 1 - share))
+
+
+def truncated_normal(z: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """Standard normal numbers as numbers of the normal distribution between -2 and 2, in the same order.
+
+    Each keeps its quantile. The networks are trained with z from this distribution.
+    """
+    ends = torch.special.ndtr(torch.tensor([-2.0, 2.0], dtype=torch.float64)).tolist()
+    return _quantile(torch.special.ndtr(z.double()), *ends).to(z.dtype)
+
+
+def truncated_noise(n: int, z_dim: int, *, truncation: float, seed: int) -> Float[Tensor, "n z_dim"]:
+    """The z that Hugging Face's package draws (`truncated_noise_sample`) for a seed.
+
+    Use it as latents with `.unsqueeze(1).repeat(1, generator.num_slots, 1)`; the generator's own samples come
+    from `sample` and `from_seeds`.
+    """
+    uniform = torch.from_numpy(np.random.RandomState(seed).uniform(size=(n, z_dim)))
+    ends = torch.special.ndtr(torch.tensor([-2.0, 2.0], dtype=torch.float64)).tolist()
+    return _quantile(uniform, *ends).float() * truncation
+
+
+def _quantile(p: Float[Tensor, "*any"], low: float, high: float) -> Float[Tensor, "*any"]:
+    """Where the normal distribution between its quantiles low and high reaches p."""
+    quantile: Tensor = torch.special.ndtri(low + p * (high - low))
+    return quantile
+
+
+class Statistics(nn.Module):
+    """Tables of means and variances of one batch normalisation, a row for each truncation."""
+
+    means: Tensor
+    variances: Tensor
+
+    def __init__(self, channels: int, n_stats: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.register_buffer("means", torch.zeros(n_stats, channels))
+        self.register_buffer("variances", torch.ones(n_stats, channels))
+
+    def forward(
+        self,
+        x: Float[Tensor, "n c h w"],
+        gain: Float[Tensor, "#n c"],
+        offset: Float[Tensor, "#n c"],
+        rows: Rows,
+    ) -> Float[Tensor, "n c h w"]:
+        """Normalised by those rows."""
+        mean = torch.stack([self.means[row] * share for row, share in rows]).sum(0)
+        variance = torch.stack([self.variances[row] * share for row, share in rows]).sum(0)
+        return normalize(x, mean, variance, gain, offset, self.eps)
+
+
+class ConditionalNorm(nn.Module):
+    """Batch normalisation whose gain and offset are linear in the condition; the gain is around 1."""
+
+    def __init__(self, channels: int, condition_dim: int, n_stats: int, eps: float) -> None:
+        super().__init__()
+        self.gain = nn.Linear(condition_dim, channels, bias=False)
+        self.offset = nn.Linear(condition_dim, channels, bias=False)
+        self.statistics = Statistics(channels, n_stats, eps)
+
+    def forward(
+        self, x: Float[Tensor, "n c h w"], condition: Float[Tensor, "n d"], rows: Rows
+    ) -> Float[Tensor, "n c h w"]:
+        """Normalised, then as the condition says."""
+        y: Tensor = self.statistics(x, 1 + self.gain(condition), self.offset(condition), rows)
+        return y
+
+
+class Norm(nn.Module):
+    """Batch normalisation with a learned gain and offset, before the picture."""
+
+    def __init__(self, channels: int, n_stats: int, eps: float) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(channels))
+        self.offset = nn.Parameter(torch.zeros(channels))
+        self.statistics = Statistics(channels, n_stats, eps)
+
+    def forward(self, x: Float[Tensor, "n c h w"], rows: Rows) -> Float[Tensor, "n c h w"]:
+        """Normalised."""
+        y: Tensor = self.statistics(x, self.gain[None], self.offset[None], rows)
+        return y
+
+
+class Block(nn.Module):
+    """A bottleneck: 1 x 1 to a quarter of the channels, 3 x 3 twice, 1 x 1 to the output; input added.
+
+    Before each convolution stand a norm and ReLU; a block that doubles does so before the first 3 x 3. Of the
+    input, only as many channels are added as there are
+    in the output: its first ones.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        condition_dim: int,
+        *,
+        upsample: bool,
+        n_stats: int,
+        eps: float,
+    ) -> None:
+        super().__init__()
+        inner = in_channels // 4
+        self.upsample = upsample
+        self.out_channels = out_channels
+        self.norms = nn.ModuleList(
+            ConditionalNorm(size, condition_dim, n_stats, eps) for size in (in_channels, inner, inner, inner)
+        )
+        self.convs = nn.ModuleList(
+            [
+                nn.Conv2d(in_channels, inner, 1),
+                DoublingConv(inner, inner) if upsample else nn.Conv2d(inner, inner, 3, padding=1),
+                nn.Conv2d(inner, inner, 3, padding=1),
+                nn.Conv2d(inner, out_channels, 1),
+            ]
+        )
+
+    def forward(
+        self, x: Float[Tensor, "n c h w"], condition: Float[Tensor, "n d"], rows: Rows
+    ) -> Float[Tensor, "n c2 h2 w2"]:
+        """The same size, or twice the height and width."""
+        h = x
+        for norm, conv in zip(self.norms, self.convs, strict=True):
+            h = conv(norm(h, condition, rows).relu_())
+        kept = x[:, : self.out_channels]
+        return h.add_(double(kept) if self.upsample else kept)
+
+    def reads(self) -> Float[Tensor, "out d"]:
+        """All rows that read the condition: gains, then offsets, of each norm."""
+        linears = [module for module in self.norms.modules() if isinstance(module, nn.Linear)]
+        return torch.cat([linear.weight for linear in linears])
+
+
+class BigGANDeep(Generator):
+    """The BigGAN-deep generator.
+
+    Slot 0 is read by the first layer and slot i + 1 by block i (attention, which reads none, is not counted):
+    11, 13 or 15 slots at 128, 256 and 512 pixels. Each holds a z; usually the same one.
+
+    The published networks take z from a normal distribution cut off at -2 and 2. Our z is standard normal, as
+    everywhere, and `map` gives each number the one of the same quantile there. The truncation is a factor of
+    z, and chooses the statistics of the batch normalisations.
+
+    Layers are "gen_z" (the 4 x 4 map), "layers.0", ... (blocks, and attention at its place) and "image".
+    Aliases are the published code's "generator.gen_z", "generator.layers.0", ...
+
+    Args:
+        z_dim: length of z.
+        class_dim: length of the class embedding.
+        width: channels before the picture.
+        num_classes: how many there are; class names are known for the 1000 of ImageNet.
+        blocks: of each block, whether it doubles the resolution, and its input and output channels, in
+            multiples of `width`.
+        attention: place of the self-attention among the layers; None: there is none.
+        n_stats: rows in the tables of statistics.
+        eps: added to the variances.
+
+    Attributes:
+        corrected: whether statistics between two rows are interpolated the right way round (see
+            `statistics_rows`); `generator.view(corrected=True)` gives a generator that does.
+    """
+
+    corrected: bool = False
+
+    def __init__(
+        self,
+        z_dim: int,
+        class_dim: int,
+        width: int,
+        num_classes: int,
+        blocks: Sequence[Sequence[int]],
+        attention: int | None = 8,
+        n_stats: int = 51,
+        eps: float = 1e-4,
+    ) -> None:
+        super().__init__()
+        self.space = "z"
+        self.z_dim = self.latent_dim = z_dim
+        self.num_slots = len(blocks) + 1
+        self.num_classes = num_classes
+        self.class_names = imagenet_names() if num_classes == 1000 else ()
+        self.n_stats = n_stats
+        self._settings = {
+            "z_dim": z_dim,
+            "class_dim": class_dim,
+            "width": width,
+            "num_classes": num_classes,
+            "blocks": [[bool(upsample), n_in, n_out] for upsample, n_in, n_out in blocks],
+            "attention": attention,
+            "n_stats": n_stats,
+            "eps": eps,
+        }
+        condition_dim = z_dim + class_dim
+        self.classes = nn.Linear(num_classes, class_dim, bias=False)
+        self.gen_z = nn.Linear(condition_dim, 16 * width * blocks[0][1])
+        modules: list[nn.Module] = []
+        layers = [Layer("gen_z", 0, width * blocks[0][1], 4, ("generator.gen_z",))]
+
+        def add(module: nn.Module, slot: int, channels: int, resolution: int) -> None:
+            name = f"layers.{len(modules)}"
+            modules.append(module)
+            layers.append(Layer(name, slot, channels, resolution, (f"generator.{name}",)))
+
+        resolution = 4
+        for i, (upsample, n_in, n_out) in enumerate(blocks):
+            if i == attention:
+                add(Attention(width * n_in), i, width * n_in, resolution)
+            resolution *= 2 if upsample else 1
+            block = Block(
+                width * n_in,
+                width * n_out,
+                condition_dim,
+                upsample=bool(upsample),
+                n_stats=n_stats,
+                eps=eps,
+            )
+            add(block, i + 1, width * n_out, resolution)
+        last = layers[-1]
+        self.blocks = nn.ModuleList(modules)
+        self.norm = Norm(last.channels, n_stats, eps)
+        self.to_image = nn.Conv2d(last.channels, 3, 3, padding=1)
+        self.layers = (*layers, Layer(IMAGE, last.slot, 3, last.resolution))
+        self.freeze()
+
+    def fold(self) -> None:
+        """Channels last, and the doubling convolutions' kernels added up."""
+        fold(self)
+
+    def settings(self) -> dict[str, Any]:
+        """What the constructor needs to build a generator of this shape."""
+        return self._settings
+
+    def map(self, z: Float[Tensor, "n z_dim"]) -> Latents:
+        """Z cut off at -2 and 2 (by quantiles), times the truncation, in every slot."""
+        return (truncated_normal(z) * self.truncation).unsqueeze(1).repeat(1, self.num_slots, 1)
+
+    def run(self, latents: Latents) -> Iterator[tuple[str, Float[Tensor, "n c h w"]]]:
+        """Yield (layer name, output) from 4 x 4 upwards, last the picture."""
+        rows = statistics_rows(self.truncation, self.n_stats, corrected=self.corrected)
+        embedding = self.classes(self.chosen().to(latents.dtype)).expand(len(latents), -1)
+        # Of the linear layer's output, channels are the last axis: the map is channels-last as it stands.
+        x = self.gen_z(torch.cat([latents[:, 0], embedding], 1)).unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
+        yield "gen_z", x
+        for layer, module in zip(self.layers[1:-1], self.blocks, strict=True):
+            if isinstance(module, Block):
+                x = module(x, torch.cat([latents[:, layer.slot], embedding], 1), rows)
+            else:
+                x = module(x)
+            yield layer.name, x
+        yield IMAGE, self.to_image(self.norm(x, rows).relu_()).tanh()
+
+    def style_weight(self, layer: str) -> Float[Tensor, "out dim"]:
+        """The first layer's matrix, or all gains and offsets of a block; the columns that read z."""
+        found = self.layer(layer)
+        if found.name == "gen_z":
+            return self.gen_z.weight[:, : self.z_dim]
+        module = dict(zip(self.layers[1:-1], self.blocks, strict=True)).get(found)
+        if not isinstance(module, Block):
+            raise InputError(f"layer {layer!r} of a BigGAN-deep reads no latent.")
+        return module.reads()[:, : self.z_dim]

@@ -1,0 +1,187 @@
+"""ProGAN: convolutions grown from 4 x 4 to the full resolution, every pixel normalised.
+
+Karras, Aila, Laine, Lehtinen: Progressive Growing of GANs for Improved Quality, Stability, and Variation
+(ICLR 2018); the generator is that of its table 2. z is normalised and projected to 4 x 4; then two
+convolutions for every resolution, the first of which doubles it. After each come bias, leaky ReLU and
+pixelwise normalisation. Only the fully grown network is built: the picture is read off the last layer.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, leaky_relu
+
+from latentclr.errors import InputError
+from latentclr.generators.base import IMAGE, Generator, Latents, Layer
+
+HE_GAIN = math.sqrt(2)
+"""Gain of a layer before a (leaky) ReLU: keeps the variance (He et al. 2015)."""
+
+
+def normalize(x: Float[Tensor, "n c *pixels"]) -> Float[Tensor, "n c *pixels"]:
+    """Every pixel's channels divided by their root mean square (section 4.2)."""
+    return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+
+
+def doubling_kernel(weight: Float[Tensor, "out in 3 3"]) -> Float[Tensor, "in out 4 4"]:
+    """Nearest-neighbour upsampling and a 3 x 3 convolution as one transposed convolution with stride 2.
+
+    An input pixel stands for a square of 2 x 2 equal ones. What it adds to the output is the flipped kernel
+    under each of the four, and their sum is a 4 x 4 footprint: 4 products a pixel instead of 9.
+    """
+    return avg_pool2d(weight.flip(2, 3), 2, stride=1, padding=1, divisor_override=1).transpose(0, 1)
+
+
+class Conv(nn.Module):
+    """Convolution with equalised learning rate (section 4.1), optionally of the input at twice its size.
+
+    Weights are stored as they were trained, with variance about 1, and scaled when they are used.
+
+    Args:
+        in_channels: of the input.
+        out_channels: of the output.
+        size: of the kernel, odd; padded with zeros so that the output has the size of the input.
+        up: double the resolution (nearest neighbour) before convolving; needs size 3.
+        gain: standard deviation of the output for independent inputs of variance 1.
+    """
+
+    doubling: Tensor
+
+    def __init__(
+        self, in_channels: int, out_channels: int, size: int = 3, *, up: bool = False, gain: float = HE_GAIN
+    ) -> None:
+        super().__init__()
+        self.up = up
+        self.padding = size // 2
+        self.scale = gain / math.sqrt(in_channels * size**2)
+        self.weight = nn.Parameter(torch.zeros(out_channels, in_channels, size, size))
+        if up:
+            self.register_buffer("doubling", torch.zeros(in_channels, out_channels, 4, 4), persistent=False)
+
+    def fold(self) -> None:
+        """The kernel that doubles and convolves at once, with the scale in it."""
+        if self.up:
+            kernel = doubling_kernel(self.weight * self.scale)
+            self.doubling = kernel.contiguous(memory_format=torch.channels_last)
+
+    def forward(
+        self, x: Float[Tensor, "n c h w"], bias: Float[Tensor, " out"] | None = None
+    ) -> Float[Tensor, "n out h2 w2"]:
+        """The convolution of x, and the bias added to every pixel."""
+        if self.up:
+            return conv_transpose2d(x, self.doubling, bias, stride=2, padding=1)
+        return conv2d(x, self.weight * self.scale, bias, padding=self.padding)
+
+
+class Project(nn.Module):
+    """z to a 4 x 4 map: normalisation, a matrix, then the same as after every convolution."""
+
+    def __init__(self, z_dim: int, channels: int) -> None:
+        super().__init__()
+        # Gain sqrt(2) / 4: the published networks have it, so that their other scales are what they are.
+        self.scale = HE_GAIN / (4 * math.sqrt(z_dim))
+        self.weight = nn.Parameter(torch.zeros(channels * 16, z_dim))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, z: Float[Tensor, "n z_dim"], truncation: float) -> Float[Tensor, "n c 4 4"]:
+        """The first map; the matrix has the 16 pixels of a channel in consecutive rows."""
+        x = (normalize(z) @ self.weight.T * (self.scale * truncation)).unflatten(1, (-1, 4, 4))
+        return normalize(leaky_relu(x + self.bias[:, None, None], 0.2))
+
+
+class Block(nn.Module):
+    """Convolution, bias, leaky ReLU, pixelwise normalisation."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, up: bool) -> None:
+        super().__init__()
+        self.conv = Conv(in_channels, out_channels, up=up)
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
+        """The normalised output."""
+        return normalize(leaky_relu(self.conv(x, self.bias), 0.2))
+
+
+class ToImage(nn.Module):
+    """The picture: a linear 1 x 1 convolution to three colours, nothing after it."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = Conv(channels, 3, size=1, gain=1.0)
+        self.bias = nn.Parameter(torch.zeros(3))
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 3 h w"]:
+        """About -1 (black) to 1 (white), and a little beyond."""
+        return self.conv(x, self.bias)  # type: ignore[no-any-return]
+
+
+class ProGAN(Generator):
+    """The generator of ProGAN; z is its only latent, read once (one slot).
+
+    Layers are "layer0" (the projection), "layer1", ..., two for every resolution, each the output after its
+    normalisation, and "image". Aliases are the names of NVIDIA's code ("8x8/Conv0_up", "8x8/Conv1"). PyTorch
+    ports normalise at the beginning of a layer instead, so that their "layer1" has our "layer1" (in GAN
+    Dissection, which counts from 1, our "layer0") before its normalisation.
+
+    z is normalised before it is read: only its direction matters. Truncation is therefore a factor of the
+    normalised z. (The paper has none.)
+
+    Args:
+        channels: of the outputs at 4 x 4, 8 x 8, ...; the picture has the resolution of the last.
+        z_dim: length of z.
+    """
+
+    def __init__(self, channels: Sequence[int], z_dim: int = 512) -> None:
+        super().__init__()
+        self.space = "z"
+        self.z_dim = self.latent_dim = z_dim
+        self.num_slots = 1
+        self.project = Project(z_dim, channels[0])
+        self.blocks = nn.ModuleList(
+            Block(channels[(k - 1) // 2], channels[k // 2], up=k % 2 == 0)
+            for k in range(1, 2 * len(channels))
+        )
+        self.to_image = ToImage(channels[-1])
+        self.layers = (*_layers(channels), Layer(IMAGE, 0, 3, 2 << len(channels), ("ToRGB_lod0",)))
+        self.freeze()
+
+    def fold(self) -> None:
+        """Keep the kernels that double, and channels last: faster on a CPU, and equal."""
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for module in self.modules():
+            if isinstance(module, Conv):
+                module.fold()
+
+    def settings(self) -> dict[str, Any]:
+        """What the constructor needs to build a generator of this shape."""
+        return {"channels": [layer.channels for layer in self.layers[:-1:2]], "z_dim": self.z_dim}
+
+    def map(self, z: Float[Tensor, "n z_dim"]) -> Latents:
+        """Z itself: there is no mapping network, and truncation comes after the normalisation."""
+        return z.unsqueeze(1)
+
+    def run(self, latents: Latents) -> Iterator[tuple[str, Float[Tensor, "n c h w"]]]:
+        """Yield (layer name, output) from 4 x 4 upwards, last the picture."""
+        x = self.project(latents[:, 0], self.truncation).contiguous(memory_format=torch.channels_last)
+        yield "layer0", x
+        for k, block in enumerate(self.blocks, start=1):
+            x = block(x)
+            yield f"layer{k}", x
+        yield IMAGE, self.to_image(x)
+
+    def style_weight(self, layer: str) -> Float[Tensor, "out dim"]:
+        """The projection's matrix, for the first layer; no other reads the latent."""
+        if self.layer(layer).name != "layer0":
+            raise InputError(f"layer {layer!r} of a ProGAN reads no latent; only layer0 does.")
+        return self.project.weight
+
+
+def _layers(channels: Sequence[int]) -> Iterator[Layer]:
+    for i, c in enumerate(channels):
+        r = 4 << i
+        for j, theirs in enumerate(("Conv0_up", "Conv1") if i else ("Dense", "Conv")):
+            yield Layer(f"layer{2 * i + j}", 0, c, r, (f"{r}x{r}/{theirs}",))

@@ -1,0 +1,290 @@
+"""StyleGAN, version 1: a mapping network, and a style after every convolution.
+
+Karras, Laine, Aila: A Style-Based Generator Architecture for Generative Adversarial Networks (CVPR 2019).
+The convolutions are ProGAN's. What is new: the input is a learned constant; a network maps z to w; and each
+layer ends with noise, bias, leaky ReLU, and adaptive instance normalisation, by which w sets the mean and
+the deviation of every channel. Doubled maps are blurred. Only the fully grown network is built.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+
+from latentclr.errors import InputError
+from latentclr.generators.base import IMAGE, Generator, Latents, Layer
+from latentclr.generators.progan import HE_GAIN, Conv, ToImage, normalize
+from latentclr.generators.resample import binomial, filter2d
+
+Kind = TypeVar("Kind", bound="StyleGAN")
+
+
+class EqualLinear(nn.Module):
+    """y = x W^T gain lr / sqrt(fan_in) + b lr: weights are stored as trained, with deviation 1 / lr."""
+
+    def __init__(self, n_in: int, n_out: int, *, gain: float = 1.0, lr: float = 1.0) -> None:
+        super().__init__()
+        self.scale, self.lr = gain * lr / math.sqrt(n_in), lr
+        self.weight = nn.Parameter(torch.zeros(n_out, n_in))
+        self.bias = nn.Parameter(torch.zeros(n_out))
+
+    def forward(self, x: Float[Tensor, "n a"]) -> Float[Tensor, "n b"]:
+        """One GEMM; the scales go into it."""
+        return torch.addmm(self.bias, x, self.weight.T, beta=self.lr, alpha=self.scale)
+
+
+class Mapping(nn.Module):
+    """z (and a class) to w: `len(widths)` layers, each with its leaky ReLU, the last one too.
+
+    Args:
+        z_dim: length of z.
+        widths: outputs of the layers; the last is the length of w.
+        lr: their learning rate relative to the other layers, which is in their scale.
+        num_classes: 0 for an unconditional network; else a vector as long as z for each class.
+    """
+
+    def __init__(self, z_dim: int, widths: Sequence[int], *, lr: float, num_classes: int) -> None:
+        super().__init__()
+        if num_classes:
+            self.label_weight = nn.Parameter(torch.zeros(num_classes, z_dim))
+        sizes = [2 * z_dim if num_classes else z_dim, *widths]
+        self.dense = nn.ModuleList(
+            EqualLinear(n_in, n_out, gain=HE_GAIN, lr=lr) for n_in, n_out in pairwise(sizes)
+        )
+
+    def forward(
+        self, z: Float[Tensor, "n z"], label: Float[Tensor, " classes"] | None
+    ) -> Float[Tensor, "n w"]:
+        """w, not truncated. The class's vector is appended to z, and both are normalised together."""
+        if label is not None:
+            z = torch.cat([z, (label @ self.label_weight).expand(len(z), -1)], dim=1)
+        x = normalize(z)
+        for dense in self.dense:
+            x = leaky_relu(dense(x), 0.2)
+        return x
+
+
+class Epilogue(nn.Module):
+    """What follows every convolution: noise, bias, leaky ReLU, adaptive instance normalisation.
+
+    Args:
+        channels: of the map.
+        resolution: of the map.
+        w_dim: length of w.
+    """
+
+    noise: Tensor
+
+    def __init__(self, channels: int, resolution: int, w_dim: int) -> None:
+        super().__init__()
+        self.register_buffer("noise", torch.zeros(1, 1, resolution, resolution))
+        self.noise_strength = nn.Parameter(torch.zeros(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.style = EqualLinear(w_dim, 2 * channels)
+
+    def forward(self, x: Float[Tensor, "m c h w"], w: Float[Tensor, "n w_dim"]) -> Float[Tensor, "n c h w"]:
+        """The styled map; m is n, or 1 for a map that all pictures share.
+
+        Instance normalisation (biased variance) and the style's scale (stored less 1) are one product.
+        """
+        scale, shift = self.style(w)[:, :, None, None].chunk(2, dim=1)
+        x = leaky_relu(x + (self.noise * self.noise_strength[:, None, None] + self.bias[:, None, None]), 0.2)
+        x = x - x.mean((2, 3), keepdim=True)
+        deviation = (x.square().mean((2, 3), keepdim=True) + 1e-8).sqrt()
+        return torch.addcmul(shift, x, (scale + 1) / deviation)
+
+
+class StyledConstant(nn.Module):
+    """The first layer: a learned constant instead of a convolution."""
+
+    def __init__(self, channels: int, w_dim: int) -> None:
+        super().__init__()
+        self.const = nn.Parameter(torch.ones(1, channels, 4, 4))
+        self.epilogue = Epilogue(channels, 4, w_dim)
+
+    def forward(self, w: Float[Tensor, "n w_dim"]) -> Float[Tensor, "n c 4 4"]:
+        """The first map of every picture."""
+        return self.epilogue(self.const, w)  # type: ignore[no-any-return]
+
+
+class StyledConv(nn.Module):
+    """Convolution (blurred, if it doubles the resolution), then the epilogue."""
+
+    blur: Tensor
+
+    def __init__(self, in_channels: int, out_channels: int, resolution: int, w_dim: int, *, up: bool) -> None:
+        super().__init__()
+        self.conv = Conv(in_channels, out_channels, up=up)
+        self.epilogue = Epilogue(out_channels, resolution, w_dim)
+        self.register_buffer("blur", torch.zeros(3, 3), persistent=False)
+
+    def fold(self) -> None:
+        """Keep the convolution's kernel and the filter."""
+        self.conv.fold()
+        self.blur = binomial((1.0, 2.0, 1.0)).to(self.conv.weight.device)
+
+    def forward(self, x: Float[Tensor, "n c h w"], w: Float[Tensor, "n w_dim"]) -> Float[Tensor, "n d h2 w2"]:
+        """The layer's output."""
+        x = self.conv(x)
+        if self.conv.up:
+            x = filter2d(x, self.blur, (1, 1, 1, 1))
+        return self.epilogue(x, w)  # type: ignore[no-any-return]
+
+
+class StyleGAN(Generator):
+    """The StyleGAN generator (version 1).
+
+    Its latents are w, one for every layer: slot k is read by layer k. `in_space("z")` gives a view whose
+    latents are z, each mapped (and truncated) on its way.
+
+    Layers are "layer0", "layer1", ..., two for every resolution, each the output after its style, and
+    "image". Aliases are the names of NVIDIA's code ("4x4/Const", "8x8/Conv0_up") and of genforce's
+    ("synthesis.layer3").
+
+    NVIDIA's own pictures are drawn at truncation 0.7 in the first 8 slots: `at(0.7, cutoff=8)`.
+
+    Args:
+        resolution: of the picture, a power of two.
+        channels: of each resolution from 4 up.
+        z_dim: length of z.
+        mapping: outputs of the mapping network's layers; the last is the length of w.
+        mapping_lr: its relative learning rate.
+        num_classes: 0 for an unconditional network.
+        height: rows of the picture that hold content, in its middle (384 for LSUN cars at 512); the rest is
+            cut off. None: all.
+    """
+
+    w_avg: Tensor
+
+    def __init__(
+        self,
+        resolution: int,
+        channels: Sequence[int],
+        *,
+        z_dim: int = 512,
+        mapping: Sequence[int] = (512,) * 8,
+        mapping_lr: float = 0.01,
+        num_classes: int = 0,
+        height: int | None = None,
+    ) -> None:
+        super().__init__()
+        assert resolution == 2 << len(channels), (resolution, channels)
+        if height is not None and not 1 <= height <= resolution:
+            raise InputError(f"height={height}: give a number of rows, 1 to {resolution}.")
+        self._settings: dict[str, Any] = {
+            "resolution": resolution,
+            "channels": list(channels),
+            "z_dim": z_dim,
+            "mapping": list(mapping),
+            "mapping_lr": mapping_lr,
+            "num_classes": num_classes,
+            "height": height,
+        }
+        self.space = "w"
+        self.z_dim = z_dim
+        self.latent_dim = self.w_dim = mapping[-1]
+        self.num_slots = 2 * len(channels)
+        self.num_classes = num_classes
+        self.height = height or resolution
+        self.cutoff: int | None = None
+        self.mapping = Mapping(z_dim, mapping, lr=mapping_lr, num_classes=num_classes)
+        self.register_buffer("w_avg", torch.zeros(self.w_dim))
+        self.blocks = nn.ModuleList([StyledConstant(channels[0], self.w_dim)])
+        for k in range(1, self.num_slots):
+            n_in, n_out = channels[(k - 1) // 2], channels[k // 2]
+            self.blocks.append(StyledConv(n_in, n_out, 4 << k // 2, self.w_dim, up=k % 2 == 0))
+        self.to_image = ToImage(channels[-1])
+        self.layers = tuple(_layers(channels, self.height))
+        self.freeze()
+
+    def fold(self) -> None:
+        """Keep the kernels that double, and channels last: faster on a CPU, and equal."""
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for module in self.modules():
+            if isinstance(module, StyledConv):
+                module.fold()
+
+    def settings(self) -> dict[str, Any]:
+        """What the constructor needs to build a generator of this shape."""
+        return dict(self._settings)
+
+    def at(self: Kind, truncation: float, *, cutoff: int | None = None) -> Kind:
+        """This generator with another truncation psi: w becomes w_avg + psi (w - w_avg).
+
+        Args:
+            truncation: psi, in (0, 1].
+            cutoff: truncate the first so many slots only; None: all.
+
+        Raises:
+            InputError: psi outside (0, 1], or a cutoff that is no number of slots.
+        """
+        if cutoff is not None and not 0 <= cutoff <= self.num_slots:
+            raise InputError(f"cutoff={cutoff}: give a number of slots, 0 to {self.num_slots}.")
+        return super().at(truncation).view(cutoff=cutoff)
+
+    def in_space(self: Kind, space: str) -> Kind:
+        """A view whose latents are w, or z (each slot's z is mapped, with its truncation, on its way).
+
+        Raises:
+            InputError: another space.
+        """
+        if space not in ("w", "z"):
+            raise InputError(f"space={space!r}: a StyleGAN has its latents in w or z.")
+        return self.view(space=space, latent_dim=self.w_dim if space == "w" else self.z_dim)
+
+    def map(self, z: Float[Tensor, "n z_dim"]) -> Latents:
+        """The mapped w on every slot, truncated; in space z, z itself."""
+        if self.space == "z":
+            return z.unsqueeze(1).repeat(1, self.num_slots, 1)
+        w = self._mapped(z)
+        return torch.stack([self._truncated(w, slot) for slot in range(self.num_slots)], dim=1)
+
+    def run(self, latents: Latents) -> Iterator[tuple[str, Float[Tensor, "n c h w"]]]:
+        """Yield (layer name, output) from 4 x 4 upwards, last the picture."""
+        x = self.blocks[0](self._style(latents, 0)).contiguous(memory_format=torch.channels_last)
+        yield "layer0", x
+        for k in range(1, self.num_slots):
+            x = self.blocks[k](x, self._style(latents, k))
+            yield f"layer{k}", x
+        top = (x.shape[2] - self.height) // 2
+        yield IMAGE, self.to_image(x[:, :, top : top + self.height])
+
+    def style_weight(self, layer: str) -> Float[Tensor, "out dim"]:
+        """The matrix from w to the layer's style; in space z, the first of the mapping network."""
+        name = self.layer(layer).name
+        if name == IMAGE:
+            raise InputError(f"layer {layer!r} of a StyleGAN reads no latent; all others do.")
+        if self.space == "z":
+            # Behind the columns for z there are those for the class.
+            return self.mapping.get_parameter("dense.0.weight")[:, : self.z_dim]
+        return self.get_parameter(f"blocks.{name.removeprefix('layer')}.epilogue.style.weight")
+
+    def _mapped(self, z: Float[Tensor, "n z_dim"]) -> Float[Tensor, "n w_dim"]:
+        w: Tensor = self.mapping(z, self.chosen() if self.num_classes else None)
+        return w
+
+    def _truncated(self, w: Float[Tensor, "n w_dim"], slot: int) -> Float[Tensor, "n w_dim"]:
+        if self.truncation == 1 or (self.cutoff is not None and slot >= self.cutoff):
+            return w
+        return torch.lerp(self.w_avg, w, self.truncation)
+
+    def _style(self, latents: Latents, slot: int) -> Float[Tensor, "n w_dim"]:
+        # One slot at a time: in space z, early layers then cost no mapping of later slots.
+        if self.space == "w":
+            return latents[:, slot]
+        return self._truncated(self._mapped(latents[:, slot]), slot)
+
+
+def _layers(channels: Sequence[int], height: int) -> Iterator[Layer]:
+    for i, c in enumerate(channels):
+        r = 4 << i
+        for j, theirs in enumerate(("Conv0_up", "Conv1") if i else ("Const", "Conv")):
+            k = 2 * i + j
+            yield Layer(f"layer{k}", k, c, r, (f"{r}x{r}/{theirs}", f"synthesis.layer{k}"))
+    last = len(channels) - 1
+    yield Layer(IMAGE, 2 * last + 1, 3, height, ("ToRGB_lod0", f"synthesis.output{last}"))

@@ -1,0 +1,566 @@
+"""StyleGAN2: a mapping network, and convolutions whose weights are scaled by the style.
+
+Karras, Laine, Aittala, Hellsten, Lehtinen, Aila: Analyzing and Improving the Image Quality of StyleGAN
+(CVPR 2020); conditioning and clamping as in Karras et al., Training Generative Adversarial Networks with
+Limited Data (NeurIPS 2020). Parameters have the names, shapes and values of NVIDIA's PyTorch networks.
+
+Speed comes from three identities. Modulation scales input channels and demodulation output channels, so one
+convolution with the shared weights serves a whole batch: no weights are made for each sample. The sum of
+squares that demodulation needs is a matrix product of squared styles and a matrix that is fixed. And the
+first layer's input is a constant, so that layer is a fixed linear map of its style.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, leaky_relu, unfold
+
+from latentclr.errors import InputError
+from latentclr.generators.base import IMAGE, Generator, Latents, Layer, shrink
+from latentclr.generators.resample import binomial, conv_up2, upsample2d
+
+Architecture = Literal["skip", "resnet", "orig"]
+Kind = TypeVar("Kind", bound="StyleGAN2")
+
+DEMODULATION_EPS = 1e-8
+NORMALIZATION_EPS = 1e-8
+SLOPE, GAIN = 0.2, math.sqrt(2)
+"""Of the leaky ReLU, everywhere."""
+
+
+class EqualLinear(nn.Module):
+    """y = x W^T lr / sqrt(fan_in) + b lr: weights are stored at unit scale ("equalised learning rate")."""
+
+    def __init__(self, n_in: int, n_out: int, *, lr: float = 1.0, bias: float | None = 0.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(n_out, n_in))
+        self.bias = None if bias is None else nn.Parameter(torch.full((n_out,), bias))
+        self.lr = lr
+
+    def forward(self, x: Float[Tensor, "n a"]) -> Float[Tensor, "n b"]:
+        """One GEMM; the scales go into it."""
+        gain = self.lr / math.sqrt(self.weight.shape[1])
+        if self.bias is None:
+            return x @ self.weight.T * gain
+        return torch.addmm(self.bias, x, self.weight.T, beta=self.lr, alpha=gain)
+
+
+class Mapping(nn.Module):
+    """z (and a class) to w: `len(widths)` layers, each with its leaky ReLU, the last one too.
+
+    Args:
+        z_dim: length of z.
+        widths: outputs of the layers; the last is the length of w.
+        num_classes: 0 for an unconditional network.
+        embed_dim: length of the class vector that is appended to z.
+        joint: normalise z and the class vector together, and scale the latter not at all (NVIDIA's TensorFlow
+            StyleGAN2); otherwise each is normalised alone (StyleGAN2-ADA and later).
+    """
+
+    LR = 0.01
+    w_avg: Tensor
+
+    def __init__(
+        self, z_dim: int, widths: Sequence[int], *, num_classes: int, embed_dim: int, joint: bool
+    ) -> None:
+        super().__init__()
+        self.joint = joint
+        self.embed = EqualLinear(num_classes, embed_dim, bias=None if joint else 0.0) if num_classes else None
+        sizes = [z_dim + (embed_dim if num_classes else 0), *widths]
+        self.names = [f"fc{i}" for i in range(len(widths))]
+        for name, n_in, n_out in zip(self.names, sizes[:-1], sizes[1:], strict=True):
+            self.add_module(name, EqualLinear(n_in, n_out, lr=self.LR))
+        self.register_buffer("w_avg", torch.zeros(widths[-1]))
+
+    def forward(
+        self, z: Float[Tensor, "n z"], label: Float[Tensor, " classes"] | None
+    ) -> Float[Tensor, "n w"]:
+        """w, not truncated."""
+        if self.embed is None or label is None:
+            x = normalized(z)
+        elif self.joint:
+            embedded = label @ self.embed.weight.T
+            x = normalized(torch.cat([z, embedded.expand(len(z), -1)], dim=1))
+        else:
+            embedded = normalized(self.embed(label.unsqueeze(0)))
+            x = torch.cat([normalized(z), embedded.expand(len(z), -1)], dim=1)
+        for name in self.names:
+            x = leaky_relu(self.layer(name)(x), SLOPE) * GAIN
+        return x
+
+    def layer(self, name: str) -> EqualLinear:
+        """The fully connected layer of that name, "fc0" first."""
+        layer = self.get_submodule(name)
+        assert isinstance(layer, EqualLinear)
+        return layer
+
+
+def normalized(z: Float[Tensor, "n z"]) -> Float[Tensor, "n z"]:
+    """Each row scaled to mean square 1."""
+    return z * (z.square().mean(1, keepdim=True) + NORMALIZATION_EPS).rsqrt()
+
+
+def modulated_conv(
+    x: Float[Tensor, "n c h w"],
+    weight: Float[Tensor, "d c 3 3"],
+    style: Float[Tensor, "n c"],
+    up: Float[Tensor, "k k"] | None = None,
+) -> Float[Tensor, "n d h2 w2"]:
+    """Convolve with weights whose input channels are scaled by the style: x is scaled, which is the same.
+
+    Args:
+        x: maps.
+        weight: shared by the batch.
+        style: a factor for each input channel of each sample.
+        up: filter with which to double the size; None keeps it.
+    """
+    x = x * style[:, :, None, None]
+    return conv2d(x, weight, padding=1) if up is None else conv_up2(x, weight, up)
+
+
+def demodulation(style: Float[Tensor, "n c"], squares: Float[Tensor, "d c"]) -> Float[Tensor, "n d"]:
+    """The factor of each output channel that undoes the style's effect on its variance: 1 / |W_o s|.
+
+    Args:
+        style: a factor for each input channel of each sample.
+        squares: sum over the kernel of W^2.
+    """
+    return (style.square() @ squares.T + DEMODULATION_EPS).rsqrt()
+
+
+class StyledConv(nn.Module):
+    """Modulated 3 x 3 convolution, noise, bias, leaky ReLU.
+
+    Args:
+        w_dim: length of w.
+        n_in: input channels.
+        n_out: output channels.
+        resolution: of the output.
+        up: double the resolution.
+        noise: add the layer's fixed noise, scaled by its strength.
+        clamp: largest magnitude of the output; None for no limit.
+    """
+
+    weight_squares: Tensor | None
+    noise_const: Tensor
+
+    def __init__(
+        self,
+        w_dim: int,
+        n_in: int,
+        n_out: int,
+        resolution: int,
+        *,
+        up: bool,
+        noise: bool,
+        clamp: float | None,
+    ) -> None:
+        super().__init__()
+        self.affine = EqualLinear(w_dim, n_in, bias=1.0)
+        self.weight = nn.Parameter(torch.zeros(n_out, n_in, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(n_out))
+        self.up, self.clamp = up, clamp
+        self.has_noise = noise
+        if noise:
+            self.noise_strength = nn.Parameter(torch.zeros(()))
+            self.register_buffer("noise_const", torch.zeros(resolution, resolution))
+        self.register_buffer("weight_squares", None, persistent=False)
+
+    def fold(self) -> None:
+        """Keep sum_k W^2, the fixed matrix of demodulation."""
+        self.weight_squares = self.weight.square().sum((2, 3))
+        self.weight.data = self.weight.data.contiguous(memory_format=torch.channels_last)
+
+    def forward(
+        self,
+        x: Float[Tensor, "n c h w"],
+        w: Float[Tensor, "n w_dim"],
+        kernel: Float[Tensor, "k k"],
+        *,
+        gain: float = 1.0,
+    ) -> Float[Tensor, "n d h2 w2"]:
+        """The layer's output. `kernel` is the filter of the resampling; `gain` scales the output."""
+        style: Tensor = self.affine(w)
+        x = modulated_conv(x, self.weight, style, kernel if self.up else None)
+        return self.finish(x, style, gain=gain)
+
+    def finish(
+        self, x: Float[Tensor, "n d h w"], style: Float[Tensor, "n c"], *, gain: float = 1.0
+    ) -> Float[Tensor, "n d h w"]:
+        """Demodulation, noise, bias and activation of what the convolution gave.
+
+        The activation's gain is positive, so it may go before the leaky ReLU, into the factors: three passes
+        over the map are left.
+        """
+        total = GAIN * gain
+        squares = self.weight_squares
+        if squares is None or self.training:
+            squares = self.weight.square().sum((2, 3))
+        factor = (demodulation(style, squares) * total)[:, :, None, None]
+        x = torch.addcmul((self.bias * total)[:, None, None], x, factor)
+        if self.has_noise:
+            x = x + self.noise_const * (self.noise_strength * total)
+        x = leaky_relu(x, SLOPE, inplace=not self.training)
+        return x if self.clamp is None else x.clamp(-self.clamp * gain, self.clamp * gain)
+
+
+class ConstantConv(StyledConv):
+    """The first layer: its input is a constant, so the convolution is a fixed linear map of the style.
+
+    y[o, p] = sum_i A[(o, p), i] s_i with A[(o, p), i] = (W[o, i] * const_i)[p]: one GEMM instead of a
+    convolution for each sample, with nine times fewer multiplications at 4 x 4.
+    """
+
+    constant_map: Tensor | None
+
+    def __init__(self, w_dim: int, n_in: int, n_out: int, *, noise: bool, clamp: float | None) -> None:
+        super().__init__(w_dim, n_in, n_out, 4, up=False, noise=noise, clamp=clamp)
+        self.register_buffer("constant_map", None, persistent=False)
+
+    def fold_constant(self, const: Float[Tensor, "c 4 4"]) -> None:
+        """Keep the map A."""
+        self.constant_map = constant_map(const, self.weight)
+
+    def from_constant(
+        self, const: Float[Tensor, "c 4 4"], w: Float[Tensor, "n w_dim"], kernel: Float[Tensor, "k k"]
+    ) -> Float[Tensor, "n d 4 4"]:
+        """The layer's output for the constant input."""
+        if self.constant_map is None or self.training:
+            return self.forward(const.expand(len(w), -1, -1, -1), w, kernel)
+        style: Tensor = self.affine(w)
+        x = style @ self.constant_map.T
+        return self.finish(x.unflatten(1, (-1, *const.shape[1:])), style)
+
+
+def constant_map(const: Float[Tensor, "c h w"], weight: Float[Tensor, "d c 3 3"]) -> Float[Tensor, "dhw c"]:
+    """The matrix A with (A s) = conv(const * s, weight), flattened."""
+    patches = unfold(const.unsqueeze(1), 3, padding=1)  # (c, 9, h w)
+    return torch.einsum("dck,ckp->dpc", weight.flatten(2), patches).flatten(0, 1).contiguous()
+
+
+class ToRGB(nn.Module):
+    """Modulated 1 x 1 convolution to three channels, without demodulation."""
+
+    def __init__(self, w_dim: int, n_in: int, *, clamp: float | None) -> None:
+        super().__init__()
+        self.affine = EqualLinear(w_dim, n_in, bias=1.0)
+        self.weight = nn.Parameter(torch.zeros(3, n_in, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(3))
+        self.clamp = clamp
+
+    def forward(self, x: Float[Tensor, "n c h w"], w: Float[Tensor, "n w_dim"]) -> Float[Tensor, "n 3 h w"]:
+        """Three channels. The weights are tiny here, so it is they that are scaled for each sample."""
+        style = self.affine(w) / math.sqrt(self.weight.shape[1])
+        weight = style.unsqueeze(2) * self.weight.flatten(1).T  # (n, c, 3)
+        pixels = torch.baddbmm(self.bias, x.permute(0, 2, 3, 1).flatten(1, 2), weight)
+        picture: Tensor = pixels.unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)
+        return picture if self.clamp is None else picture.clamp(-self.clamp, self.clamp)
+
+
+class Skip(nn.Module):
+    """1 x 1 convolution without bias, then upsampling: the shortcut of the residual architecture."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(n_out, n_in, 1, 1))
+
+    def forward(
+        self, x: Float[Tensor, "n c h w"], kernel: Float[Tensor, "k k"]
+    ) -> Float[Tensor, "n d h2 w2"]:
+        """Scaled by sqrt(1/2), so that the sum of two branches keeps its variance."""
+        scale = math.sqrt(0.5 / self.weight.shape[1])
+        return upsample2d(conv2d(x, self.weight * scale), kernel)
+
+
+class Block(nn.Module):
+    """Everything at one resolution.
+
+    Args:
+        w_dim: length of w.
+        n_in: channels of the block before; None for the first block, which starts from a constant.
+        n_out: channels.
+        resolution: of the outputs.
+        residual: give it a shortcut.
+        picture: give it a toRGB.
+        noise: see `StyledConv`.
+        clamp: see `StyledConv`.
+    """
+
+    def __init__(
+        self,
+        w_dim: int,
+        n_in: int | None,
+        n_out: int,
+        resolution: int,
+        *,
+        residual: bool,
+        picture: bool,
+        noise: bool,
+        clamp: float | None,
+    ) -> None:
+        super().__init__()
+        self.residual = residual and n_in is not None
+        if n_in is None:
+            self.const = nn.Parameter(torch.zeros(n_out, 4, 4))
+            self.conv1: StyledConv = ConstantConv(w_dim, n_out, n_out, noise=noise, clamp=clamp)
+        else:
+            self.conv0 = StyledConv(w_dim, n_in, n_out, resolution, up=True, noise=noise, clamp=clamp)
+            self.conv1 = StyledConv(w_dim, n_out, n_out, resolution, up=False, noise=noise, clamp=clamp)
+        if self.residual and n_in is not None:
+            self.skip = Skip(n_in, n_out)
+        self.torgb = ToRGB(w_dim, n_out, clamp=clamp) if picture else None
+
+    def run(
+        self, x: Float[Tensor, "n c h w"] | None, styles: Latents, kernel: Float[Tensor, "k k"]
+    ) -> Iterator[tuple[str, Float[Tensor, "n d h2 w2"]]]:
+        """Yield (name within the block, output); the last is the block's output.
+
+        Args:
+            x: output of the block before; None for the first.
+            styles: one for each convolution.
+            kernel: filter of the resampling.
+        """
+        if x is None:
+            assert isinstance(self.conv1, ConstantConv)
+            first = self.conv1.from_constant(self.const, styles[:, 0], kernel)
+            yield ".conv1", first.contiguous(memory_format=torch.channels_last)
+            return
+        y = self.conv0(x, styles[:, 0], kernel)
+        yield ".conv0", y
+        y = self.conv1(y, styles[:, 1], kernel, gain=math.sqrt(0.5) if self.residual else 1.0)
+        yield ".conv1", y
+        if self.residual:
+            yield "", y + self.skip(x, kernel)
+
+
+class StyleGAN2(Generator):
+    """The StyleGAN2 generator.
+
+    Its latents are w, one for every style input (`num_slots` = 2 log2(R) - 2); `in_space("z")` gives a view
+    whose latents are z, each mapped on its way. A slot is read by up to two layers: the toRGB of a block and
+    the first convolution of the next.
+
+    Layers, for each resolution r: "b{r}.conv0" (not at 4), "b{r}.conv1", and by architecture "b{r}.torgb" and
+    "b{r}.image" (skip: what this resolution adds, and the picture so far) or "b{r}" (resnet: the sum of both
+    branches). Aliases are NVIDIA's module names ("synthesis.b4.conv1") and rosinality's ("conv1", "convs.0",
+    "to_rgbs.0").
+
+    Args:
+        resolution: of the picture, a power of two.
+        channels: of each resolution from 4 up.
+        z_dim: length of z.
+        mapping: outputs of the mapping network's layers; the last is the length of w.
+        num_classes: 0 for an unconditional network.
+        embed_dim: length of the class vector.
+        joint_embedding: see `Mapping`.
+        architecture: "skip" sums pictures of all resolutions, "resnet" has residual blocks, "orig" neither.
+        clamp: largest magnitude after each layer (256 in nets trained with mixed precision); None: no limit.
+        noise: whether layers have noise inputs.
+        filter_size: taps of the resampling filter.
+        height: rows of the picture that hold content, in its middle (384 for LSUN cars at 512); the
+            rest is cut off. None: all.
+    """
+
+    resample_filter: Tensor
+
+    def __init__(
+        self,
+        resolution: int,
+        channels: Sequence[int],
+        *,
+        z_dim: int = 512,
+        mapping: Sequence[int] = (512,) * 8,
+        num_classes: int = 0,
+        embed_dim: int = 0,
+        joint_embedding: bool = False,
+        architecture: Architecture = "skip",
+        clamp: float | None = None,
+        noise: bool = True,
+        filter_size: int = 4,
+        height: int | None = None,
+    ) -> None:
+        super().__init__()
+        assert resolution == 4 << (len(channels) - 1), (resolution, channels)
+        self._settings: dict[str, Any] = {
+            "resolution": resolution,
+            "channels": list(channels),
+            "z_dim": z_dim,
+            "mapping": list(mapping),
+            "num_classes": num_classes,
+            "embed_dim": embed_dim,
+            "joint_embedding": joint_embedding,
+            "architecture": architecture,
+            "clamp": clamp,
+            "noise": noise,
+            "filter_size": filter_size,
+            "height": height,
+        }
+        self.space = "w"
+        self.z_dim, self.w_dim = z_dim, mapping[-1]
+        self.latent_dim = self.w_dim
+        self.num_slots = 2 * len(channels)
+        self.num_classes = num_classes
+        self.architecture = architecture
+        self.height = height
+        self.cutoff: int | None = None
+        self.mapping = Mapping(
+            z_dim, mapping, num_classes=num_classes, embed_dim=embed_dim, joint=joint_embedding
+        )
+        self.register_buffer("resample_filter", torch.zeros(filter_size, filter_size))
+        self.synthesis = nn.ModuleDict()
+        for i, n_out in enumerate(channels):
+            self.synthesis[f"b{4 << i}"] = Block(
+                self.w_dim,
+                channels[i - 1] if i else None,
+                n_out,
+                4 << i,
+                residual=architecture == "resnet",
+                picture=architecture == "skip" or i == len(channels) - 1,
+                noise=noise,
+                clamp=clamp,
+            )
+        self.layers = tuple(_layers(channels, architecture, height))
+        self.freeze()
+
+    def settings(self) -> dict[str, Any]:
+        """What the constructor needs to build a generator of this shape."""
+        return dict(self._settings)
+
+    def initialize(self, rng: torch.Generator) -> None:
+        """Random weights, as training starts from; noise is off (its strength is 0)."""
+        with torch.no_grad():
+            for name, value in self.state_dict().items():
+                if name.endswith(("weight", "const", "noise_const")):
+                    scale = 1 / Mapping.LR if name.startswith("mapping.fc") else 1.0
+                    value.copy_(torch.randn(value.shape, generator=rng) * scale)
+                elif name.endswith("affine.bias"):
+                    value.fill_(1)
+                elif name.endswith("resample_filter"):
+                    assert len(value) == 4, "the usual filter has four taps"
+                    value.copy_(binomial())
+                else:
+                    value.zero_()
+        self.freeze()
+
+    def fold(self) -> None:
+        """Keep what follows from the weights: squared sums, and the map of the first layer."""
+        for module in self.modules():
+            if isinstance(module, StyledConv):
+                module.fold()
+            if isinstance(module, Block) and isinstance(module.conv1, ConstantConv):
+                module.conv1.fold_constant(module.const)
+
+    def at(self: Kind, truncation: float, *, cutoff: int | None = None) -> Kind:
+        """This generator with another truncation psi: w becomes w_avg + psi (w - w_avg).
+
+        Args:
+            truncation: psi, in (0, 1].
+            cutoff: truncate the first so many slots only; None: all.
+
+        Raises:
+            InputError: psi outside (0, 1], or a cutoff that is no number of slots.
+        """
+        if cutoff is not None and not 0 <= cutoff <= self.num_slots:
+            raise InputError(f"cutoff={cutoff}: give a number of slots, 0 to {self.num_slots}.")
+        return super().at(truncation).view(cutoff=cutoff)
+
+    def in_space(self: Kind, space: str) -> Kind:
+        """A view whose latents are w, or z (each slot's z is mapped, with its truncation, on its way).
+
+        Raises:
+            InputError: another space.
+        """
+        if space not in ("w", "z"):
+            raise InputError(f"space={space!r}: a StyleGAN2 has its latents in w or z.")
+        return self.view(space=space, latent_dim=self.w_dim if space == "w" else self.z_dim)
+
+    def map(self, z: Float[Tensor, "n z_dim"]) -> Latents:
+        """The mapped w on every slot, truncated; in space z, z itself."""
+        latent = z if self.space == "z" else self._styles(z)
+        latents = latent.unsqueeze(1).repeat(1, self.num_slots, 1)
+        return latents if self.space == "z" else self._truncated(latents)
+
+    def run(self, latents: Latents) -> Iterator[tuple[str, Float[Tensor, "n c h w"]]]:
+        """Yield (layer name, output) from 4 x 4 upwards, last the picture."""
+        if self.space == "z":
+            mapped = self._styles(latents.flatten(0, 1)).unflatten(0, latents.shape[:2])
+            latents = self._truncated(mapped)
+        x: Tensor | None = None
+        picture: Tensor | None = None
+        for i, (name, block) in enumerate(self.synthesis.items()):
+            assert isinstance(block, Block)
+            styles = latents[:, :1] if i == 0 else latents[:, 2 * i - 1 : 2 * i + 1]
+            for part, output in block.run(x, styles, self.resample_filter):
+                yield name + part, output
+            x = output
+            if block.torgb is None:
+                continue
+            added = block.torgb(x, latents[:, 2 * i + 1])
+            if self.architecture == "skip":
+                yield f"{name}.torgb", added
+            picture = added if picture is None else upsample2d(picture, self.resample_filter) + added
+            if i < len(self.synthesis) - 1:
+                yield f"{name}.image", picture
+        assert picture is not None
+        yield IMAGE, self._cropped(picture)
+
+    def style_weight(self, layer: str) -> Float[Tensor, "out dim"]:
+        """The affine map from w to the style of that layer; in space z, the first matrix of the mapping."""
+        reads = dict(self.synthesis.named_modules()).get(self.layer(layer).name)
+        if not isinstance(reads, StyledConv | ToRGB):
+            raise InputError(f"layer {layer!r} of a StyleGAN2 reads no latent; convolutions and torgb do.")
+        if self.space == "z":
+            return self.mapping.layer("fc0").weight[:, : self.z_dim]
+        return reads.affine.weight
+
+    def preview(self, latents: Latents, pixels: int) -> Float[Tensor, "n 3 h w"]:
+        """Small pictures. With the skip architecture, the sum up to the resolution that is needed."""
+        needed = 4 << max(0, math.ceil(math.log2(pixels / 4)))
+        if self.architecture != "skip" or needed >= self._settings["resolution"]:
+            return super().preview(latents, pixels)
+        (picture,) = self.outputs(latents, (f"b{needed}.image",))
+        return shrink(self._cropped(picture), pixels)
+
+    def _styles(self, z: Float[Tensor, "n z_dim"]) -> Float[Tensor, "n w_dim"]:
+        styles: Tensor = self.mapping(z, self.chosen() if self.num_classes else None)
+        return styles
+
+    def _truncated(self, latents: Latents) -> Latents:
+        if self.truncation == 1:
+            return latents
+        average = self.mapping.w_avg
+        truncated = average + self.truncation * (latents - average)
+        if self.cutoff is None:
+            return truncated
+        return torch.cat([truncated[:, : self.cutoff], latents[:, self.cutoff :]], dim=1)
+
+    def _cropped(self, picture: Float[Tensor, "n 3 r r"]) -> Float[Tensor, "n 3 h r"]:
+        if self.height is None:
+            return picture
+        size = picture.shape[-1]
+        rows = self.height * size // self._settings["resolution"]
+        top = (size - rows) // 2
+        return picture[:, :, top : top + rows]
+
+
+def _layers(channels: Sequence[int], architecture: Architecture, height: int | None) -> Iterator[Layer]:
+    for i, c in enumerate(channels):
+        r, theirs = 4 << i, f"synthesis.b{4 << i}"
+        if i == 0:
+            yield Layer("b4.conv1", 0, c, 4, (f"{theirs}.conv1", "conv1"))
+        else:
+            for j in range(2):
+                names = (f"{theirs}.conv{j}", f"convs.{2 * i - 2 + j}")
+                yield Layer(f"b{r}.conv{j}", 2 * i - 1 + j, c, r, names)
+            if architecture == "resnet":
+                yield Layer(f"b{r}", 2 * i, c, r)
+        if architecture == "skip":
+            slot = 2 * i + 1
+            yield Layer(f"b{r}.torgb", slot, 3, r, (f"{theirs}.torgb",))
+            if i < len(channels) - 1:
+                yield Layer(f"b{r}.image", slot, 3, r, ("to_rgb1" if i == 0 else f"to_rgbs.{i - 1}",))
+    yield Layer(IMAGE, 2 * len(channels) - 1, 3, height or r)

@@ -1,0 +1,128 @@
+"""Hostile files are refused, with a reason, and nothing happens on the side."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.checkpoints import fuzz
+from tests.checkpoints.hostile import CANARY, FAMILIES, GADGETS, Attack, files
+from tests.checkpoints.samples import samples
+
+from latentclr import InputError, load_generator
+from latentclr.checkpoints.contents import parse
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def attacks() -> dict[str, Attack]:
+    return files()
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What happened when a fresh process read all hostile files in an empty folder."""
+    folder = tmp_path_factory.mktemp("watched")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "tests.checkpoints.watch"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+def test_there_are_many_and_each_family_has_some(attacks: dict[str, Attack]) -> None:
+    assert len(attacks) >= 1500
+    assert len({(module, name) for module, name, _ in GADGETS}) >= 100
+    for family in FAMILIES:
+        assert any(title.startswith(f"{family.__name__}: ") for title in attacks)
+    sys.stdout.write(f"{len(attacks)} hostile files\n")
+
+
+def test_each_is_refused_with_its_kind_of_error(attacks: dict[str, Attack], watched: dict[str, Any]) -> None:
+    wrong = {
+        title: watched["results"][title]
+        for title, attack in attacks.items()
+        if watched["results"][title][0] != attack.error.__name__
+    }
+    assert not wrong
+
+
+def test_each_reason_is_one_plain_line(watched: dict[str, Any]) -> None:
+    for title, (_, reason, _) in watched["results"].items():
+        assert reason.startswith("cannot be read as a checkpoint: "), title
+        assert reason.endswith("."), title
+        assert reason.isascii(), title
+        assert reason.isprintable(), title
+        assert len(reason) < 600, title
+
+
+def test_nothing_happens_on_the_side(watched: dict[str, Any]) -> None:
+    # Not one audit event: no import, no open file, no process, no socket, no compiled or executed code.
+    assert watched["events"] == []
+    assert watched["modules"] == []
+    assert watched["made"] == []
+
+
+def test_each_takes_less_than_a_second_and_little_memory(watched: dict[str, Any]) -> None:
+    slow = {title: seconds for title, (_, _, seconds) in watched["results"].items() if seconds > 1}
+    assert not slow
+    assert watched["grown"] < 200 << 20
+
+
+def test_the_command_names_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "hostile.pkl"
+    path.write_bytes(files()["calls: REDUCE os system in pickle"].data)
+    with pytest.raises(InputError, match="it asks for 'os system', which is not among the names") as caught:
+        load_generator(path)
+    assert str(path) in str(caught.value)
+    assert not Path(CANARY).exists()
+
+
+def test_samples_for_the_fuzzer_are_valid_and_always_the_same() -> None:
+    first, second = samples(), samples()
+    assert first == second
+    for data in first.values():
+        assert parse(memoryview(data)).tensors
+    assert fuzz.made(3, 5) == fuzz.made(3, 5) != fuzz.made(3, 6)
+
+
+def test_the_fuzzer_notices_what_it_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never_ends(data: memoryview) -> None:
+        while True:
+            pass
+
+    def fails(data: memoryview) -> None:
+        raise KeyError("a")
+
+    monkeypatch.setattr(fuzz, "SECONDS", 0.05)
+    monkeypatch.setattr(fuzz, "parse", never_ends)
+    assert "HangError" in fuzz.attempt(b"")
+    monkeypatch.setattr(fuzz, "parse", fails)
+    assert "KeyError" in fuzz.attempt(b"")
+
+
+@pytest.mark.slow
+def test_fuzzing(tmp_path: Path) -> None:
+    start = time.process_time()
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "tests.checkpoints.fuzz", "--inputs", "20000", "--seed", "1"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert time.process_time() - start < 90
+    assert '"done": 20000' in done.stdout

@@ -1,0 +1,80 @@
+"""Classes by number and by name."""
+
+import pytest
+
+from latentclr import InputError
+from latentclr.generators.classes import find_class, imagenet_names
+
+NAMES = imagenet_names()
+
+
+def test_the_thousand_names() -> None:
+    assert len(NAMES) == 1000
+    assert all(name == name.strip() and name.isascii() for name in NAMES)
+    assert all(part.strip() for name in NAMES for part in name.split(","))
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("tench", 0),
+        ("goldfish", 1),
+        ("ostrich", 9),
+        ("golden retriever", 207),
+        ("Siberian husky", 250),
+        ("tabby cat", 281),
+        ("daisy", 985),
+        ("Panthera leo", 291),
+        ("giant panda", 388),
+        ("ballpoint", 418),
+        ("church building", 497),
+        ("volcano", 980),
+        ("toilet tissue", 999),
+        ("GIANT_PANDA", 388),
+        ("  giant   panda ", 388),
+        ("giant panda, panda, panda bear, coon bear, Ailuropoda melanoleuca", 388),
+        ("maillot, tank suit", 639),
+        ("388", 388),
+        (388, 388),
+    ],
+)
+def test_names_and_numbers(name: int | str, number: int) -> None:
+    assert find_class(name, NAMES, 1000) == number
+
+
+def test_almost_every_class_has_a_name_of_its_own() -> None:
+    shared = set()
+    for number, name in enumerate(NAMES):
+        try:
+            assert find_class(name, NAMES, 1000) == number
+        except InputError:
+            shared.add(number)
+    assert shared == {134, 474, 517, 638}  # crane, cardigan, crane, maillot
+
+
+def test_a_name_of_several_classes_asks_for_the_number() -> None:
+    with pytest.raises(InputError, match=r"several classes are called 'crane': 134 \(crane\); 517 \(crane\)"):
+        find_class("crane", NAMES, 1000)
+
+
+@pytest.mark.parametrize(
+    ("which", "said"),
+    [
+        ("retriever", r"no class 'retriever'; did you mean .*retriever \(20\d\)"),
+        ("vulcano", r"no class 'vulcano'; did you mean volcano \(980\)"),
+        ("qqqqqqqq", r"no class 'qqqqqqqq'\."),
+        (1000, r"no class 1000: .* 0 to 999"),
+        (-1, r"no class -1: .* 0 to 999"),
+        ("1000", r"no class 1000: .* 0 to 999"),
+        ("²", r"no class '²'"),
+    ],
+)
+def test_what_is_not_there(which: int | str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        find_class(which, NAMES, 1000)
+
+
+def test_without_names_only_numbers_count() -> None:
+    assert find_class("2", (), 3) == 2
+    with pytest.raises(InputError, match=r"no known names; give a number in 0 to 2"):
+        find_class("cat", (), 3)

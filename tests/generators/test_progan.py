@@ -1,0 +1,152 @@
+"""ProGAN against a plain formulation of its description."""
+
+import math
+
+import pytest
+import torch
+from tests.generators.small_stylegan import small_progan
+from torch import Tensor
+from torch.nn.functional import conv2d, conv_transpose2d, pad
+from torch.testing import assert_close
+
+from latentclr import InputError
+from latentclr.generators.progan import Conv, ProGAN, doubling_kernel, normalize
+
+
+def rows_to_unit(x: Tensor) -> Tensor:
+    """Pixelwise normalisation, pixel by pixel."""
+    y = torch.empty_like(x)
+    for n in range(x.shape[0]):
+        for i in range(x.shape[2]):
+            for j in range(x.shape[3]):
+                vector = x[n, :, i, j]
+                y[n, :, i, j] = vector / math.sqrt(float(vector.square().mean()) + 1e-8)
+    return y
+
+
+def twice(x: Tensor) -> Tensor:
+    """Nearest neighbour."""
+    return x.repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+
+def lrelu(x: Tensor) -> Tensor:
+    return torch.where(x > 0, x, 0.2 * x)
+
+
+def plain_progan(g: ProGAN, z: Tensor, truncation: float = 1.0) -> dict[str, Tensor]:
+    """Every layer by the description: explicit scales, enlarged maps, loops over pixels."""
+    state = g.state_dict()
+    channels = g.settings()["channels"]
+    direction = torch.stack([row / (row.square().mean() + 1e-8).sqrt() for row in z]) * truncation
+    matrix = state["project.weight"] * (math.sqrt(2) / 4 / math.sqrt(z.shape[1]))
+    x = (direction @ matrix.T).reshape(len(z), channels[0], 4, 4)
+    x = rows_to_unit(lrelu(x + state["project.bias"].reshape(1, -1, 1, 1)))
+    found = {"layer0": x}
+    for k in range(1, 2 * len(channels)):
+        weight = state[f"blocks.{k - 1}.conv.weight"]
+        scaled = weight * math.sqrt(2 / (9 * weight.shape[1]))
+        x = conv2d(twice(x) if k % 2 == 0 else x, scaled, padding=1)
+        x = rows_to_unit(lrelu(x + state[f"blocks.{k - 1}.bias"].reshape(1, -1, 1, 1)))
+        found[f"layer{k}"] = x
+    weight = state["to_image.conv.weight"] / math.sqrt(channels[-1])
+    picture = torch.einsum("nchw,oc->nohw", x, weight[:, :, 0, 0])
+    return found | {"image": picture + state["to_image.bias"].reshape(1, 3, 1, 1)}
+
+
+@pytest.mark.parametrize("truncation", [1.0, 0.6])
+def test_every_layer_equals_the_plain_network(truncation: float) -> None:
+    generator = small_progan().at(truncation)
+    latents = generator.sample(2, rng=torch.Generator().manual_seed(0))
+    plain = plain_progan(generator, latents[:, 0], truncation)
+    assert list(plain) == [layer.name for layer in generator.layers]
+    for name, output in generator.run(latents):
+        assert_close(output, plain[name], atol=1e-5, rtol=1e-4)
+
+
+def test_the_smallest_network_is_a_projection_and_a_convolution() -> None:
+    generator = small_progan((5,))
+    latents = generator.sample(2, rng=torch.Generator().manual_seed(0))
+    assert_close(generator(latents), plain_progan(generator, latents[:, 0])["image"], atol=1e-5, rtol=1e-4)
+
+
+def shifted_sum(kernel: Tensor) -> Tensor:
+    """What a fused layer makes of its kernel: padded, four shifts added."""
+    padded = pad(kernel, (1, 1, 1, 1))
+    total = torch.zeros(*kernel.shape[:2], 4, 4)
+    for i in (0, 1):
+        for j in (0, 1):
+            total += padded[:, :, i : i + 4, j : j + 4]
+    return total
+
+
+def test_the_doubling_kernel_is_a_convolution_of_the_enlarged_map() -> None:
+    rng = torch.Generator().manual_seed(0)
+    weight, x = torch.randn(3, 2, 3, 3, generator=rng), torch.randn(2, 2, 4, 5, generator=rng)
+    enlarged = conv2d(twice(x), weight, padding=1)
+    assert_close(conv_transpose2d(x, doubling_kernel(weight), stride=2, padding=1), enlarged)
+
+
+def test_a_fused_layer_is_a_plain_one_with_its_kernel_flipped() -> None:
+    rng = torch.Generator().manual_seed(0)
+    kernel, x = torch.randn(3, 2, 3, 3, generator=rng), torch.randn(2, 2, 4, 5, generator=rng)
+    fused = conv_transpose2d(x, shifted_sum(kernel).transpose(0, 1), stride=2, padding=1)
+    plain = Conv(2, 3, up=True, gain=math.sqrt(18))  # a scale of 1
+    with torch.no_grad():
+        plain.weight.copy_(kernel.flip(2, 3))
+        plain.fold()
+    assert_close(plain(x), fused)
+
+
+def test_normalization_has_its_epsilon() -> None:
+    assert_close(normalize(torch.full((1, 4), 1e-4)), torch.full((1, 4), 1e-4 / math.sqrt(2e-8)))
+
+
+def test_only_the_direction_of_z_matters() -> None:
+    generator = small_progan()
+    latents = generator.sample(2, rng=torch.Generator().manual_seed(0))
+    assert_close(generator(3 * latents), generator(latents), atol=1e-5, rtol=1e-4)
+
+
+def test_little_truncation_leaves_one_picture() -> None:
+    latents = small_progan().sample(2, rng=torch.Generator().manual_seed(0))
+    one, other = small_progan().at(1e-6)(latents)
+    assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+def test_style_weight_is_the_projection() -> None:
+    generator = small_progan()
+    latents = generator.sample(2, rng=torch.Generator().manual_seed(0))
+    z = latents[:, 0] / latents[:, 0].square().mean(1, keepdim=True).sqrt()
+    before = z @ generator.style_weight("4x4/Dense").T * (math.sqrt(2) / 12)
+    x = before.view(2, 12, 4, 4) + generator.project.bias.view(1, -1, 1, 1)
+    assert_close(rows_to_unit(lrelu(x)), generator.features(latents, "layer0"), atol=1e-5, rtol=1e-4)
+    with pytest.raises(InputError, match="only layer0"):
+        generator.style_weight("layer1")
+
+
+def test_names_are_those_of_the_published_code() -> None:
+    layers = small_progan().layers
+    assert [layer.aliases[0] for layer in layers] == [
+        *("4x4/Dense", "4x4/Conv", "8x8/Conv0_up", "8x8/Conv1", "16x16/Conv0_up", "16x16/Conv1"),
+        "ToRGB_lod0",
+    ]
+    assert [layer.resolution for layer in layers] == [4, 4, 8, 8, 16, 16, 16]
+
+
+def test_changed_weights_are_folded_anew() -> None:
+    generator = small_progan()
+    latents = generator.sample(1, rng=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        generator.get_parameter("blocks.1.conv.weight").mul_(-1)
+    generator.freeze()
+    plain = plain_progan(generator, latents[:, 0])
+    assert_close(generator(latents), plain["image"], atol=1e-5, rtol=1e-4)
+
+
+def test_a_network_without_memory_takes_weights() -> None:
+    generator = small_progan()
+    with torch.device("meta"):
+        empty = ProGAN(**generator.settings())
+    empty.load_state_dict(generator.state_dict(), assign=True)
+    latents = generator.sample(1, rng=torch.Generator().manual_seed(0))
+    assert torch.equal(empty.freeze()(latents), generator(latents))
