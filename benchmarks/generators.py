@@ -1,6 +1,6 @@
 """How fast our generators are, beside the plain formulation of public code: same weights, one run, ratios.
 
-    python benchmarks/generators.py --threads 2 --out benchmarks/results/generators.json
+    python -m benchmarks.generators --threads 2 --out benchmarks/results/generators.json
 
 Times are the best of a few calls, in seconds. "difference" is the largest one between the two formulations'
 outputs, as a share of the largest value: both compute the same.
@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from plain import PlainBigGANDeep, PlainDirections, PlainStyleGAN2, features, plain_step
+from benchmarks.plain import PlainBigGANDeep, PlainDirections, PlainStyleGAN2, features, plain_step
 from torch import Tensor
 
 from latentclr.directions import Nonlinear

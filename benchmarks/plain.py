@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, interpolate, leaky_relu, max_pool2d, relu
 
 from latentclr.generators import BigGANDeep, StyleGAN2
-from latentclr.generators.biggan_deep import statistics_rows
+from latentclr.generators.biggan import Attention
+from latentclr.generators.biggan_deep import Block, ConditionalNorm, Rows, statistics_rows
 from latentclr.generators.resample import filter2d, upsample2d
 
 
@@ -38,7 +39,8 @@ class PlainStyleGAN2:
 
     def _style(self, name: str, w: Tensor) -> Tensor:
         weight, bias = self.state[f"{name}.affine.weight"], self.state[f"{name}.affine.bias"]
-        return w @ (weight / math.sqrt(weight.shape[1])).T + bias
+        style: Tensor = w @ (weight / math.sqrt(weight.shape[1])).T + bias
+        return style
 
     def _conv(self, x: Tensor, name: str, w: Tensor, *, up: bool) -> Tensor:
         n = len(x)
@@ -61,8 +63,9 @@ class PlainStyleGAN2:
         n, inner = x.shape[:2]
         weight = self.state[f"{name}.weight"] / math.sqrt(inner)
         own = (weight * self._style(name, w)[:, None, :, None, None]).reshape(n * 3, inner, 1, 1)
-        y = conv2d(x.reshape(1, n * inner, *x.shape[2:]), own, groups=n).reshape(n, 3, *x.shape[2:])
-        return y + self.state[f"{name}.bias"][:, None, None]
+        y = conv2d(x.reshape(1, n * inner, *x.shape[2:]), own, groups=n)
+        picture: Tensor = y.reshape(n, 3, *x.shape[2:]) + self.state[f"{name}.bias"][:, None, None]
+        return picture
 
     def run(self, ws: Tensor) -> Iterator[tuple[str, Tensor]]:
         """Yield (layer name, output), as our generator does."""
@@ -122,16 +125,18 @@ class PlainBigGANDeep:
             x = self._block(x, f"blocks.{i}", module, condition, rows)
             yield layer.name, x
 
-    def _block(
-        self, x: Tensor, name: str, module: nn.Module, condition: Tensor, rows: tuple[tuple[int, float], ...]
-    ) -> Tensor:
-        if not hasattr(module, "norms"):
+    def _block(self, x: Tensor, name: str, module: nn.Module, condition: Tensor, rows: Rows) -> Tensor:
+        if isinstance(module, Attention):
             return self._attention(x, name, module)
+        assert isinstance(module, Block)
         h = x
         for j in range(4):
-            statistics = module.norms[j].statistics
-            mean = sum(statistics.means[row] * share for row, share in rows)
-            variance = sum(statistics.variances[row] * share for row, share in rows)
+            norm, conv = module.norms[j], module.convs[j]
+            assert isinstance(norm, ConditionalNorm)
+            assert isinstance(conv.bias, Tensor)
+            statistics = norm.statistics
+            mean = torch.stack([statistics.means[row] * share for row, share in rows]).sum(0)
+            variance = torch.stack([statistics.variances[row] * share for row, share in rows]).sum(0)
             gain = 1 + condition @ self._weight(f"{name}.norms.{j}.gain").T
             offset = condition @ self._weight(f"{name}.norms.{j}.offset").T
             h = (h - mean[:, None, None]) / (variance[:, None, None] + statistics.eps).sqrt()
@@ -139,11 +144,11 @@ class PlainBigGANDeep:
             if j == 1 and module.upsample:
                 h = interpolate(h, scale_factor=2)
             weight = self._weight(f"{name}.convs.{j}")
-            h = conv2d(h, weight, module.convs[j].bias, padding=weight.shape[-1] // 2)
+            h = conv2d(h, weight, conv.bias, padding=weight.shape[-1] // 2)
         kept = x[:, : module.out_channels]
         return h + (interpolate(kept, scale_factor=2) if module.upsample else kept)
 
-    def _attention(self, x: Tensor, name: str, module: nn.Module) -> Tensor:
+    def _attention(self, x: Tensor, name: str, module: Attention) -> Tensor:
         parts = [key.removeprefix(f"{name}.") for key in self.weights if key.startswith(f"{name}.")]
         theta, phi, g = (conv2d(x, self._weight(f"{name}.{part}")) for part in parts[:3])
         phi, g = max_pool2d(phi, 2).flatten(2), max_pool2d(g, 2).flatten(2)

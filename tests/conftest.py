@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.generators.small_biggan import small_biggan, small_biggan_deep
+from tests.generators.small_stylegan import small_progan, small_stylegan
 from tests.generators.small_stylegan2 import small_stylegan2
 from tests.toy import Toy
 
@@ -32,6 +34,11 @@ def small_dcgan() -> DCGAN:
 GENERATORS: dict[str, Callable[[], Generator]] = {
     "toy": Toy,
     "dcgan": small_dcgan,
+    "progan": small_progan,
+    "stylegan": small_stylegan,
+    "stylegan-z": lambda: small_stylegan().in_space("z"),
+    "biggan": small_biggan,
+    "biggan-deep": small_biggan_deep,
     "stylegan2": small_stylegan2,
     "stylegan2-z": lambda: small_stylegan2().in_space("z"),
     "stylegan2-resnet-classes": lambda: small_stylegan2(

@@ -200,7 +200,7 @@ def call(function: bytes, *args: object) -> bytes:
     return function + value(args) + b"R"
 
 
-STORAGE = value(legacy(torch.ones(2)._typed_storage()))  # type: ignore[no-untyped-call]
+STORAGE = value(legacy(torch.ones(2)._typed_storage()))
 """Push the bytes of a storage of two numbers."""
 REBUILD = name("torch._utils", "_rebuild_tensor_v2")
 RECORD = name("torch_utils.persistence", "_reconstruct_persistent_obj")
@@ -287,7 +287,7 @@ CONTAINERS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def calls() -> Iterator[tuple[str, Attack]]:
-    """Every gadget by every opcode that names or calls something, each in one container; and all in all by REDUCE."""
+    """Every gadget by every opcode that names or calls something; some of them in every container."""
     places = list(CONTAINERS.items())
     for number, (module, attribute, args) in enumerate(GADGETS):
         pushed = value(args)
@@ -432,6 +432,7 @@ def misuses() -> Iterator[tuple[str, Attack]]:
         "Counter of a list": call(name("collections", "Counter"), [1]),
         "encode as rot13": call(name("_codecs", "encode"), "a", "rot13"),
         "encode as zip": call(name("_codecs", "encode"), "a", "zlib"),
+        "bytes of a number": call(name("__builtin__", "bytes"), 1 << 40),
         "encode bytes": call(name("_codecs", "encode"), b"a", "latin1"),
         "encode with an error handler": call(name("_codecs", "encode"), "a", "latin1", "x"),
         "an array of objects": call(dtype, "O8", False, True),
@@ -493,59 +494,67 @@ def misuses() -> Iterator[tuple[str, Attack]]:
     yield "storage outside the archive", Attack(in_zip(b"(" + value("storage") + outside + b"tQ"), InputError)
 
 
+VIEWS: tuple[tuple[object, object, object], ...] = (
+    (0, (3,), (1,)),
+    (1, (2,), (1,)),
+    (2, (1,), (1,)),
+    (0, (2,), (2,)),
+    (0, (1 << 40,), (0,)),
+    (0, (1 << 20, 1 << 20), (0, 0)),
+    (0, (1 << 60,), (1,)),
+    (0, (3,), (0,)),
+    (-1, (1,), (1,)),
+    (0, (-1,), (1,)),
+    (0, (-1, -2), (1, 1)),
+    (0, (2,), (-1,)),
+    (1, (2,), (-1,)),
+    (1 << 62, (1,), (1,)),
+    (1 << 70, (1,), (1,)),
+    (0, (1,), (1, 1)),
+    (0, (1, 1), (1,)),
+    (0, (1,) * 17, (1,) * 17),
+    (0, (0, 1 << 40), (1, 1)),
+    (0, (0, 1 << 20, 1 << 20), (1, 1, 1)),
+    (0, ("a",), (1,)),
+    (0, (None,), (1,)),
+    (0, ((1,),), (1,)),
+    (0, (True,), (1,)),
+    ("0", (1,), (1,)),
+    (0, [1], [1]),
+    (0, "a", "b"),
+    (0, (1 << 200,), (1,)),
+)
+"""(offset, sizes, strides) of tensors that cannot be, over two numbers."""
+
+
+ARRAYS: tuple[tuple[object, object, type[InputError]], ...] = (
+    ((3,), b"1234", InputError),
+    ((1 << 62,), b"1234", UnsafeFileError),
+    ((1 << 30, 1 << 30), b"1234", InputError),
+    ((-1,), b"1234", UnsafeFileError),
+    ((-1, -1), b"1234", UnsafeFileError),
+    ((0, 1 << 60), b"", UnsafeFileError),
+    (("a",), b"1234", UnsafeFileError),
+    ((1,) * 20, b"1234", UnsafeFileError),
+    ((1,), [1], UnsafeFileError),
+    ((1,), None, UnsafeFileError),
+)
+"""(sizes, content, error) of arrays of float32 that cannot be."""
+
+
 def tensors() -> Iterator[tuple[str, Attack]]:
     """Views that reach beyond their storage or blow it up."""
-    for offset, shape, strides in (
-        (0, (3,), (1,)),
-        (1, (2,), (1,)),
-        (2, (1,), (1,)),
-        (0, (2,), (2,)),
-        (0, (1 << 40,), (0,)),
-        (0, (1 << 20, 1 << 20), (0, 0)),
-        (0, (1 << 60,), (1,)),
-        (0, (3,), (0,)),
-        (-1, (1,), (1,)),
-        (0, (-1,), (1,)),
-        (0, (-1, -2), (1, 1)),
-        (0, (2,), (-1,)),
-        (1, (2,), (-1,)),
-        (1 << 62, (1,), (1,)),
-        (1 << 70, (1,), (1,)),
-        (0, (1,), (1, 1)),
-        (0, (1, 1), (1,)),
-        (0, (1,) * 17, (1,) * 17),
-        (0, (0, 1 << 40), (1, 1)),
-        (0, (0, 1 << 20, 1 << 20), (1, 1, 1)),
-        (0, ("a",), (1,)),
-        (0, (None,), (1,)),
-        (0, ((1,),), (1,)),
-        (0, (True,), (1,)),
-        ("0", (1,), (1,)),
-        (0, [1], [1]),
-        (0, "a", "b"),
-        (0, (1 << 200,), (1,)),
-    ):
+    for offset, shape, strides in VIEWS:
         yield f"tensor {offset} {shape} {strides}"[:80], Attack(in_record(view(offset, shape, strides)))
     dtype = call(name("numpy", "dtype"), "f4", False, True)
     array = (
         name("numpy.core.multiarray", "_reconstruct") + name("numpy", "ndarray") + value((0,)) + value(b"b")
     )
-    for shape, data, error in (
-        ((3,), b"1234", InputError),
-        ((1 << 62,), b"1234", UnsafeFileError),
-        ((1 << 30, 1 << 30), b"1234", InputError),
-        ((-1,), b"1234", UnsafeFileError),
-        ((-1, -1), b"1234", UnsafeFileError),
-        ((0, 1 << 60), b"", UnsafeFileError),
-        (("a",), b"1234", UnsafeFileError),
-        ((1,) * 20, b"1234", UnsafeFileError),
-        ((1,), [1], UnsafeFileError),
-        ((1,), None, UnsafeFileError),
-    ):
+    for shape, data, error in ARRAYS:
         built = array + b"\x87R(" + value(1) + value(shape) + dtype + b"\x89" + value(data) + b"tb"
         yield f"array {shape} {data!r}"[:80], Attack(in_pickle(built), error)
     shared = b"\x80\x04}(" + name("torch.storage", "_load_from_bytes")
-    big = legacy(torch.zeros(200_000)._typed_storage())  # type: ignore[no-untyped-call]
+    big = legacy(torch.zeros(200_000)._typed_storage())
     shared += value(big) + b"\x85R\x940" + text("a") + REBUILD + b"(h\x00" + value(0)
     shared += value((200_000,)) + value((1,)) + b"\x89NtR\x94"
     shared += b"".join(text(f"b{index}") + b"h\x01" for index in range(1000)) + b"u."
@@ -580,10 +589,18 @@ def bombs() -> Iterator[tuple[str, Attack]]:
         ("dicts", b"}0" * 2_000_000, UnsafeFileError),
         ("sets", b"\x8f0" * 2_000_000, UnsafeFileError),
         ("memo", b"N" + b"\x94" * 2_000_000, UnsafeFileError),
-        ("numbered memo", b"N" + b"".join(b"r" + struct.pack("<I", i) for i in range(310_000)), UnsafeFileError),
+        (
+            "numbered memo",
+            b"N" + b"".join(b"r" + struct.pack("<I", i) for i in range(310_000)),
+            UnsafeFileError,
+        ),
         ("entries", b"}" + b"K\x01Ns" * 1_000_000, UnsafeFileError),
         ("instances", name("dnnlib", "EasyDict") + b"\x940" + b"h\x00)\x810" * 500_000, UnsafeFileError),
-        ("ordered dicts", name("collections", "OrderedDict") + b"\x940" + b"h\x00)R0" * 500_000, UnsafeFileError),
+        (
+            "ordered dicts",
+            name("collections", "OrderedDict") + b"\x940" + b"h\x00)R0" * 500_000,
+            UnsafeFileError,
+        ),
         ("nested tuples", b")" + b"\x85" * 1_000_000, UnsafeFileError),
         ("nested pairs", b")" + b"\x94h\x00\x86" * 1_000_000, UnsafeFileError),
         ("nested lists", b"]" * 90_000 + b"a" * 89_999, UnsafeFileError),
@@ -598,12 +615,21 @@ def bombs() -> Iterator[tuple[str, Attack]]:
         ("a list in its tuple", b"]\x94\x85\x94" + b"h\x00h\x01a", UnsafeFileError),
         ("two lists in each other", b"]\x94]\x94h\x00a0h\x00h\x01a", UnsafeFileError),
         ("a state in itself", name("dnnlib", "EasyDict") + b")\x81\x94h\x00b", UnsafeFileError),
-        ("a network in its state", name("tfutil", "Network") + b")\x81\x94}" + text("a") + b"h\x00sb", UnsafeFileError),
+        (
+            "a network in its state",
+            name("tfutil", "Network") + b")\x81\x94}" + text("a") + b"h\x00sb",
+            UnsafeFileError,
+        ),
         ("changed later", b"]\x94\x85h\x00" + value(1) + b"a", UnsafeFileError),
         ("tuple keys", b"}" + b"".join(value((i,)) + b"Ns" for i in range(2_000)), UnsafeFileError),
         (
             "copies of a text",
-            name("_codecs", "encode") + b"\x940" + text("a" * 1_000_000) + b"\x940" + text("latin1") + b"\x940"
+            name("_codecs", "encode")
+            + b"\x940"
+            + text("a" * 1_000_000)
+            + b"\x940"
+            + text("latin1")
+            + b"\x940"
             + b"h\x00h\x01h\x02\x86R0" * 50_000,
             UnsafeFileError,
         ),
@@ -614,8 +640,11 @@ def bombs() -> Iterator[tuple[str, Attack]]:
         ),
         (
             "copies of a dict",
-            name("collections", "Counter") + b"\x940}(" + b"".join(value(i) + b"N" for i in range(40_000))
-            + b"u\x85\x940" + b"h\x00h\x01R0" * 50_000,
+            name("collections", "Counter")
+            + b"\x940}("
+            + b"".join(value(i) + b"N" for i in range(40_000))
+            + b"u\x85\x940"
+            + b"h\x00h\x01R0" * 50_000,
             UnsafeFileError,
         ),
         (
@@ -625,10 +654,14 @@ def bombs() -> Iterator[tuple[str, Attack]]:
         ),
         (
             "copies of a storage",
-            name("torch.storage", "_load_from_bytes") + b"\x940" + STORAGE + b"\x85\x940" + b"h\x00h\x01R0" * 50_000,
+            name("torch.storage", "_load_from_bytes")
+            + b"\x940"
+            + STORAGE
+            + b"\x85\x940"
+            + b"h\x00h\x01R0" * 50_000,
             UnsafeFileError,
         ),
-    ):  # fmt: skip
+    ):
         yield f"bomb: {title}", Attack(in_pickle(piece), error)
     nested = STORAGE
     for _ in range(20):

@@ -140,7 +140,7 @@ class _Blob:
         self.tensor = tensor
 
     def __reduce__(self) -> Any:
-        return torch.storage._load_from_bytes, (legacy(self.tensor._typed_storage()),)  # type: ignore[no-untyped-call]
+        return torch.storage._load_from_bytes, (legacy(self.tensor._typed_storage()),)
 
 
 class _Pickler(pickle.Pickler):
@@ -202,15 +202,15 @@ def archive(entries: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> byte
 def state() -> dict[str, Any]:
     """A state dict of tensors of several kinds, one of them transposed."""
     numbers = torch.arange(24, dtype=torch.float32)
-    content: Any = OrderedDict(
+    content = OrderedDict(
         [
             ("layer.weight", numbers.reshape(4, 6).t()),
             ("layer.bias", numbers[:4].half()),
             ("steps", torch.tensor(3)),
         ]
     )
-    content._metadata = OrderedDict([("", {"version": 1})])
-    return content  # type: ignore[no-any-return]
+    vars(content)["_metadata"] = OrderedDict([("", {"version": 1})])
+    return content
 
 
 def trained() -> dict[str, Any]:

@@ -20,10 +20,12 @@ Tensors = dict[str, Tensor]
 
 def unit(weight: Tensor) -> None:
     """Make first row and column unit vectors: the estimate of the spectral norm from them is exactly 1."""
-    origin = (0,) * (weight.ndim - 1)
     weight[0] = 0
-    weight[:, *origin] = 0
-    weight[0, *origin] = 1
+    column = weight
+    while column.ndim > 1:
+        column = column[:, 0]
+    column[:] = 0
+    column[0] = 1
 
 
 def first(size: int) -> Tensor:

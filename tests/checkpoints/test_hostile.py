@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 from tests.checkpoints import fuzz
-from tests.checkpoints.hostile import CANARY, FAMILIES, GADGETS, Attack, files
+from tests.checkpoints.hostile import (
+    CANARY,
+    FAMILIES,
+    GADGETS,
+    TOUCH,
+    Attack,
+    call,
+    files,
+    in_pickle,
+    name,
+)
 from tests.checkpoints.samples import samples
 
 from latentclr import InputError, load_generator
@@ -82,7 +92,7 @@ def test_each_takes_less_than_a_second_and_little_memory(watched: dict[str, Any]
 def test_the_command_names_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "hostile.pkl"
-    path.write_bytes(files()["calls: REDUCE os system in pickle"].data)
+    path.write_bytes(in_pickle(call(name("os", "system"), TOUCH)))
     with pytest.raises(InputError, match="it asks for 'os system', which is not among the names") as caught:
         load_generator(path)
     assert str(path) in str(caught.value)

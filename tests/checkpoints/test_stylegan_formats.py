@@ -101,7 +101,7 @@ def as_genforce(g: StyleGAN) -> Network:
         tensors[f"synthesis.layer{k}.{entry}"] = value.flip(2, 3) if fused else value
         if k and k % 2 == 0:
             kernel = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]) / 16
-            tensors[f"synthesis.layer{k}.blur.kernel"] = kernel.expand(5, 1, 3, 3)
+            tensors[f"synthesis.layer{k}.blur.kernel"] = kernel.repeat(5, 1, 1, 1)
     for i in range(last):
         tensors[f"synthesis.output{i}.weight"] = torch.ones(3, 6, 1, 1)
         tensors[f"synthesis.output{i}.bias"] = torch.ones(3)

@@ -82,7 +82,7 @@ def published_biggan(
         return torch.randn(shape, generator=rng)
 
     def weight(name: str, *shape: int) -> None:
-        tensors[f"{name}.weight"] = random(*shape)
+        tensors[f"{name}.weight"] = random(*shape) / torch.Size(shape[1:]).numel() ** 0.5
         if spectral:
             tensors[f"{name}.u0"] = random(1, shape[0])
             if logged:

@@ -167,7 +167,8 @@ def test_classes_are_chosen_by_number(any_generator: Generator) -> None:
         return
 
     def draw(generator: Generator) -> torch.Tensor:
-        return generator(latents_of(generator))
+        pictures: torch.Tensor = generator(latents_of(generator))
+        return pictures
 
     one, other = (draw(any_generator.for_class(number)) for number in (0, 1))
     assert not torch.equal(one, other)

@@ -87,8 +87,8 @@ class Storage:
         """
         if len(data) != self.length * self.element.size:
             raise InputError(
-                f"it gives {len(data):,} bytes for {self.length:,} numbers of {self.element.size} bytes; it is "
-                "damaged."
+                f"it gives {len(data):,} bytes for {self.length:,} numbers of {self.element.size} bytes; it "
+                "is damaged."
             )
         self.data = data
 
@@ -251,6 +251,12 @@ def _from_buffer(args: tuple[Any, ...]) -> Array:
     match args:
         case (memoryview() as data, Dtype() as dtype, tuple() as shape, "C" | "F" as order):
             return Array(_array(shape, dtype, order == "F", data))
+        case (memoryview() as data, Dtype() as dtype, tuple() as shape, "K", tuple() as axes) if sorted(
+            axis for axis in axes if type(axis) is int
+        ) == list(range(len(shape))) and len(axes) == len(shape):  # axes in another order, since numpy 2.3
+            whole = _array(shape, dtype, False, data)
+            order, strides = (tuple(values[axis] for axis in axes) for values in (whole.shape, whole.strides))
+            return Array(Stored(whole.storage, order, strides))
     raise misused("numpy _frombuffer", args)
 
 

@@ -175,8 +175,8 @@ def _spectral_norm(name: str, weight: Tensor, u_name: str, u: Tensor, eps: float
 def as_matrix(name: str, weight: Tensor) -> Tensor:
     """A weight with a row for each output.
 
-    In float64, so that every machine finds the same float32 number for the spectral norm, and with it the same
-    weights and the same fingerprint.
+    In float64, so that every machine finds the same float32 number for the spectral norm, and with it the
+    same weights and the same fingerprint.
     """
     if weight.ndim < 2:
         raise InputError(

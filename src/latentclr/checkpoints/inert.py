@@ -14,7 +14,7 @@ from latentclr.errors import InputError, UnsafeFileError
 MAX_FILE = 4 << 30
 """Bytes of a file. The largest published generator (with its discriminator, twice) has a tenth of that."""
 MAX_OPCODES = 500_000
-"""Steps of all pickles of a file: a second at most. StyleGAN2 at 1024 pixels, three networks, takes 60,000."""
+"""Steps of all pickles of a file: at most a second. StyleGAN2 at 1024 pixels, all networks, takes 60,000."""
 MAX_CONTAINERS = 200_000
 """Lists, dicts, tuples, sets and stand-ins of a file: a single byte of it makes one, so they are counted."""
 MAX_TUPLE_KEYS = 1_000
@@ -222,6 +222,14 @@ def _encode(args: tuple[Any, ...]) -> memoryview:
     raise misused("_codecs encode", args)
 
 
+def _no_bytes(args: tuple[Any, ...]) -> memoryview:
+    # How protocol 2 writes empty bytes.
+    match args:
+        case ():
+            return memoryview(b"")
+    raise misused("builtins bytes", args)
+
+
 def latin1(text: str) -> bytes:
     """The bytes that a text stands for, one for each character.
 
@@ -246,6 +254,7 @@ PLAIN = table(
         Name("builtins set", call=_set),
         Name("__builtin__ set", call=_set),
         Name("_codecs encode", call=_encode),
+        Name("__builtin__ bytes", call=_no_bytes),
     ]
 )
 """What every kind of file may ask for."""

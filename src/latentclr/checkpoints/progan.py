@@ -213,7 +213,7 @@ def build_ptrblck(network: Network) -> tuple[ProGAN, list[str]]:
         if sizes(tensors, name, 1) != (1,) or not 0 < (scale := float(tensors.pop(name))) < 1e6:
             raise InputError(f"tensor {name!r} of the checkpoint is not a single number above 0.")
         ratio = scale * size * n_in**0.5 / gain
-        # What it is in every published file, where the weights then stay as they are, to the bit.
+        # With the scale that the paper gives, weights stay as they are, to the bit.
         if abs(ratio - 1) > 1e-5:
             tensors[f"{layer}.conv.weight"] = tensors[f"{layer}.conv.weight"] * ratio
     return _build_wscale(tensors, layers, "output")

@@ -30,7 +30,7 @@ class Sheet:
     columns: int = 1
     """Lay the rows out in so many columns side by side."""
     tile: int | None = None
-    """Size of one picture in pixels; none: the generator's own, between 96 and 192."""
+    """Size of one picture in pixels; none: the generator's own, between 96 and 128."""
     truncation: float | None = None
     """Of the latents; none: as in the run."""
     generator: str | None = None

@@ -22,6 +22,8 @@ __all__ = [
     "Generator",
     "Latents",
     "Layer",
+    "ProGAN",
+    "StyleGAN",
     "StyleGAN2",
     "check_slots",
 ]

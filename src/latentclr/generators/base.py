@@ -261,8 +261,9 @@ class Generator(nn.Module, ABC):
         Call it again after changing weights in place.
         """
         self.eval().requires_grad_(False)
-        with torch.no_grad():
-            self.fold()
+        if self.device.type != "meta":  # no values yet, nothing to fold
+            with torch.no_grad():
+                self.fold()
         return self
 
     @final

@@ -250,7 +250,7 @@ class BigGAN(Generator):
 
     def settings(self) -> dict[str, Any]:
         """What the constructor needs to build a generator of this shape."""
-        return self._settings
+        return dict(self._settings)
 
     def map(self, z: Float[Tensor, "n z_dim"]) -> Latents:
         """Z times the truncation, in every slot."""

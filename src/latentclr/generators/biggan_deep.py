@@ -278,7 +278,7 @@ class BigGANDeep(Generator):
 
     def settings(self) -> dict[str, Any]:
         """What the constructor needs to build a generator of this shape."""
-        return self._settings
+        return dict(self._settings)
 
     def map(self, z: Float[Tensor, "n z_dim"]) -> Latents:
         """Z cut off at -2 and 2 (by quantiles), times the truncation, in every slot."""

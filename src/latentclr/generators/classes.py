@@ -22,7 +22,8 @@ def find_class(which: int | str, names: Sequence[str], num_classes: int) -> int:
     """The number of a class.
 
     Args:
-        which: the number itself (also as a string), or a name: one of the synonyms, whatever its case.
+        which: the number itself (also as a string), or a name: one of the synonyms, whatever its case. Where
+            one class has it as its first name, others that have it further back do not count.
         names: of all classes, each one or more synonyms with commas between; empty if they are not known.
         num_classes: how many there are.
 
@@ -46,8 +47,9 @@ def find_class(which: int | str, names: Sequence[str], num_classes: int) -> int:
         )
     wanted = _plain(which)
     numbers = [i for i, name in enumerate(names) if wanted in {_plain(name), *map(_plain, name.split(","))}]
-    if len(numbers) == 1:
-        return numbers[0]
+    firsts = [i for i in numbers if wanted == _plain(names[i].split(",")[0])]
+    if len(numbers) == 1 or len(firsts) == 1:
+        return (firsts or numbers)[0]
     if numbers:
         several = "; ".join(f"{number} ({names[number]})" for number in numbers)
         raise InputError(f"several classes are called {which!r}: {several}; give the number.")

@@ -126,7 +126,7 @@ class StyledConv(nn.Module):
     def fold(self) -> None:
         """Keep the convolution's kernel and the filter."""
         self.conv.fold()
-        self.blur = binomial((1.0, 2.0, 1.0)).to(self.conv.weight.device)
+        self.blur = binomial((1.0, 2.0, 1.0)).to(self.conv.weight)
 
     def forward(self, x: Float[Tensor, "n c h w"], w: Float[Tensor, "n w_dim"]) -> Float[Tensor, "n d h2 w2"]:
         """The layer's output."""

@@ -42,7 +42,7 @@ def contact_sheet(
         indices: which directions; None is all.
         slots: to move; None is the directions' own.
         columns: lay the rows out in so many columns side by side, for many directions.
-        tile: size of one picture in pixels; None is the generator's own, between 96 and 192.
+        tile: size of one picture in pixels; None is the generator's own, between 96 and 128.
 
     Raises:
         InputError: directions of another generator, an unknown direction or slot, nothing to show.
@@ -52,7 +52,7 @@ def contact_sheet(
     if not chosen or not alphas or columns < 1:
         raise InputError("a contact sheet needs at least one direction, one alpha and one column.")
     latents = generator.from_seeds(seeds)
-    tile = tile or min(max(generator.resolution, 96), 192)
+    tile = tile or min(max(generator.resolution, 96), 128)
     rows = [
         _row(generator, directions, latents, index=index, alphas=alphas, slots=slots, tile=tile)
         for index in chosen

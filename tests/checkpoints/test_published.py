@@ -1,0 +1,165 @@
+"""Every kind of published file, whole, through `load_generator`: equal bit for bit."""
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from tests.cases import FOLDER, assert_equal, expected, weights
+from tests.checkpoints import test_biggan_formats as biggan
+from tests.checkpoints import test_progan_formats as progan
+from tests.checkpoints import test_stylegan2_formats as stylegan2
+from tests.checkpoints import test_stylegan_formats as stylegan
+from tests.checkpoints.published import nvidia_tensorflow, nvidia_torch, torch_file
+from tests.conftest import example_layout, small_dcgan
+from tests.generators.small_stylegan import small_progan
+from torch.testing import assert_close
+
+from latentclr import Generator, InputError, load_generator
+from latentclr.checkpoints import read_checkpoint
+from latentclr.checkpoints.load import FORMATS
+from latentclr.checkpoints.network import Network
+from latentclr.generators import ProGAN
+
+PICKLES = ("torch_p3", "torch_p4", "tf_p3")
+"""One network in three containers of NVIDIA's; their source text ends the program if it is executed."""
+
+
+@pytest.mark.parametrize("name", PICKLES)
+def test_reference_pickles_give_the_reference_pictures(name: str) -> None:
+    values = expected("ada_sg2_16_tiny")
+    generator = load_generator(FOLDER.parent / "checkpoints" / "cases" / "nv_pkl" / f"{name}.pkl")
+    assert_equal(generator(values["wp"]), values["img_wp_const_fused0"], name)
+    assert_equal(generator(generator.at(0.7).map(values["z"])), values["img_z_psi0.7_const"], name)
+
+
+def test_reference_pickles_of_all_containers_hold_one_network() -> None:
+    folder = FOLDER.parent / "checkpoints" / "cases" / "nv_pkl"
+    prints = {load_generator(folder / f"{name}.pkl").fingerprint() for name in PICKLES}
+    assert len(prints) == 1
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_reference_of_rosinality_through_its_container(zipped: bool, tmp_path: Path) -> None:
+    values = expected("rosinality_sg2_32")
+    content = {"g_ema": weights("rosinality_sg2_32"), "latent_avg": values["latent_avg"]}
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(torch_file(content, 2, zipped=zipped))
+    generator = load_generator(path)
+    assert_equal(generator(generator.at(0.7).map(values["z"])), values["img_trunc0.7_buffers"])
+
+
+def stylegan2_network(layout: str) -> tuple[Network, Generator]:
+    made = stylegan2.exact(z_dim=12, clamp=256.0 if "NVIDIA" in layout else None)
+    return stylegan2.WRITERS[layout](made), made
+
+
+def stylegan_network(layout: str) -> tuple[Network, Generator]:
+    made = stylegan.usual_stylegan()
+    write = stylegan.as_tensorflow if layout == "TensorFlow" else stylegan.as_genforce
+    return write(made), made
+
+
+def progan_network(layout: str) -> tuple[Network, Generator]:
+    made = small_progan()
+    writers: dict[str, Callable[[ProGAN], Network]] = {
+        "TensorFlow": partial(progan.as_tensorflow, fused=True),
+        "genforce": partial(progan.as_genforce, fused=False),
+        "dissection": progan.as_dissection,
+    }
+    return writers[layout](made), made
+
+
+def biggan_network(layout: str) -> tuple[Network, Generator]:
+    if layout == "deep":
+        deep = biggan.deep_for_export()
+        return Network("", biggan.deep_layout(deep), biggan.DEEP_CONFIG), deep
+    made = biggan.biggan_for_export()
+    return Network("", biggan.biggan_layout(made)), made
+
+
+LAYOUTS: dict[str, Callable[[], tuple[Network, Generator]]] = {
+    "StyleGAN2 (NVIDIA, PyTorch)": partial(stylegan2_network, "NVIDIA, PyTorch"),
+    "StyleGAN2 (NVIDIA, TensorFlow)": partial(stylegan2_network, "NVIDIA, TensorFlow"),
+    "StyleGAN2 (rosinality)": partial(stylegan2_network, "rosinality"),
+    "StyleGAN2 (genforce)": partial(stylegan2_network, "genforce"),
+    "StyleGAN (NVIDIA, TensorFlow)": partial(stylegan_network, "TensorFlow"),
+    "StyleGAN (genforce)": partial(stylegan_network, "genforce"),
+    "ProGAN (NVIDIA, TensorFlow)": partial(progan_network, "TensorFlow"),
+    "ProGAN (genforce)": partial(progan_network, "genforce"),
+    "ProGAN (GAN Dissection)": partial(progan_network, "dissection"),
+    "BigGAN-deep (Hugging Face)": partial(biggan_network, "deep"),
+    "BigGAN (Brock's PyTorch code)": partial(biggan_network, "ajbrock"),
+    "DCGAN (PyTorch example)": lambda: (Network("", example_layout(small_dcgan())), small_dcgan()),
+}
+"""Every layout by the name that the import gives it: a network in it, and the generator that it must give."""
+
+
+def files() -> Iterator[tuple[str, int, bool]]:
+    """(Layout, protocol, whether in a zip): all that there are of them."""
+    for layout in LAYOUTS:
+        for protocol in range(2, 6):
+            yield layout, protocol, False
+            if "NVIDIA" not in layout:
+                yield layout, protocol, True
+
+
+def written(layout: str, network: Network, protocol: int, *, zipped: bool) -> bytes:
+    if layout.endswith("(NVIDIA, PyTorch)"):
+        return nvidia_torch(network, protocol)
+    if layout.endswith("(NVIDIA, TensorFlow)"):
+        return nvidia_tensorflow(network, protocol)
+    tensors = {name: value.contiguous() for name, value in network.tensors.items()}
+    nested = {"rosinality": "g_ema", "genforce": "generator_smooth"}
+    nest = next((key for who, key in nested.items() if who in layout), None)
+    if nest is None:
+        return torch_file(tensors, protocol, zipped=zipped)
+    more = {"latent_avg": network.config["latent_avg"]} if "latent_avg" in network.config else {}
+    return torch_file({nest: tensors, **more}, protocol, zipped=zipped)
+
+
+def test_every_layout_is_written_here() -> None:
+    refused = {"StyleGAN3 (alias-free)", "StyleGAN2 config B to D (progressive)"}
+    names = {layout.name for layout in FORMATS} - refused
+    assert names - set(LAYOUTS) <= {"ProGAN (ptrblck)"}
+    assert set(LAYOUTS) <= names
+
+
+@pytest.mark.parametrize(("layout", "protocol", "zipped"), list(files()))
+def test_files_of_every_protocol_and_container(
+    layout: str, protocol: int, zipped: bool, tmp_path: Path
+) -> None:
+    network, ours = LAYOUTS[layout]()
+    path = tmp_path / "a file without an ending"
+    path.write_bytes(written(layout, network, protocol, zipped=zipped))
+    if layout.startswith("BigGAN-deep"):
+        (tmp_path / "config.json").write_text(json.dumps(network.config))
+    found = read_checkpoint(path)
+    assert found.layout == layout
+    assert found.generator.settings() == ours.settings()
+    state = found.generator.state_dict()
+    for name, value in ours.state_dict().items():
+        assert torch.equal(state[name], value), name
+    assert found.generator.fingerprint() == ours.fingerprint()
+    if ours.num_classes:
+        ours, theirs = ours.for_class(1), found.generator.for_class(1)
+    else:
+        theirs = found.generator
+    latents = ours.from_seeds([1])
+    assert_close(theirs(latents), ours(latents), atol=1e-6, rtol=1e-5)  # tensors lie elsewhere in memory
+
+
+def test_a_safetensors_file_of_another_program_is_understood_too(tmp_path: Path) -> None:
+    path = tmp_path / "dcgan.safetensors"
+    save_file({name: value.contiguous() for name, value in example_layout(small_dcgan()).items()}, path)
+    assert load_generator(path).fingerprint() == small_dcgan().fingerprint()
+
+
+def test_a_file_of_no_known_kind_says_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "vae.pt"
+    torch.save({"encoder.weight": torch.zeros(2)}, path)
+    with pytest.raises(InputError, match=r"vae\.pt: .*encoder\.weight.*known are BigGAN, BigGAN-deep, DCGAN"):
+        load_generator(path)
