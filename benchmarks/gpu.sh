@@ -21,3 +21,5 @@ for device in cuda cpu; do
   latentclr discover latentclr --generator faces --seed 0 --device "$device" --out "$out/faces-$device" --overwrite
 done
 python benchmarks/defaults.py --device cuda --out "$out/defaults-cuda.json"
+python -m benchmarks.layouts --device cuda | tee "$out/layouts-cuda.txt"
+python -m benchmarks.generators --device cuda --out "$out/generators-cuda.json"

@@ -166,7 +166,12 @@ def _pickled(content: Any, protocol: int, more: tuple[Any, ...]) -> tuple[bytes,
     pickler = _Pickler(file, protocol, more)
     pickler.dump(content)
     storages = pickler.storages.values()
-    return file.getvalue(), [(value._size(), bytes(value._untyped_storage.tolist())) for value in storages]
+    return file.getvalue(), [(value._size(), _bytes(value)) for value in storages]
+
+
+def _bytes(storage: Any) -> bytes:
+    numbers = torch.empty(0, dtype=torch.uint8).set_(storage._untyped_storage)
+    return numbers.numpy().tobytes()
 
 
 def legacy(content: Any, protocol: int = 2) -> bytes:

@@ -255,8 +255,8 @@ def _from_buffer(args: tuple[Any, ...]) -> Array:
             axis for axis in axes if type(axis) is int
         ) == list(range(len(shape))) and len(axes) == len(shape):  # axes in another order, since numpy 2.3
             whole = _array(shape, dtype, False, data)
-            order, strides = (tuple(values[axis] for axis in axes) for values in (whole.shape, whole.strides))
-            return Array(Stored(whole.storage, order, strides))
+            sizes, strides = [tuple(values[axis] for axis in axes) for values in (whole.shape, whole.strides)]
+            return Array(Stored(whole.storage, sizes, strides))
     raise misused("numpy _frombuffer", args)
 
 

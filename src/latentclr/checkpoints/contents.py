@@ -50,11 +50,11 @@ def read_network(path: Path) -> Network:
         size = path.stat().st_size
         if size > MAX_FILE:
             raise InputError(
-                f"it cannot be read as a checkpoint: it has {size:,} bytes; at most {MAX_FILE:,} are read."
+                f"cannot be read as a checkpoint: it has {size:,} bytes; at most {MAX_FILE:,} are read."
             )
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"it cannot be read: {(error.strerror or str(error)).lower()}.") from error
+        raise InputError(f"cannot be read: {(error.strerror or str(error)).lower()}.") from error
     return parse(memoryview(data))
 
 
