@@ -9,7 +9,7 @@ the deviation of every channel. Doubled maps are blurred. Only the fully grown n
 import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -17,11 +17,10 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from latentclr.errors import InputError
-from latentclr.generators.base import IMAGE, Generator, Latents, Layer
+from latentclr.generators.base import IMAGE, Latents, Layer
+from latentclr.generators.mapped import MappedGenerator
 from latentclr.generators.progan import HE_GAIN, Conv, ToImage, normalize
 from latentclr.generators.resample import binomial, filter2d
-
-Kind = TypeVar("Kind", bound="StyleGAN")
 
 
 class EqualLinear(nn.Module):
@@ -136,7 +135,7 @@ class StyledConv(nn.Module):
         return self.epilogue(x, w)  # type: ignore[no-any-return]
 
 
-class StyleGAN(Generator):
+class StyleGAN(MappedGenerator):
     """The StyleGAN generator (version 1).
 
     Its latents are w, one for every layer: slot k is read by layer k. `in_space("z")` gives a view whose
@@ -191,7 +190,6 @@ class StyleGAN(Generator):
         self.num_slots = 2 * len(channels)
         self.num_classes = num_classes
         self.height = height or resolution
-        self.cutoff: int | None = None
         self.mapping = Mapping(z_dim, mapping, lr=mapping_lr, num_classes=num_classes)
         self.register_buffer("w_avg", torch.zeros(self.w_dim))
         self.blocks = nn.ModuleList([StyledConstant(channels[0], self.w_dim)])
@@ -213,43 +211,22 @@ class StyleGAN(Generator):
         """What the constructor needs to build a generator of this shape."""
         return dict(self._settings)
 
-    def at(self: Kind, truncation: float, *, cutoff: int | None = None) -> Kind:
-        """This generator with another truncation psi: w becomes w_avg + psi (w - w_avg).
+    @property
+    def average(self) -> Float[Tensor, " w_dim"]:
+        """The mean w."""
+        return self.w_avg
 
-        Args:
-            truncation: psi, in (0, 1].
-            cutoff: truncate the first so many slots only; None: all.
-
-        Raises:
-            InputError: psi outside (0, 1], or a cutoff that is no number of slots.
-        """
-        if cutoff is not None and not 0 <= cutoff <= self.num_slots:
-            raise InputError(f"cutoff={cutoff}: give a number of slots, 0 to {self.num_slots}.")
-        return super().at(truncation).view(cutoff=cutoff)
-
-    def in_space(self: Kind, space: str) -> Kind:
-        """A view whose latents are w, or z (each slot's z is mapped, with its truncation, on its way).
-
-        Raises:
-            InputError: another space.
-        """
-        if space not in ("w", "z"):
-            raise InputError(f"space={space!r}: a StyleGAN has its latents in w or z.")
-        return self.view(space=space, latent_dim=self.w_dim if space == "w" else self.z_dim)
-
-    def map(self, z: Float[Tensor, "n z_dim"]) -> Latents:
-        """The mapped w on every slot, truncated; in space z, z itself."""
-        if self.space == "z":
-            return z.unsqueeze(1).repeat(1, self.num_slots, 1)
-        w = self._mapped(z)
-        return torch.stack([self._truncated(w, slot) for slot in range(self.num_slots)], dim=1)
+    def mapped(self, z: Float[Tensor, "n z_dim"]) -> Float[Tensor, "n w_dim"]:
+        """Through the mapping network, with the chosen class; not truncated."""
+        w: Tensor = self.mapping(z, self.chosen() if self.num_classes else None)
+        return w
 
     def run(self, latents: Latents) -> Iterator[tuple[str, Float[Tensor, "n c h w"]]]:
         """Yield (layer name, output) from 4 x 4 upwards, last the picture."""
-        x = self.blocks[0](self._style(latents, 0)).contiguous(memory_format=torch.channels_last)
+        x = self.blocks[0](self.style(latents, 0)).contiguous(memory_format=torch.channels_last)
         yield "layer0", x
         for k in range(1, self.num_slots):
-            x = self.blocks[k](x, self._style(latents, k))
+            x = self.blocks[k](x, self.style(latents, k))
             yield f"layer{k}", x
         top = (x.shape[2] - self.height) // 2
         yield IMAGE, self.to_image(x[:, :, top : top + self.height])
@@ -263,21 +240,6 @@ class StyleGAN(Generator):
             # Behind the columns for z there are those for the class.
             return self.mapping.get_parameter("dense.0.weight")[:, : self.z_dim]
         return self.get_parameter(f"blocks.{name.removeprefix('layer')}.epilogue.style.weight")
-
-    def _mapped(self, z: Float[Tensor, "n z_dim"]) -> Float[Tensor, "n w_dim"]:
-        w: Tensor = self.mapping(z, self.chosen() if self.num_classes else None)
-        return w
-
-    def _truncated(self, w: Float[Tensor, "n w_dim"], slot: int) -> Float[Tensor, "n w_dim"]:
-        if self.truncation == 1 or (self.cutoff is not None and slot >= self.cutoff):
-            return w
-        return torch.lerp(self.w_avg, w, self.truncation)
-
-    def _style(self, latents: Latents, slot: int) -> Float[Tensor, "n w_dim"]:
-        # One slot at a time: in space z, early layers then cost no mapping of later slots.
-        if self.space == "w":
-            return latents[:, slot]
-        return self._truncated(self._mapped(latents[:, slot]), slot)
 
 
 def _layers(channels: Sequence[int], height: int) -> Iterator[Layer]:

@@ -11,8 +11,9 @@ first layer's input is a constant, so that layer is a fixed linear map of its st
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -20,11 +21,11 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, leaky_relu, unfold
 
 from latentclr.errors import InputError
-from latentclr.generators.base import IMAGE, Generator, Latents, Layer, shrink
+from latentclr.generators.base import IMAGE, Latents, Layer, shrink
+from latentclr.generators.mapped import MappedGenerator
 from latentclr.generators.resample import binomial, conv_up2, upsample2d
 
 Architecture = Literal["skip", "resnet", "orig"]
-Kind = TypeVar("Kind", bound="StyleGAN2")
 
 DEMODULATION_EPS = 1e-8
 NORMALIZATION_EPS = 1e-8
@@ -315,29 +316,32 @@ class Block(nn.Module):
         self.torgb = ToRGB(w_dim, n_out, clamp=clamp) if picture else None
 
     def run(
-        self, x: Float[Tensor, "n c h w"] | None, styles: Latents, kernel: Float[Tensor, "k k"]
+        self,
+        x: Float[Tensor, "n c h w"] | None,
+        styles: Sequence[Callable[[], Float[Tensor, "n w_dim"]]],
+        kernel: Float[Tensor, "k k"],
     ) -> Iterator[tuple[str, Float[Tensor, "n d h2 w2"]]]:
         """Yield (name within the block, output); the last is the block's output.
 
         Args:
             x: output of the block before; None for the first.
-            styles: one for each convolution.
+            styles: give the w of each convolution, when it is its turn.
             kernel: filter of the resampling.
         """
         if x is None:
             assert isinstance(self.conv1, ConstantConv)
-            first = self.conv1.from_constant(self.const, styles[:, 0], kernel)
+            first = self.conv1.from_constant(self.const, styles[0](), kernel)
             yield ".conv1", first.contiguous(memory_format=torch.channels_last)
             return
-        y = self.conv0(x, styles[:, 0], kernel)
+        y = self.conv0(x, styles[0](), kernel)
         yield ".conv0", y
-        y = self.conv1(y, styles[:, 1], kernel, gain=math.sqrt(0.5) if self.residual else 1.0)
+        y = self.conv1(y, styles[1](), kernel, gain=math.sqrt(0.5) if self.residual else 1.0)
         yield ".conv1", y
         if self.residual:
             yield "", y + self.skip(x, kernel)
 
 
-class StyleGAN2(Generator):
+class StyleGAN2(MappedGenerator):
     """The StyleGAN2 generator.
 
     Its latents are w, one for every style input (`num_slots` = 2 log2(R) - 2); `in_space("z")` gives a view
@@ -406,7 +410,6 @@ class StyleGAN2(Generator):
         self.num_classes = num_classes
         self.architecture = architecture
         self.height = height
-        self.cutoff: int | None = None
         self.mapping = Mapping(
             z_dim, mapping, num_classes=num_classes, embed_dim=embed_dim, joint=joint_embedding
         )
@@ -454,52 +457,29 @@ class StyleGAN2(Generator):
             if isinstance(module, Block) and isinstance(module.conv1, ConstantConv):
                 module.conv1.fold_constant(module.const)
 
-    def at(self: Kind, truncation: float, *, cutoff: int | None = None) -> Kind:
-        """This generator with another truncation psi: w becomes w_avg + psi (w - w_avg).
+    @property
+    def average(self) -> Float[Tensor, " w_dim"]:
+        """The mean w."""
+        return self.mapping.w_avg
 
-        Args:
-            truncation: psi, in (0, 1].
-            cutoff: truncate the first so many slots only; None: all.
-
-        Raises:
-            InputError: psi outside (0, 1], or a cutoff that is no number of slots.
-        """
-        if cutoff is not None and not 0 <= cutoff <= self.num_slots:
-            raise InputError(f"cutoff={cutoff}: give a number of slots, 0 to {self.num_slots}.")
-        return super().at(truncation).view(cutoff=cutoff)
-
-    def in_space(self: Kind, space: str) -> Kind:
-        """A view whose latents are w, or z (each slot's z is mapped, with its truncation, on its way).
-
-        Raises:
-            InputError: another space.
-        """
-        if space not in ("w", "z"):
-            raise InputError(f"space={space!r}: a StyleGAN2 has its latents in w or z.")
-        return self.view(space=space, latent_dim=self.w_dim if space == "w" else self.z_dim)
-
-    def map(self, z: Float[Tensor, "n z_dim"]) -> Latents:
-        """The mapped w on every slot, truncated; in space z, z itself."""
-        latent = z if self.space == "z" else self._styles(z)
-        latents = latent.unsqueeze(1).repeat(1, self.num_slots, 1)
-        return latents if self.space == "z" else self._truncated(latents)
+    def mapped(self, z: Float[Tensor, "n z_dim"]) -> Float[Tensor, "n w_dim"]:
+        """Through the mapping network, with the chosen class; not truncated."""
+        w: Tensor = self.mapping(z, self.chosen() if self.num_classes else None)
+        return w
 
     def run(self, latents: Latents) -> Iterator[tuple[str, Float[Tensor, "n c h w"]]]:
         """Yield (layer name, output) from 4 x 4 upwards, last the picture."""
-        if self.space == "z":
-            mapped = self._styles(latents.flatten(0, 1)).unflatten(0, latents.shape[:2])
-            latents = self._truncated(mapped)
         x: Tensor | None = None
         picture: Tensor | None = None
         for i, (name, block) in enumerate(self.synthesis.items()):
             assert isinstance(block, Block)
-            styles = latents[:, :1] if i == 0 else latents[:, 2 * i - 1 : 2 * i + 1]
+            styles = [partial(self.style, latents, slot) for slot in range(max(0, 2 * i - 1), 2 * i + 1)]
             for part, output in block.run(x, styles, self.resample_filter):
                 yield name + part, output
             x = output
             if block.torgb is None:
                 continue
-            added = block.torgb(x, latents[:, 2 * i + 1])
+            added = block.torgb(x, self.style(latents, 2 * i + 1))
             if self.architecture == "skip":
                 yield f"{name}.torgb", added
             picture = added if picture is None else upsample2d(picture, self.resample_filter) + added
@@ -524,19 +504,6 @@ class StyleGAN2(Generator):
             return super().preview(latents, pixels)
         (picture,) = self.outputs(latents, (f"b{needed}.image",))
         return shrink(self._cropped(picture), pixels)
-
-    def _styles(self, z: Float[Tensor, "n z_dim"]) -> Float[Tensor, "n w_dim"]:
-        styles: Tensor = self.mapping(z, self.chosen() if self.num_classes else None)
-        return styles
-
-    def _truncated(self, latents: Latents) -> Latents:
-        if self.truncation == 1:
-            return latents
-        average = self.mapping.w_avg
-        truncated = average + self.truncation * (latents - average)
-        if self.cutoff is None:
-            return truncated
-        return torch.cat([truncated[:, : self.cutoff], latents[:, self.cutoff :]], dim=1)
 
     def _cropped(self, picture: Float[Tensor, "n 3 r r"]) -> Float[Tensor, "n 3 h r"]:
         if self.height is None:

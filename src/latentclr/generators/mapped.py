@@ -1,0 +1,80 @@
+"""What generators with a mapping network share: two latent spaces, and truncation towards the mean w."""
+
+from abc import abstractmethod
+from typing import TypeVar, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latentclr.errors import InputError
+from latentclr.generators.base import Generator, Latents
+
+Kind = TypeVar("Kind", bound="MappedGenerator")
+
+
+class MappedGenerator(Generator):
+    """A generator whose latents are w, one for each slot; in space z, each slot's z is mapped on its way.
+
+    Attributes:
+        w_dim: length of w.
+        cutoff: truncate the first so many slots only; None: all.
+    """
+
+    w_dim: int
+    cutoff: int | None = None
+
+    @property
+    @abstractmethod
+    def average(self) -> Float[Tensor, " w_dim"]:
+        """The mean w."""
+
+    @abstractmethod
+    def mapped(self, z: Float[Tensor, "n z_dim"]) -> Float[Tensor, "n w_dim"]:
+        """w, not truncated."""
+
+    @final
+    def at(self: Kind, truncation: float, *, cutoff: int | None = None) -> Kind:
+        """This generator with another truncation psi: w becomes w_avg + psi (w - w_avg).
+
+        Args:
+            truncation: psi, in (0, 1].
+            cutoff: truncate the first so many slots only; None: all.
+
+        Raises:
+            InputError: psi outside (0, 1], or a cutoff that is no number of slots.
+        """
+        if cutoff is not None and not 0 <= cutoff <= self.num_slots:
+            raise InputError(f"cutoff={cutoff}: give a number of slots, 0 to {self.num_slots}.")
+        return super().at(truncation).view(cutoff=cutoff)
+
+    @final
+    def in_space(self: Kind, space: str) -> Kind:
+        """A view whose latents are w, or z (each slot's z is mapped, with its truncation, on its way).
+
+        Raises:
+            InputError: another space.
+        """
+        if space not in ("w", "z"):
+            raise InputError(f"space={space!r}: a {type(self).__name__} has its latents in w or z.")
+        return self.view(space=space, latent_dim=self.w_dim if space == "w" else self.z_dim)
+
+    @final
+    def map(self, z: Float[Tensor, "n z_dim"]) -> Latents:
+        """The mapped w on every slot, truncated; in space z, z itself."""
+        if self.space == "z":
+            return z.unsqueeze(1).repeat(1, self.num_slots, 1)
+        w = self.mapped(z)
+        return torch.stack([self._truncated(w, slot) for slot in range(self.num_slots)], dim=1)
+
+    @final
+    def style(self, latents: Latents, slot: int) -> Float[Tensor, "n w_dim"]:
+        """The w of one slot; in space z, early layers so cost no mapping of later slots."""
+        if self.space == "w":
+            return latents[:, slot]
+        return self._truncated(self.mapped(latents[:, slot]), slot)
+
+    def _truncated(self, w: Float[Tensor, "n w_dim"], slot: int) -> Float[Tensor, "n w_dim"]:
+        if self.truncation == 1 or (self.cutoff is not None and slot >= self.cutoff):
+            return w
+        return torch.lerp(self.average, w, self.truncation)
