@@ -1,15 +1,17 @@
 # make demo   directions of a real face GAN, from nothing, in a few minutes
 # make test   everything that a change must pass: format, lint, types, import rules, all tests
 # make check  the same without the tests
+# make fuzz   a million changed checkpoint files for the reader (FUZZ=n: so many); goes on where it was stopped
 # make quick  the tests that need no training and no network
 # make clean  remove what the others made
 
 PYTHON ?= python3
 VENV ?= .venv
+FUZZ ?= 1000000
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check quick clean
+.PHONY: demo test check fuzz quick clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed
@@ -23,6 +25,9 @@ check: $(VENV)/.developing
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fuzz: $(VENV)/.developing
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.checkpoints.fuzz --inputs $(FUZZ) --seed 0 --workers 2 --state .fuzz.json
 
 quick: $(VENV)/.developing
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not network"

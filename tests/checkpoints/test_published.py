@@ -163,3 +163,52 @@ def test_a_file_of_no_known_kind_says_what_it_holds(tmp_path: Path) -> None:
     torch.save({"encoder.weight": torch.zeros(2)}, path)
     with pytest.raises(InputError, match=r"vae\.pt: .*encoder\.weight.*known are BigGAN, BigGAN-deep, DCGAN"):
         load_generator(path)
+
+
+def damaged(value: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Tensors that a file could hold in the place of this one."""
+    yield torch.zeros(())
+    yield torch.zeros(0)
+    yield value.unsqueeze(0)
+    yield value.flatten()[:1]
+    yield torch.zeros(value.shape, dtype=torch.int64)
+    yield torch.zeros(value.shape, dtype=torch.bool)
+    yield value.transpose(0, -1) if value.ndim > 1 else value.repeat(2)
+    yield value.double() * float("inf")
+    yield torch.zeros(1, 1, 1, 1, 1, 1)
+
+
+JUNK: tuple[object, ...] = (None, -1, 10**30, float("nan"), "text", [], [1, "a"], {}, {"a": [1]}, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_whatever_a_file_holds_only_sentences_come_out(layout: str) -> None:
+    network, _ = LAYOUTS[layout]()
+    kind = next(kind for kind in FORMATS if kind.recognize(network))
+    names = list(network.tensors)
+    tried = refused = 0
+
+    def attempt(changed: Network) -> None:
+        nonlocal tried, refused
+        tried += 1
+        try:
+            kind.build(changed)
+        except InputError:
+            refused += 1
+
+    for place, name in enumerate(names):
+        for number, value in enumerate(damaged(network.tensors[name])):
+            if (place + number) % 3 == 0:
+                attempt(Network("", {**network.tensors, name: value}, network.config))
+        attempt(Network("", {k: v for k, v in network.tensors.items() if k != name}, network.config))
+    for key in (*network.config, "static_kwargs", "modules", "latent_avg", "layers", "eps", "bn_eps"):
+        for junk in JUNK:
+            attempt(Network(network.container, network.tensors, {**network.config, key: junk}))
+    for key, given in network.config.items():
+        if isinstance(given, dict):
+            for inner in given:
+                for junk in JUNK:
+                    changed = {**network.config, key: {**given, inner: junk}}
+                    attempt(Network(network.container, network.tensors, changed))
+    assert refused > tried / 4

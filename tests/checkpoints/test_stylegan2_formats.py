@@ -284,7 +284,10 @@ def test_known_families_that_cannot_be_run_are_refused_by_name(names: list[str],
 
 
 def test_other_activations_and_mixed_clamps_are_refused() -> None:
-    for change, said in (({"activation": "relu"}, "activations"), ({"conv_clamp": 3}, "different clamps")):
+    for change, said in (
+        ({"activation": "relu"}, "the activation 'relu'"),
+        ({"conv_clamp": 3}, "different clamps"),
+    ):
         network = as_nvidia_torch(exact(clamp=256.0))
         network.config["modules"]["synthesis.b8.conv0"].update(change)
         with pytest.raises(InputError, match=said):

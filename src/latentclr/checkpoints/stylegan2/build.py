@@ -150,6 +150,19 @@ def build_with_average(
     return generator, ignored
 
 
+def usable_clamp(given: object) -> float | None:
+    """The largest magnitude after each layer; None: no limit.
+
+    Raises:
+        InputError: it is no positive number.
+    """
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < 1e30:
+        raise InputError(f"conv_clamp={given!r} of the checkpoint is no positive number.")
+    return float(given)
+
+
 def layer_number(part: str) -> int:
     """The number of a convolution: 0 for "synthesis.b4.conv1", 1 for b8.conv0, 2 for b8.conv1, ..."""
     conv = part.split(".")[2]

@@ -1,13 +1,12 @@
 """StyleGAN2 of stylegan2-ada-pytorch and of the stylegan3 repository: the names are ours."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from latentclr.checkpoints.network import Network
-from latentclr.checkpoints.stylegan2.build import Layout, build_with_average
+from latentclr.checkpoints.stylegan2.build import Layout, build_with_average, usable_clamp
 from latentclr.errors import InputError
 from latentclr.generators import StyleGAN2
 
@@ -31,19 +30,28 @@ def build(network: Network) -> tuple[StyleGAN2, list[str]]:
         names=lambda ours: ours,
         ignored=r"\.resample_filter$",
     )
-    settings = _module_settings(network.config.get("modules", {}))
-    settings["noise"] = "synthesis.b4.conv1.noise_const" in tensors
+    settings: dict[str, Any] = {
+        "clamp": _clamp(network.config.get("modules")),
+        "noise": "synthesis.b4.conv1.noise_const" in tensors,
+    }
     return build_with_average(tensors, "mapping.w_avg", layout, settings)
 
 
-def _module_settings(modules: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    layers = {name: values for name, values in modules.items() if "conv_clamp" in values}
-    clamps = {values["conv_clamp"] for name, values in layers.items() if not name.endswith(".skip")}
-    activations = {v["activation"] for name, v in modules.items() if re.search(r"(conv[01]|fc\d+)$", name)
-                   and "activation" in v}  # fmt: skip
-    if len(clamps) > 1:
-        raise InputError(f"layers of the checkpoint have different clamps ({sorted(map(str, clamps))}).")
-    if activations - {"lrelu"}:
-        raise InputError(f"the checkpoint has activations {sorted(activations)}; only lrelu can be run.")
-    clamp = clamps.pop() if clamps else None
-    return {"clamp": None if clamp is None else float(clamp)}
+def _clamp(modules: Any) -> float | None:
+    """The largest magnitude that layers let pass, from the attributes of the modules; None: no limit."""
+    known = modules if isinstance(modules, dict) else {}
+    attributes = {name: given for name, given in known.items() if isinstance(given, dict)}
+    layers = {name: given for name, given in attributes.items() if re.search(r"\.(conv[01]|torgb)$", name)}
+    activations = [
+        given.get("activation", "lrelu")
+        for name, given in attributes.items()
+        if re.search(r"\.(conv[01]|fc\d+)$", name)
+    ]
+    if other := [name for name in activations if name != "lrelu"]:
+        raise InputError(
+            f"the checkpoint has layers with the activation {other[0]!r}; only lrelu can be run."
+        )
+    clamps = [given["conv_clamp"] for given in layers.values() if "conv_clamp" in given]
+    if any(clamp != clamps[0] for clamp in clamps):
+        raise InputError("layers of the checkpoint have different clamps; only one for all can be run.")
+    return usable_clamp(clamps[0]) if clamps else None

@@ -16,6 +16,7 @@ from latentclr.checkpoints.stylegan2.build import (
     only_map,
     plus_one,
     transposed,
+    usable_clamp,
 )
 from latentclr.errors import InputError
 from latentclr.generators import StyleGAN2
@@ -24,7 +25,8 @@ from latentclr.generators.resample import binomial
 
 def build(network: Network) -> tuple[StyleGAN2, list[str]]:
     """The generator, and the tensors that it has no use for."""
-    given = network.config.get("static_kwargs", {})
+    found = network.config.get("static_kwargs")
+    given = found if isinstance(found, dict) else {}
     for name, known in (
         ("mapping_lrmul", 0.01),
         ("nonlinearity", "lrelu"),
@@ -47,10 +49,11 @@ def build(network: Network) -> tuple[StyleGAN2, list[str]]:
         width=1,
         ignored="^lod$",
     )
-    settings = {"clamp": given.get("conv_clamp"), "joint_embedding": joint}
-    settings["noise"] = "synthesis/noise0" in tensors
-    if settings["clamp"] is not None:
-        settings["clamp"] = float(settings["clamp"])
+    settings = {
+        "clamp": usable_clamp(given.get("conv_clamp")),
+        "joint_embedding": joint,
+        "noise": "synthesis/noise0" in tensors,
+    }
     return build_generator(tensors, layout, settings)
 
 
