@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.cases import FOLDER
 from tests.checkpoints.samples import (
     Module,
     archive,
@@ -33,8 +34,8 @@ from latentclr.checkpoints.network import Network
 from latentclr.checkpoints.picking import NESTS
 from latentclr.errors import InputError, UnsafeFileError
 
-CASES = Path(__file__).parent / "cases" / "nv_pkl"
-TINY = Path(__file__).parents[1] / "cases" / "ada_sg2_16_tiny" / "state_dict.safetensors"
+CASES = FOLDER / "nv_pkl"
+TINY = FOLDER / "ada_sg2_16_tiny" / "state_dict.safetensors"
 BOTH = pytest.mark.parametrize("zip_file", [True, False])
 PROTOCOLS = pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 

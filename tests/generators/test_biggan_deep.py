@@ -7,12 +7,11 @@ and "img_subS_" are subsampled, every S-th pixel; layers are those at truncation
 import json
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from tests.cases import config, expected, weights
 from tests.generators.small_biggan import DEEP_BLOCKS, small_biggan_deep
 from torch import Tensor, nn
 from torch.testing import assert_close
@@ -27,15 +26,14 @@ from latentclr.generators.biggan_deep import (
     truncated_normal,
 )
 
-CASE = Path(__file__).parent / "cases" / "hf_biggan_deep_w8"
+CASE = "hf_biggan_deep_w8"
 
 
 @cache
 def case() -> tuple[BigGANDeep, dict[str, Tensor]]:
-    config = json.loads((CASE / "config.json").read_text())
-    generator, ignored = build(Network("test", load_file(CASE / "state_dict.safetensors"), config))
+    generator, ignored = build(Network("test", weights(CASE), config(CASE)))
     assert ignored == []
-    return generator, {name: torch.from_numpy(array) for name, array in np.load(CASE / "io.npz").items()}
+    return generator, expected(CASE)
 
 
 LAYERS = [
@@ -90,11 +88,11 @@ def test_every_entry_of_the_case_is_checked() -> None:
 def test_layers(key: str) -> None:
     generator, io = case()
     s = step(key)
-    for (latent, label), expected in zip(latents_and_labels(), io[key], strict=True):
+    for (latent, label), reference in zip(latents_and_labels(), io[key], strict=True):
         output = generator.for_class(label).at(0.43).features(latent, key.partition(":")[2])[0]
-        if expected.ndim == 1:  # the published layer's output before it is made a map, channels last
-            expected = expected.view(4, 4, -1).permute(2, 0, 1)
-        assert close(output[:, ::s, ::s], expected)
+        if reference.ndim == 1:  # the published layer's output before it is made a map, channels last
+            reference = reference.view(4, 4, -1).permute(2, 0, 1)
+        assert close(output[:, ::s, ::s], reference)
 
 
 @pytest.mark.parametrize("key", INSIDE)
@@ -119,8 +117,8 @@ def test_images(key: str) -> None:
     generator, io = case()
     truncation, s = float(key.rpartition("t")[2]), step(key)
     inputs = latents_and_labels("soft" in key)
-    for (latent, label), expected in zip(inputs, io[key], strict=True):
-        assert close(generator.for_class(label).at(truncation)(latent)[0, :, ::s, ::s], expected)
+    for (latent, label), reference in zip(inputs, io[key], strict=True):
+        assert close(generator.for_class(label).at(truncation)(latent)[0, :, ::s, ::s], reference)
 
 
 def test_class_embeddings_and_folded_weights() -> None:

@@ -43,7 +43,7 @@ class List:
         for title in ("name", "pixels", "here", "licence of the weights", "about"):
             table.add_column(title)
         for name, entry in ZOO.items():
-            here = "yes" if entry.is_here else "no"
+            here = "yes" if entry.path.is_file() else "no"  # whole or not there
             table.add_row(name, str(entry.resolution), here, entry.licence, entry.about)
         for name in imported_names():
             table.add_row(name, "", "yes", "", "imported by you")
