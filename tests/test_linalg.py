@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from latentclr.linalg import mean_absolute_cosine, pairs_above, unit
+from latentclr.linalg import gram, mean_absolute_cosine, pairs_above, unit
 
 
 def test_unit_has_the_gradient_of_its_definition() -> None:
@@ -40,3 +40,14 @@ def test_pairs_are_each_named_once_and_sorted() -> None:
     matrix = torch.tensor([[1.0, 0.91, 0.2], [0.91, 1.0, 0.99], [0.2, 0.99, 1.0]])
     assert pairs_above(matrix, 0.9) == [(1, 2, 0.99), (0, 1, 0.91)]
     assert pairs_above(matrix, 0.999) == []
+
+
+def test_gram_is_the_product_in_value_and_gradient() -> None:
+    rows = torch.randn(5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    assert_close(gram(rows), rows @ rows.T)
+    assert torch.autograd.gradcheck(gram, rows.clone().requires_grad_())
+    one, other = rows.clone().requires_grad_(), rows.clone().requires_grad_()
+    weights = torch.randn(5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    (gram(one) * weights).sum().backward()
+    (other @ other.T * weights).sum().backward()
+    assert_close(one.grad, other.grad)

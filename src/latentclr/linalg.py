@@ -1,8 +1,11 @@
 """Linear algebra that more than one method needs."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 
 
 def unit(x: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
@@ -17,6 +20,25 @@ def unit(x: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
     """
     length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
     return x / torch.where(length > 0, length, torch.ones_like(length))
+
+
+def gram(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n n"]:
+    """Inner products of all rows. Its gradient takes one product of matrices; that of `rows @ rows.T` two."""
+    return _Gram.apply(rows)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _Gram(torch.autograd.Function):
+    """d(X X^T) = dX X^T + X dX^T, so the gradient is (G + G^T) X: the symmetry saves a product."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        return rows @ rows.T
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        rows: Tensor = ctx.saved_tensors[0]
+        return (gradient + gradient.T) @ rows
 
 
 def mean_absolute_cosine(vectors: Float[Tensor, "k n d"]) -> Float[Tensor, "k k"]:

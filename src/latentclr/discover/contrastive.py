@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from latentclr.errors import InputError
-from latentclr.linalg import unit
+from latentclr.linalg import gram, unit
 
 Similarity = Literal["absolute", "cosine"]
 
@@ -25,7 +25,7 @@ def similarities(divergences: Float[Tensor, "k n f"], similarity: Similarity) ->
         raise InputError(f"similarity={similarity!r} must be one of {get_args(Similarity)}.")
     k, n, _ = divergences.shape
     rows = unit(divergences).flatten(0, 1)
-    cosine = (rows @ rows.T).view(k, n, k, n)
+    cosine = gram(rows).view(k, n, k, n)
     return cosine.abs() if similarity == "absolute" else cosine
 
 
