@@ -192,5 +192,6 @@ def test_a_long_run_of_a_large_generator_draws_some_of_its_directions(
     monkeypatch.setattr("latentclr.cli.discover.ROWS", 2)
     result = latentclr("discover", "random", "--generator", pkl, "--k", "5", "--out", "r")
     assert result.code == 0
-    assert "drawing 2 of 5 directions" in result.err
+    assert "drawing the first 2 of 5 directions" in result.err
+    assert "latentclr sheet r --directions 2-4 --columns 2 --out others.png" in result.err
     assert torch.isfinite(Directions.load(Path("r/directions.safetensors")).scores).all()

@@ -19,6 +19,7 @@ from latentclr.directions import Directions
 from latentclr.discover import DISCOVERERS, Discoverer
 from latentclr.errors import InputError
 from latentclr.files import write_json
+from latentclr.generators import Generator
 from latentclr.images import save_picture
 from latentclr.report import contact_sheet
 from latentclr.report.runs import DIRECTIONS, LOG, RECORD, SHEET, new_run
@@ -68,11 +69,12 @@ class Discover(Generic[Method]):
                 directions.save(folder / DIRECTIONS)
                 write_json(folder / RECORD, self.record(directions, follower.curves, seconds))
                 shown = generator.at(run_truncation(directions, None))
-                rows = list(range(directions.k if generator.resolution <= CHEAP else min(directions.k, ROWS)))
-                say(f"drawing {len(rows)} of {directions.k} directions")
-                sheet = contact_sheet(shown, directions, seeds=self.sheet_seeds, indices=rows)
+                rows = directions.k if generator.resolution <= CHEAP else min(directions.k, ROWS)
+                if rows < directions.k:
+                    say(f"drawing the first {rows} of {directions.k} directions")
+                sheet = contact_sheet(shown, directions, seeds=self.sheet_seeds, indices=range(rows))
                 save_picture(sheet, folder / SHEET)
-        self.tell(directions, seconds, interrupted=interrupted())
+        self.tell(generator, directions, seconds, interrupted=interrupted())
         return interrupted.exit_code
 
     def record(
@@ -90,7 +92,9 @@ class Discover(Generic[Method]):
             "curves": curves,
         }
 
-    def tell(self, directions: Directions, seconds: float, *, interrupted: bool) -> None:
+    def tell(
+        self, generator: Generator, directions: Directions, seconds: float, *, interrupted: bool
+    ) -> None:
         """Print the directions and what to do next."""
         origin = directions.origin
         table = Table(box=None, pad_edge=False)
@@ -115,6 +119,9 @@ class Discover(Generic[Method]):
         say(f"score is the {origin.get('sorted_by', 'order of the method')}")
         out.print(table)
         out.print(f"\nsheet: {self.out / SHEET}", markup=False)
+        if generator.resolution > CHEAP and directions.k > ROWS:
+            others = f"--directions {ROWS}-{directions.k - 1} --columns 2 --out others.png"
+            say(f"it has the first {ROWS}; the others: latentclr sheet {self.out} {others}")
         last = min(4, directions.k - 1)
         say(
             "\nnext:\n"
