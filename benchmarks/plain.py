@@ -100,7 +100,7 @@ class PlainBigGANDeep:
             if isinstance(module, nn.Linear | nn.Conv2d) and name != "classes":
                 weight = module.weight.detach().clone(memory_format=torch.contiguous_format)
                 matrix = weight.flatten(1)
-                v = torch.randn(matrix.shape[1], generator=rng)
+                v = torch.randn(matrix.shape[1], generator=rng).to(weight.device)
                 v = v / v.norm()
                 u = matrix @ v
                 # Scaled so that u . (W v) = 1: the weights in use are those of the generator.

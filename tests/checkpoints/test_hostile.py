@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +82,9 @@ def test_nothing_happens_on_the_side(watched: dict[str, Any]) -> None:
     assert watched["made"] == []
 
 
-def test_each_takes_less_than_a_second_and_little_memory(watched: dict[str, Any]) -> None:
-    slow = {title: seconds for title, (_, _, seconds) in watched["results"].items() if seconds > 1}
+def test_none_takes_long_or_much_memory(watched: dict[str, Any]) -> None:
+    # Of the processor. The slowest takes 0.7 where this was written; a slow machine may take longer.
+    slow = {title: seconds for title, (_, _, seconds) in watched["results"].items() if seconds > 4}
     assert not slow
     assert watched["grown"] < 200 << 20
 
@@ -124,7 +124,6 @@ def test_the_fuzzer_notices_what_it_is_for(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.slow
 def test_fuzzing(tmp_path: Path) -> None:
-    start = time.process_time()
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "tests.checkpoints.fuzz", "--inputs", "20000", "--seed", "1"],
         cwd=tmp_path,
@@ -134,5 +133,4 @@ def test_fuzzing(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert time.process_time() - start < 90
     assert '"done": 20000' in done.stdout

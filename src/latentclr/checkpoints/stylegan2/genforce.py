@@ -28,7 +28,7 @@ def build(network: Network) -> tuple[StyleGAN2, list[str]]:
         mapping=lambda i: f"mapping.dense{i}.weight",
         embed=None,
         names=_name,
-        ignored=r"(\.filter\.kernel|upsample\.kernel|(^|\.)lod)$",
+        ignored=r"(\.kernel|(^|\.)lod)$",
     )
     if layout.skip(1) in tensors:
         raise InputError("residual StyleGAN2 networks in genforce's layout are not known here.")

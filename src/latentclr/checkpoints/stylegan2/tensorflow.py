@@ -47,7 +47,7 @@ def build(network: Network) -> tuple[StyleGAN2, list[str]]:
         names=lambda ours: _name(ours, embed),
         channels=3,
         width=1,
-        ignored="^lod$",
+        ignored=r"(^|/)lod$",
     )
     settings = {
         "clamp": usable_clamp(given.get("conv_clamp")),
