@@ -1,0 +1,77 @@
+"""latentclr scenes: pictures of the world whose factors are known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from latentclr.cli.console import out
+from latentclr.cli.options import parse
+from latentclr.errors import InputError
+from latentclr.images import save_picture, to_pil
+from latentclr.scenes import FACTORS, SHAPES, draw, render, usual
+
+COLUMNS = 11
+MARGIN, GAP, TEXT = 110, 3, 14
+
+
+@dataclass(frozen=True)
+class Render:
+    """Write a sheet: a row for each factor, which varies from left to right while the others rest."""
+
+    out: Path = Path("scenes.png")
+    """Picture to write."""
+    size: int = 96
+    """Height and width of one picture."""
+    random: bool = False
+    """Random scenes instead, all factors varying."""
+    seed: int = 0
+    """Of the random scenes."""
+
+    def run(self) -> None:
+        """Write the picture, print its path."""
+        if not 8 <= self.size <= 512:
+            raise InputError(f"--size {self.size}: give 8 to 512 pixels.")
+        sheet = self.random_scenes() if self.random else self.sweeps()
+        save_picture(sheet, self.out)
+        out.print(str(self.out), markup=False)
+
+    def sweeps(self) -> Image.Image:
+        """A row for each factor."""
+        step = self.size + GAP
+        sheet = Image.new("RGB", (MARGIN + COLUMNS * step, len(FACTORS) * step), "#ffffff")
+        text, font = ImageDraw.Draw(sheet), ImageFont.load_default(TEXT)
+        for row, factor in enumerate(FACTORS):
+            values = factor.values(COLUMNS)
+            changes: dict[str, float | Tensor] = {"shape": 1.0, factor.name: values}
+            pictures = render(usual(len(values), **changes), size=self.size)
+            place = (MARGIN - 8, row * step + self.size // 2)
+            text.text(place, factor.name.replace("_", " "), "#1a1a1a", font, anchor="rm")
+            for column, picture in enumerate(pictures):
+                sheet.paste(to_pil(picture), (MARGIN + column * step, row * step))
+        return sheet
+
+    def random_scenes(self) -> Image.Image:
+        """As many scenes as shapes in each column."""
+        step, rows = self.size + GAP, len(SHAPES)
+        pictures = render(draw(COLUMNS * rows, torch.Generator().manual_seed(self.seed)), size=self.size)
+        sheet = Image.new("RGB", (COLUMNS * step - GAP, rows * step - GAP), "#ffffff")
+        for i, picture in enumerate(pictures):
+            sheet.paste(to_pil(picture), (i % COLUMNS * step, i // COLUMNS * step))
+        return sheet
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the command."""
+    command, *rest = arguments or ["--help"]
+    if command != "render":
+        if command in ("-h", "--help"):
+            out.print(
+                "usage: latentclr scenes render [options]\n\nPictures of the world whose factors are known."
+            )
+            return
+        raise InputError(f"there is no command 'scenes {command}'; there is: render.")
+    parse(Render, rest, prog="scenes render", about="A sheet of what every factor of the scenes does.").run()

@@ -1,0 +1,117 @@
+"""The oracle: reads the factors of a scene off its picture.
+
+A small network that was trained on renders, whose factors are known. It judges pictures of GANs, so it has
+seen renders that are a little blurred, shifted in colour and noisy too.
+"""
+
+import math
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d, cross_entropy, interpolate
+
+from latentclr.errors import InputError
+from latentclr.files import read_tensors
+from latentclr.scenes.factors import FACTORS, Factor, Factors
+
+SIZE = 64
+"""Height and width of the pictures that it reads; others are scaled."""
+WIDTHS = (32, 64, 96, 128)
+FEATURES = 128
+FORMAT = 1
+WEIGHTS = "oracle.safetensors"
+
+
+def outputs_of(factor: Factor) -> int:
+    """Numbers that the network gives for a factor."""
+    return {"interval": 1, "circular": 2, "category": int(factor.high)}[factor.kind]
+
+
+class Oracle(nn.Module):
+    """A scorer: the factors of scenes from their pictures.
+
+    Calling it gives each factor by name, in its own unit; shapes as numbers.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        sizes = (3, *WIDTHS)
+        layers: list[nn.Module] = []
+        for n_in, n_out in pairwise(sizes):
+            layers += [nn.Conv2d(n_in, n_out, 3, stride=2, padding=1), nn.ReLU()]
+        layers += [nn.Conv2d(WIDTHS[-1], WIDTHS[-1], 3, padding=1), nn.ReLU()]
+        self.convolutions = nn.Sequential(*layers)
+        self.dense = nn.Linear(16 * WIDTHS[-1], FEATURES)
+        self.head = nn.Linear(FEATURES, sum(map(outputs_of, FACTORS)))
+
+    def features(self, pictures: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n f"]:
+        """The last hidden layer, in which pictures of like scenes are close: for distances between sets."""
+        if pictures.shape[-1] > SIZE:
+            pictures = adaptive_avg_pool2d(pictures, SIZE)
+        elif pictures.shape[-1] < SIZE:
+            pictures = interpolate(pictures, size=(SIZE, SIZE), mode="bilinear", antialias=True)
+        hidden: Tensor = self.dense(self.convolutions(pictures).flatten(1))
+        return hidden.relu()
+
+    def raw(self, pictures: Float[Tensor, "n 3 h w"]) -> dict[str, Float[Tensor, "n d"]]:
+        """What the network gives for each factor: scaled to [-1, 1], as cosine and sine, or as logits."""
+        values = self.head(self.features(pictures)).split([outputs_of(factor) for factor in FACTORS], dim=1)
+        return {factor.name: value for factor, value in zip(FACTORS, values, strict=True)}
+
+    def forward(self, pictures: Float[Tensor, "n 3 h w"]) -> dict[str, Float[Tensor, " n"]]:
+        """Each factor in its own unit."""
+        found = {}
+        for factor, value in zip(FACTORS, self.raw(pictures).values(), strict=True):
+            if factor.kind == "category":
+                found[factor.name] = value.argmax(1).float()
+            elif factor.kind == "circular":
+                turns = torch.atan2(value[:, 1], value[:, 0]) / (2 * math.pi)
+                found[factor.name] = turns % 1
+            else:
+                middle, half = (factor.high + factor.low) / 2, (factor.high - factor.low) / 2
+                found[factor.name] = middle + half * value[:, 0]
+        return found
+
+    def loss(self, pictures: Float[Tensor, "n 3 h w"], factors: Factors) -> Float[Tensor, ""]:
+        """Squared errors of the scaled factors, and the cross entropy of the shape."""
+        total = torch.zeros(())
+        for factor, value in zip(FACTORS, self.raw(pictures).values(), strict=True):
+            target = targets(factor, factors[factor.name])
+            if factor.kind == "category":
+                total = total + 0.2 * cross_entropy(value, target.squeeze(1).long())
+            else:
+                total = total + (value - target).square().sum(1).mean()
+        return total
+
+
+def targets(factor: Factor, values: Float[Tensor, " n"]) -> Float[Tensor, "n d"]:
+    """What the network should give for a factor (a category: its number)."""
+    if factor.kind == "category":
+        return values.unsqueeze(1)
+    if factor.kind == "circular":
+        angle = 2 * math.pi * values
+        return torch.stack([angle.cos(), angle.sin()], dim=1)
+    middle, half = (factor.high + factor.low) / 2, (factor.high - factor.low) / 2
+    return ((values - middle) / half).unsqueeze(1)
+
+
+def load_oracle(path: Path | None = None) -> Oracle:
+    """The oracle that ships, or another one's file; frozen.
+
+    Raises:
+        InputError: the file is none of an oracle.
+    """
+    place = path or Path(str(files("latentclr") / "weights" / WEIGHTS))
+    tensors, header = read_tensors(place, kind="an oracle's weights")
+    if header.get("format") != FORMAT or header.get("kind") != "oracle":
+        raise InputError(f"{place} holds no oracle of this version.")
+    oracle = Oracle()
+    try:
+        oracle.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise InputError(f"{place} holds an oracle of other sizes.") from error
+    return oracle.eval().requires_grad_(False)
