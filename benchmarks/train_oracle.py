@@ -7,32 +7,19 @@ has not seen: sharp ones, and ones that are blurred and noisy as pictures of GAN
 """
 
 import argparse
-import math
 import time
 from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import conv2d, pad
 
 from latentclr.files import make_folder, write_json, write_tensors
+from latentclr.images import blurred
 from latentclr.scenes import FACTORS, draw, render
 from latentclr.scorers.oracle import FORMAT, Oracle
 
 WEIGHTS = Path(__file__).parents[1] / "src" / "latentclr" / "weights" / "oracle.safetensors"
-
-
-def blurred(pictures: Float[Tensor, "n 3 h w"], sigma: float) -> Float[Tensor, "n 3 h w"]:
-    """By a normal distribution of that many pixels."""
-    reach = max(1, math.ceil(3 * sigma))
-    line = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
-    line = line / line.sum()
-    for weight in (line.view(1, 1, 1, -1), line.view(1, 1, -1, 1)):
-        sides = (weight.shape[-1] // 2,) * 2 + (weight.shape[-2] // 2,) * 2
-        padded = pad(pictures, sides, mode="replicate")
-        pictures = conv2d(padded, weight.expand(3, 1, *weight.shape[2:]), groups=3)
-    return pictures
 
 
 def disturbed(pictures: Float[Tensor, "n 3 h w"], rng: torch.Generator) -> Float[Tensor, "n 3 h w"]:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from latentclr import InputError
-from latentclr.images import save_picture, save_video, side_by_side, to_pil
+from latentclr.images import blurred, save_picture, save_video, side_by_side, to_pil
 
 
 def frames(n: int = 4, size: tuple[int, int] = (33, 21)) -> list[Image.Image]:
@@ -75,3 +75,15 @@ def test_side_by_side_keeps_the_order() -> None:
     row = side_by_side(frames(3))
     assert row.size == (99, 21)
     assert [row.getpixel((x, 0)) for x in (0, 33, 66)] == [(0, 0, 0), (60, 0, 0), (120, 0, 0)]
+
+
+def test_blurring_spreads_a_point_as_a_normal_distribution_and_keeps_the_sum() -> None:
+    point = torch.zeros(1, 3, 33, 33)
+    point[:, :, 16, 16] = 1
+    for sigma in (0.8, 1.0, 2.0):
+        found = blurred(point, sigma)
+        assert found.sum() == pytest.approx(3, abs=1e-4)
+        rows = torch.arange(33.0) - 16
+        spread = (found[0, 0].sum(1) * rows.square()).sum()
+        assert spread == pytest.approx(sigma**2, rel=0.08)
+    assert torch.allclose(blurred(torch.ones(1, 3, 8, 8), 1.5), torch.ones(1, 3, 8, 8))

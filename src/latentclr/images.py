@@ -1,12 +1,15 @@
 """Pictures: from tensors to pixels and files."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import conv2d, pad
 
 from latentclr.errors import InputError
 from latentclr.files import atomic, make_folder
@@ -85,3 +88,15 @@ def _save_mp4(frames: Sequence[Image.Image], path: Path, fps: int) -> None:
         pixelformat="yuv420p",
         macro_block_size=2,
     )
+
+
+def blurred(pictures: Float[Tensor, "n 3 h w"], sigma: float) -> Float[Tensor, "n 3 h w"]:
+    """Pictures smoothed by a normal distribution of that many pixels; borders are continued."""
+    reach = max(1, math.ceil(3 * sigma))
+    line = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
+    line = line / line.sum()
+    for weight in (line.view(1, 1, 1, -1), line.view(1, 1, -1, 1)):
+        sides = (weight.shape[-1] // 2,) * 2 + (weight.shape[-2] // 2,) * 2
+        padded = pad(pictures, sides, mode="replicate")
+        pictures = conv2d(padded, weight.expand(3, 1, *weight.shape[2:]), groups=3)
+    return pictures
