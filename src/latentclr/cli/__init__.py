@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib.metadata import version
 
-from latentclr.cli import discover, edit, generators, name, scenes, sheet
+from latentclr.cli import discover, edit, generators, name, pretrain, scenes, sheet
 from latentclr.cli.console import out
 from latentclr.errors import InputError
 
@@ -16,6 +16,7 @@ COMMANDS = {
     "sheet": (sheet.main, "draw what the directions of a run do"),
     "edit": (edit.main, "edit a picture along directions: a picture, a strip or a video"),
     "name": (name.main, "give a direction a name"),
+    "pretrain": (pretrain.main, "train a small generator from scratch"),
     "scenes": (scenes.main, "pictures of the world whose factors are known"),
 }
 """Subcommands in the order of a first use: what runs them, and what they do."""

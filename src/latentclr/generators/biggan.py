@@ -62,14 +62,20 @@ class DoublingConv(nn.Conv2d):
         self.register_buffer("kernel", torch.empty(in_channels, out_channels, 4, 4), persistent=False)
 
     def fold(self) -> None:
-        """Add up the kernel: each of its numbers counts at the four places where the same pixel stands."""
-        whole = pad(self.weight.flip(2, 3).transpose(0, 1), (1, 1, 1, 1))
-        kernel = whole[:, :, :4, :4] + whole[:, :, :4, 1:] + whole[:, :, 1:, :4] + whole[:, :, 1:, 1:]
-        self.kernel = kernel.contiguous(memory_format=torch.channels_last)
+        """Keep the added-up kernel."""
+        self.kernel = added_up(self.weight)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
-        """Twice the height and width."""
-        return conv_transpose2d(x, self.kernel, self.bias, stride=2, padding=1)
+        """Twice the height and width. In training, the weights are other ones at each step."""
+        kernel = added_up(self.weight) if self.training else self.kernel
+        return conv_transpose2d(x, kernel, self.bias, stride=2, padding=1)
+
+
+def added_up(weight: Float[Tensor, "d c 3 3"]) -> Float[Tensor, "c d 4 4"]:
+    """The kernel of a `DoublingConv`: each number counts at the four places where the same pixel stands."""
+    whole = pad(weight.flip(2, 3).transpose(0, 1), (1, 1, 1, 1))
+    kernel = whole[:, :, :4, :4] + whole[:, :, :4, 1:] + whole[:, :, 1:, :4] + whole[:, :, 1:, 1:]
+    return kernel.contiguous(memory_format=torch.channels_last)
 
 
 def fold(network: nn.Module) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import batch_norm
 
 from latentclr.errors import InputError
 from latentclr.generators.base import IMAGE, Generator, Latents, Layer
@@ -75,7 +76,10 @@ def _quantile(p: Float[Tensor, "*any"], low: float, high: float) -> Float[Tensor
 
 
 class Statistics(nn.Module):
-    """Tables of means and variances of one batch normalisation, a row for each truncation."""
+    """Tables of means and variances of one batch normalisation, a row for each truncation.
+
+    In training mode the tables are not looked at: a batch is normalised by its own mean and variance.
+    """
 
     means: Tensor
     variances: Tensor
@@ -93,7 +97,10 @@ class Statistics(nn.Module):
         offset: Float[Tensor, "#n c"],
         rows: Rows,
     ) -> Float[Tensor, "n c h w"]:
-        """Normalised by those rows."""
+        """Normalised by those rows; in training, by the batch."""
+        if self.training:
+            y = batch_norm(x, None, None, training=True, eps=self.eps)
+            return torch.addcmul(offset[:, :, None, None], y, gain[:, :, None, None])
         mean = torch.stack([self.means[row] * share for row, share in rows]).sum(0)
         variance = torch.stack([self.variances[row] * share for row, share in rows]).sum(0)
         return normalize(x, mean, variance, gain, offset, self.eps)
@@ -286,8 +293,14 @@ class BigGANDeep(Generator):
 
     def run(self, latents: Latents) -> Iterator[tuple[str, Float[Tensor, "n c h w"]]]:
         """Yield (layer name, output) from 4 x 4 upwards, last the picture."""
-        rows = statistics_rows(self.truncation, self.n_stats, corrected=self.corrected)
         embedding = self.classes(self.chosen().to(latents.dtype)).expand(len(latents), -1)
+        yield from self.run_embedded(latents, embedding)
+
+    def run_embedded(
+        self, latents: Latents, embedding: Float[Tensor, "n class_dim"]
+    ) -> Iterator[tuple[str, Float[Tensor, "n c h w"]]]:
+        """As `run`, with an embedding for each picture: batches of many classes, as training has them."""
+        rows = statistics_rows(self.truncation, self.n_stats, corrected=self.corrected)
         # Of the linear layer's output, channels are the last axis: the map is channels-last as it stands.
         x = self.gen_z(torch.cat([latents[:, 0], embedding], 1)).unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
         yield "gen_z", x

@@ -1,0 +1,229 @@
+"""The generators' opponents: pictures in, one number for each out (above 0: taken for real).
+
+They are needed for training only and are not part of an exported generator.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, conv2d, leaky_relu, pad
+
+from latentclr.generators.resample import binomial, downsample2d, filter2d
+from latentclr.generators.stylegan2 import GAIN, SLOPE, EqualLinear
+from latentclr.pretrain.spectral import layers_with_weights, normalize_spectrally, orthogonal
+
+GROUP = 4
+"""Pictures that minibatch standard deviation compares with each other."""
+
+
+class EqualConv(nn.Module):
+    """A convolution with equalised learning rate, and leaky ReLU if asked for.
+
+    The activation's gain sqrt(2) is positive, so it goes before the leaky ReLU, into the weights.
+
+    Args:
+        n_in: input channels.
+        n_out: output channels.
+        size: of the kernel, odd.
+        down: halve the resolution: the filter, then stride 2.
+        activate: bias and leaky ReLU; otherwise neither.
+        gain: of the output.
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        size: int,
+        *,
+        down: bool = False,
+        activate: bool = True,
+        gain: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(n_out, n_in, size, size))
+        self.bias = nn.Parameter(torch.zeros(n_out)) if activate else None
+        self.down = down
+        self.gain = gain * (GAIN if activate else 1.0)
+
+    def forward(
+        self, x: Float[Tensor, "n c h w"], kernel: Float[Tensor, "k k"]
+    ) -> Float[Tensor, "n d h2 w2"]:
+        """`kernel` is the filter of the resampling."""
+        weight = self.weight * (self.gain / math.sqrt(self.weight[0].numel()))
+        bias = None if self.bias is None else self.bias * self.gain
+        size, taps = weight.shape[-1], len(kernel)
+        if self.down and size == 1:
+            x = conv2d(downsample2d(x, kernel), weight, bias)
+        elif self.down:
+            before, after = (taps - 1) // 2 + size // 2, (taps - 2) // 2 + size // 2
+            x = filter2d(x, kernel, (before, after, before, after))
+            x = conv2d(x, weight, bias, stride=2)
+        else:
+            x = conv2d(x, weight, bias, padding=size // 2)
+        return x if bias is None else leaky_relu(x, SLOPE, inplace=True)
+
+
+class StyleGAN2Block(nn.Module):
+    """Two convolutions, the second of which halves the resolution, beside a 1 x 1 shortcut."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        half = math.sqrt(0.5)  # so that the sum of both branches keeps its variance
+        self.conv0 = EqualConv(n_in, n_in, 3)
+        self.conv1 = EqualConv(n_in, n_out, 3, down=True, gain=half)
+        self.skip = EqualConv(n_in, n_out, 1, down=True, activate=False, gain=half)
+
+    def forward(
+        self, x: Float[Tensor, "n c h w"], kernel: Float[Tensor, "k k"]
+    ) -> Float[Tensor, "n d h2 w2"]:
+        """Half the height and width."""
+        skip: Tensor = self.skip(x, kernel)
+        x = self.conv1(self.conv0(x, kernel), kernel)
+        return skip + x
+
+
+class StyleGAN2Discriminator(nn.Module):
+    """The residual discriminator of StyleGAN2 (Karras and others, CVPR 2020, figure 7c).
+
+    Args:
+        channels: of each resolution from 4 up, as of the generator.
+    """
+
+    kernel: Tensor
+
+    def __init__(self, channels: Sequence[int]) -> None:
+        super().__init__()
+        largest_first = list(reversed(channels))
+        self.from_rgb = EqualConv(3, largest_first[0], 1)
+        self.blocks = nn.ModuleList(StyleGAN2Block(n_in, n_out) for n_in, n_out in pairwise(largest_first))
+        last = channels[0]
+        self.conv = EqualConv(last + 1, last, 3)
+        self.hidden = EqualLinear(16 * last, last)
+        self.out = EqualLinear(last, 1)
+        self.register_buffer("kernel", binomial(), persistent=False)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def initialize(self, rng: torch.Generator) -> None:
+        """Standard normal weights, biases 0."""
+        with torch.no_grad():
+            for name, value in self.named_parameters():
+                if name.endswith("weight"):
+                    value.copy_(torch.randn(value.shape, generator=rng))
+                else:
+                    value.zero_()
+
+    def forward(
+        self, pictures: Float[Tensor, "n 3 h w"], labels: Int[Tensor, " n"] | None = None
+    ) -> Float[Tensor, " n"]:
+        """A number for each picture; classes are not looked at."""
+        x = self.from_rgb(pictures, self.kernel)
+        for block in self.blocks:
+            x = block(x, self.kernel)
+        x = self.conv(with_deviation(x), self.kernel)
+        x = leaky_relu(self.hidden(x.flatten(1)), SLOPE) * GAIN
+        return self.out(x).squeeze(1)  # type: ignore[no-any-return]
+
+
+def with_deviation(x: Float[Tensor, "n c h w"], group: int = GROUP) -> Float[Tensor, "n c1 h w"]:
+    """The maps and, as one more channel, how much the pictures of a group differ ("minibatch stddev").
+
+    A group is every (n / group)-th picture. The number is the standard deviation over the group, averaged
+    over channels and places. Karras, Aila, Laine, Lehtinen: Progressive Growing of GANs for Improved Quality,
+    Stability, and Variation (ICLR 2018), section 3.
+
+    Args:
+        x: maps.
+        group: pictures of a group; fewer where the batch has fewer or is no multiple of it.
+    """
+    n = len(x)
+    group = next(size for size in range(min(group, n), 0, -1) if n % size == 0)
+    groups = x.reshape(group, n // group, -1)
+    deviation = (groups.var(0, correction=0) + 1e-8).sqrt().mean(1)  # (n / group)
+    channel = deviation.repeat(group).view(n, 1, 1, 1).expand(-1, 1, *x.shape[2:])
+    return torch.cat([x, channel], 1).contiguous(memory_format=torch.channels_last)
+
+
+class PoolingConv(nn.Conv2d):
+    """A 3 x 3 convolution and the mean of every 2 x 2 pixels, as one convolution with stride 2.
+
+    The mean of four neighbouring 3 x 3 windows is a 4 x 4 window: 4 products for each pixel of the input in
+    place of 9, and no map at the full size.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 3, padding=1)
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
+        """Half the height and width."""
+        whole = pad(self.weight, (1, 1, 1, 1)) / 4
+        kernel = whole[:, :, :4, :4] + whole[:, :, :4, 1:] + whole[:, :, 1:, :4] + whole[:, :, 1:, 1:]
+        return conv2d(x, kernel.contiguous(memory_format=torch.channels_last), self.bias, stride=2, padding=1)
+
+
+class ProjectionBlock(nn.Module):
+    """ReLU, 3 x 3, ReLU, 3 x 3, halved, beside a 1 x 1 shortcut.
+
+    Args:
+        n_in: input channels.
+        n_out: output channels.
+        first: the input is a picture: no ReLU before the first convolution.
+        down: halve the resolution.
+    """
+
+    def __init__(self, n_in: int, n_out: int, *, first: bool = False, down: bool = True) -> None:
+        super().__init__()
+        self.first, self.down = first, down
+        self.conv1 = nn.Conv2d(n_in, n_out, 3, padding=1)
+        self.conv2 = PoolingConv(n_out, n_out) if down else nn.Conv2d(n_out, n_out, 3, padding=1)
+        self.shortcut = nn.Conv2d(n_in, n_out, 1) if n_in != n_out or down else None
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
+        """The sum of both branches."""
+        h: Tensor = self.conv2(self.conv1(x if self.first else x.relu()).relu_())
+        if self.down:  # the mean first: a 1 x 1 convolution does the same to it, with fewer pixels
+            x = avg_pool2d(x, 2)
+        h += x if self.shortcut is None else self.shortcut(x)
+        return h
+
+
+class ProjectionDiscriminator(nn.Module):
+    """A residual discriminator with spectral norm that is told the class by projection.
+
+    D(x, y) = v . f(x) + e_y . f(x), with e_y learned for each class. Miyato and Koyama: cGANs with Projection
+    Discriminator (ICLR 2018), equation 5; spectral norm: Miyato, Kataoka, Koyama, Yoshida (ICLR 2018); the
+    blocks are those of Brock and others: BigGAN (ICLR 2019), figure 15c.
+
+    Args:
+        channels: of each resolution from 4 up: what the block at that resolution gives.
+        num_classes: how many there are.
+    """
+
+    def __init__(self, channels: Sequence[int], num_classes: int) -> None:
+        super().__init__()
+        sizes = [3, *reversed(channels)]
+        self.blocks = nn.Sequential(
+            *(
+                ProjectionBlock(n_in, n_out, first=i == 0, down=i < len(channels) - 1)
+                for i, (n_in, n_out) in enumerate(pairwise(sizes))
+            )
+        )
+        self.out = nn.Linear(channels[0], 1)
+        self.classes = nn.Embedding(num_classes, channels[0])
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def initialize(self, rng: torch.Generator) -> None:
+        """Orthogonal weights, biases 0, then spectral norm of every layer."""
+        orthogonal(self, rng)
+        normalize_spectrally([*layers_with_weights(self), self.classes], rng)
+
+    def forward(self, pictures: Float[Tensor, "n 3 h w"], labels: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
+        """A number for each picture."""
+        x = self.blocks(pictures).relu().sum((2, 3))
+        read: Tensor = self.out.weight + self.classes(labels)
+        verdicts: Tensor = (x * read).sum(1) + self.out.bias
+        return verdicts

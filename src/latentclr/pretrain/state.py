@@ -1,0 +1,147 @@
+"""All that a training is at one moment, in one file: resumed, it goes on as if it had never stopped."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latentclr.errors import InputError
+from latentclr.files import read_tensors, write_tensors
+from latentclr.pretrain.losses import lazy_adam
+from latentclr.pretrain.settings import Game, Settings
+
+FORMAT = 1
+KIND = "the checkpoint of a training"
+MAY_DIFFER = (
+    "pictures",
+    "log_every",
+    "checkpoint_every",
+    "export_every",
+    "precision",
+    "device",
+)
+"""Settings that may change from the start of a training to its resumption."""
+
+Curves = dict[str, list[list[float]]]
+"""For every value that was logged, its [pictures, value] pairs."""
+
+
+@dataclass
+class State:
+    """A training that is running.
+
+    Attributes:
+        game: both networks and the average.
+        adam_g: of the generator.
+        adam_d: of the discriminator.
+        rng: everything random comes from here.
+        step: steps done.
+        sums: of the losses since the last line of the log: generator, discriminator, R1.
+        curves: what was logged.
+    """
+
+    game: Game
+    adam_g: torch.optim.Adam
+    adam_d: torch.optim.Adam
+    rng: torch.Generator
+    sums: Tensor
+    step: int = 0
+    curves: Curves = field(default_factory=dict)
+
+    @classmethod
+    def new(cls, settings: Settings) -> "State":
+        """The start of a training."""
+        rng = torch.Generator().manual_seed(settings.seed)
+        with torch.random.fork_rng(devices=[]):  # PyTorch's layers draw first weights that are replaced
+            game = settings.start(rng).to(settings.device)
+        lr, betas = settings.lr_d, settings.betas
+        if settings.r1_gamma:
+            lr, betas = lazy_adam(lr, betas, settings.r1_every)
+        return cls(
+            game,
+            _adam(game.generator, settings.lr_g, settings.betas, settings.adam_eps),
+            _adam(game.discriminator, lr, betas, settings.adam_eps),
+            rng,
+            torch.zeros(3, device=settings.device),
+        )
+
+    def save(self, path: Path, settings: Settings) -> None:
+        """Write everything; the file that was there stays until the new one is whole.
+
+        Raises:
+            InputError: the place cannot be written.
+        """
+        header = {
+            "format": FORMAT,
+            "kind": settings.kind,
+            "settings": asdict(settings),
+            "step": self.step,
+            "curves": self.curves,
+        }
+        write_tensors(path, self._tensors(), header)
+
+    def load(self, path: Path, settings: Settings) -> None:
+        """Become what was saved.
+
+        Raises:
+            InputError: no such file, or one of another training.
+        """
+        tensors, header = read_tensors(path, kind=KIND)
+        if header.get("format") != FORMAT or "curves" not in header:
+            raise InputError(f"{path} is not {KIND} that this version can read.")
+        self._check(path, header, settings)
+        for adam in (self.adam_g, self.adam_d):
+            for parameter in adam.param_groups[0]["params"]:
+                # As Adam itself makes them: in the parameter's order in memory.
+                adam.state[parameter] = {
+                    "step": torch.zeros((), device=parameter.device),
+                    "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+                    "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+                }
+        mine = self._tensors()
+        if set(mine) != set(tensors) or any(tensors[name].shape != mine[name].shape for name in mine):
+            raise InputError(f"{path} holds other networks than these settings describe.")
+        with torch.no_grad():
+            for name, tensor in mine.items():
+                tensor.copy_(tensors[name])
+        self.rng.set_state(tensors["rng"])
+        self.step, self.curves = header["step"], header["curves"]
+
+    def note(self, pictures: int, values: Mapping[str, float]) -> None:
+        """Add a point to each curve."""
+        for name, value in values.items():
+            self.curves.setdefault(name, []).append([pictures, value])
+
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors = {"rng": self.rng.get_state(), "sums": self.sums}
+        modules = {
+            "generator": self.game.generator,
+            "discriminator": self.game.discriminator,
+            "average": self.game.average,
+        }
+        for name, module in modules.items():
+            tensors |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
+        for name, adam in (("adam_g", self.adam_g), ("adam_d", self.adam_d)):
+            for i, parameter in enumerate(adam.param_groups[0]["params"]):
+                state = adam.state.get(parameter, {})
+                tensors |= {f"{name}.{i}.{key}": value for key, value in state.items()}
+        return tensors
+
+    def _check(self, path: Path, header: Mapping[str, Any], settings: Settings) -> None:
+        if header.get("kind") != settings.kind:
+            raise InputError(f"{path} is the training of a {header.get('kind')}, not of a {settings.kind}.")
+        for name, value in asdict(settings).items():
+            now = list(value) if isinstance(value, tuple) else value
+            before = header["settings"].get(name, now)
+            if name not in MAY_DIFFER and before != now:
+                raise InputError(
+                    f"{path} was trained with {name}={before}, now {name}={now} is given: resume with the "
+                    "same settings, or start anew in another folder."
+                )
+
+
+def _adam(module: torch.nn.Module, lr: float, betas: tuple[float, float], eps: float) -> torch.optim.Adam:
+    return torch.optim.Adam(module.parameters(), lr=lr, betas=betas, eps=eps, fused=True)

@@ -1,0 +1,125 @@
+"""Training of a small StyleGAN2.
+
+Karras, Laine, Aittala, Hellsten, Lehtinen, Aila: Analyzing and Improving the Image Quality of StyleGAN (CVPR
+2020), without path length regularisation. There is no noise: our generators add a fixed one, with which there
+is nothing to learn but a pattern on every picture.
+"""
+
+import copy
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latentclr.errors import InputError
+from latentclr.generators import StyleGAN2
+from latentclr.pretrain.average import update_average
+from latentclr.pretrain.discriminators import StyleGAN2Discriminator
+from latentclr.pretrain.losses import logistic_discriminator, logistic_generator
+from latentclr.pretrain.settings import Game, Labels, Pictures, Settings
+
+W_AVG_KEPT = 0.995
+"""Of the running mean of w, at each step (as published)."""
+
+
+class StyleGAN2Game(Game):
+    """A StyleGAN2 and its discriminator.
+
+    Args:
+        generator: with its weights; is put into training mode.
+        discriminator: with its weights.
+        mixing: share of the pictures that are made of two w.
+    """
+
+    generator: StyleGAN2
+    average: StyleGAN2
+
+    def __init__(self, generator: StyleGAN2, discriminator: StyleGAN2Discriminator, *, mixing: float) -> None:
+        self.average = copy.deepcopy(generator).freeze()
+        self.generator = generator.train().requires_grad_(True)
+        self.discriminator = discriminator.train()
+        self.mixing = mixing
+
+    def generate(self, labels: Labels, n: int, rng: torch.Generator) -> Pictures:
+        """Pictures, some of them made of two w ("style mixing"); the mean of w follows."""
+        generator = self.generator
+        z = torch.randn(2 * n if self.mixing else n, generator.z_dim, generator=rng).to(generator.device)
+        w = generator.mapped(z)
+        with torch.no_grad():
+            generator.mapping.w_avg.lerp_(w.mean(0).to(torch.float32), 1 - W_AVG_KEPT)
+        latents = w[:n].unsqueeze(1).expand(-1, generator.num_slots, -1)
+        if self.mixing:
+            second = second_from(n, generator.num_slots, self.mixing, rng).to(generator.device)
+            latents = torch.where(second.unsqueeze(2), w[n:].unsqueeze(1), latents)
+        pictures: Tensor = generator(latents)
+        return pictures
+
+    def discriminator_loss(self, real: Pictures, fake: Pictures, labels: Labels) -> Float[Tensor, ""]:
+        """Logistic."""
+        return logistic_discriminator(self.discriminator(real), self.discriminator(fake))
+
+    def generator_loss(self, fake: Pictures, labels: Labels) -> Float[Tensor, ""]:
+        """Logistic, non-saturating."""
+        return logistic_generator(self.discriminator(fake))
+
+    def update_average(self, kept: float) -> None:
+        """Average all weights; the mean of w is an average already and is copied."""
+        update_average(list(self.average.parameters()), list(self.generator.parameters()), kept)
+        self.average.mapping.w_avg.copy_(self.generator.mapping.w_avg)
+
+    def exported(self, seed: int) -> StyleGAN2:
+        """A copy."""
+        return copy.deepcopy(self.average).freeze()
+
+
+def second_from(n: int, slots: int, probability: float, rng: torch.Generator) -> Tensor:
+    """For each picture and slot, whether it reads the picture's second w.
+
+    A picture that is mixed reads it from a random slot on, 1 to slots - 1.
+    """
+    first = torch.randint(1, slots, (n,), generator=rng)
+    mixed = torch.rand(n, generator=rng) < probability
+    return mixed.unsqueeze(1) & (torch.arange(slots) >= first.unsqueeze(1))
+
+
+@dataclass(frozen=True)
+class StyleGAN2Settings(Settings):
+    """A small StyleGAN2 (Karras and others, CVPR 2020)."""
+
+    kind: ClassVar[str] = "stylegan2"
+
+    r1_gamma: float = 0.3
+    """Weight of the R1 penalty; 0 is none."""
+    channels: tuple[int, ...] = (128, 128, 64, 32, 16)
+    """Of both networks, for 4, 8, ... pixels, as many as the resolution needs."""
+    z_dim: int = 64
+    """Length of z."""
+    w_dim: int = 128
+    """Length of w."""
+    mapping_layers: int = 4
+    """Layers from z to w."""
+    mixing: float = 0.5
+    """Share of the pictures that are made of two w."""
+
+    def check(self) -> None:
+        """Refuse what cannot be trained."""
+        super().check()
+        if 4 << (len(self.channels) - 1) < self.resolution:
+            raise InputError(f"channels={self.channels}: give one for each of 4, 8, ... {self.resolution}.")
+        if not 0 <= self.mixing <= 1:
+            raise InputError(f"mixing={self.mixing} must be in 0 .. 1.")
+        for name in ("z_dim", "w_dim", "mapping_layers"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name}={getattr(self, name)} must be at least 1.")
+
+    def start(self, rng: torch.Generator) -> StyleGAN2Game:
+        """Both networks with random weights."""
+        channels = self.channels[: self.resolution.bit_length() - 2]
+        mapping = (self.w_dim,) * self.mapping_layers
+        generator = StyleGAN2(self.resolution, channels, z_dim=self.z_dim, mapping=mapping, noise=False)
+        generator.initialize(rng)
+        discriminator = StyleGAN2Discriminator(channels)
+        discriminator.initialize(rng)
+        return StyleGAN2Game(generator, discriminator, mixing=self.mixing)

@@ -1,0 +1,216 @@
+"""The training loop: what is the same for every architecture."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latentclr.checkpoints.native import save_generator
+from latentclr.errors import InputError
+from latentclr.files import make_folder, write_json
+from latentclr.generators import Generator
+from latentclr.images import save_picture
+from latentclr.pretrain.average import decay
+from latentclr.pretrain.data import Draw
+from latentclr.pretrain.losses import r1_penalty
+from latentclr.pretrain.samples import sample_sheet
+from latentclr.pretrain.settings import Settings
+from latentclr.pretrain.state import State
+
+CHECKPOINT = "checkpoint.safetensors"
+GENERATOR = "generator.safetensors"
+RECORD = "training.json"
+SAMPLES = "samples"
+
+Log = Callable[[int, Mapping[str, float]], None]
+Measure = Callable[[Generator], Mapping[str, float]]
+
+
+def train(
+    settings: Settings,
+    data: Draw,
+    out: Path,
+    *,
+    resume: bool = False,
+    source: Mapping[str, Any] | None = None,
+    measure: Measure | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    log: Log = lambda _step, _values: None,
+) -> Generator:
+    """Train a generator, and leave it in a folder.
+
+    The folder has `checkpoint.safetensors` (everything, to resume from), `generator.safetensors` (the
+    averaged generator), `samples/` (sheets of its pictures) and `training.json` (settings and curves).
+
+    Equal arguments give equal bytes on a CPU with one thread, also if the training was stopped or killed and
+    resumed in between.
+
+    Args:
+        settings: of an architecture.
+        data: a source of pictures of the settings' resolution (see `latentclr.pretrain.data`).
+        out: the folder.
+        resume: go on from the folder's checkpoint, if there is one.
+        source: JSON values about where the generator comes from, written into its file.
+        measure: looks at each generator that is exported (a Fréchet distance, say); for the curves.
+        stop: asked after each step; True saves and ends.
+        log: is told losses and speed with the number of steps done.
+
+    Returns:
+        The averaged generator.
+
+    Raises:
+        InputError: settings that are not possible, a folder with another training, or one that diverged.
+    """
+    settings.check()
+    make_folder(out / SAMPLES)
+    checkpoint = out / CHECKPOINT
+    if checkpoint.exists() and not resume:
+        raise InputError(f"{out} holds a training already: resume it, or choose another folder.")
+    state = State.new(settings)
+    if checkpoint.exists():
+        state.load(checkpoint, settings)
+    end = math.ceil(settings.pictures / settings.batch)
+    clock = _Clock(state.step)
+    with torch.enable_grad():
+        while state.step < end and not stop():
+            _step(state, settings, data)
+            seen = state.step * settings.batch
+            if state.step % settings.log_every == 0:
+                values = _means(state, settings)
+                state.note(seen, values)
+                speed = clock.rate(state.step) * settings.batch
+                log(state.step, {**values, "pictures": seen, "pictures_per_second": speed})
+            if state.step == end:
+                break
+            if _due(seen, settings.export_every, settings.batch):
+                _export(state, settings, out, source, measure, log)
+            if _due(seen, settings.checkpoint_every, settings.batch):
+                state.save(checkpoint, settings)
+        finished = state.step == end
+        state.save(checkpoint, settings)  # first what cannot be made again
+        generator = _export(state, settings, out, source, measure if finished else None, log)
+        if finished and measure is not None:
+            state.save(checkpoint, settings)
+    return generator
+
+
+def _step(state: State, settings: Settings, data: Draw) -> None:
+    """One step of the discriminator and one of the generator, on the same latents.
+
+    The generator runs once for both: it has not changed in between. Neither step computes gradients that the
+    other needs: the discriminator sees the pictures detached, and the generator's step asks for the gradients
+    of the generator alone.
+    """
+    game = state.game
+    real, labels = _real(settings, data, state.rng)
+    with _autocast(settings):
+        fake = game.generate(labels, settings.batch, state.rng)
+        loss_d = game.discriminator_loss(real, fake.detach(), labels)
+    loss_d.backward()
+    state.adam_d.step()
+    state.adam_d.zero_grad()
+
+    if settings.r1_gamma and state.step % settings.r1_every == 0:
+        penalty = r1_penalty(lambda x: game.discriminator(x, labels), real, settings.r1_gamma)
+        (penalty * settings.r1_every).backward()
+        state.adam_d.step()
+        state.adam_d.zero_grad()
+        state.sums[2] += penalty.detach() * settings.r1_every
+
+    with _autocast(settings):
+        loss_g = game.generator_loss(fake, labels)
+    loss_g.backward(inputs=list(game.generator.parameters()))
+    state.adam_g.step()
+    state.adam_g.zero_grad()
+
+    state.sums[0] += loss_g.detach()
+    state.sums[1] += loss_d.detach()
+    state.step += 1
+    seen = state.step * settings.batch
+    game.update_average(decay(settings.batch, seen, half_life=settings.ema_half_life, ramp=settings.ema_ramp))
+
+
+def _real(settings: Settings, data: Draw, rng: torch.Generator) -> tuple[Tensor, Tensor | None]:
+    pictures, labels = data(settings.batch, rng)
+    expected = (settings.batch, 3, settings.resolution, settings.resolution)
+    if pictures.shape != expected:
+        raise InputError(f"the data are pictures {tuple(pictures.shape)}; {expected} are asked for.")
+    pictures = pictures.to(settings.device, memory_format=torch.channels_last)
+    return pictures, None if labels is None else labels.to(settings.device)
+
+
+def _means(state: State, settings: Settings) -> dict[str, float]:
+    """Mean losses since the last line of the log. The only place that waits for the device."""
+    loss_g, loss_d, r1 = (state.sums / settings.log_every).tolist()
+    state.sums.zero_()
+    if not math.isfinite(loss_g + loss_d + r1):
+        raise InputError(
+            f"the training diverged before step {state.step}: its losses are no numbers any more. The last "
+            "checkpoint is kept; try smaller learning rates or a larger r1_gamma."
+        )
+    values = {"loss_g": loss_g, "loss_d": loss_d}
+    return {**values, "r1": r1} if settings.r1_gamma else values
+
+
+def _export(
+    state: State,
+    settings: Settings,
+    out: Path,
+    source: Mapping[str, Any] | None,
+    measure: Measure | None,
+    log: Log,
+) -> Generator:
+    seen = state.step * settings.batch
+    generator = state.game.exported(settings.seed)
+    about = {"training": settings.kind, "pictures": seen, "seed": settings.seed, **(source or {})}
+    save_generator(generator, out / GENERATOR, source=about)
+    save_picture(sample_sheet(generator), out / SAMPLES / f"{seen:09d}.png")
+    if measure is not None:
+        measured = dict(measure(generator))
+        state.note(seen, measured)
+        log(state.step, {"pictures": seen, **measured})
+    curves = dict(sorted(state.curves.items()))
+    write_json(out / RECORD, {"settings": settings.record(), "pictures": seen, "curves": curves})
+    return generator
+
+
+def _due(seen: int, every: int, batch: int) -> bool:
+    """Whether a multiple of `every` pictures lies in the last batch."""
+    return seen // every > (seen - batch) // every
+
+
+def _autocast(settings: Settings) -> AbstractContextManager[Any]:
+    if not wants_bfloat16(settings.precision, settings.device):
+        return nullcontext()
+    return torch.autocast(settings.device.split(":")[0], torch.bfloat16)
+
+
+def wants_bfloat16(precision: str, device: str) -> bool:
+    """Whether activations are bfloat16: "auto" is only where the device multiplies such numbers itself.
+
+    A CPU without such instructions takes ten times as long as with float32.
+    """
+    if precision != "auto":
+        return precision == "bfloat16"
+    if device != "cpu":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+class _Clock:
+    """Steps a second since it was last asked."""
+
+    def __init__(self, step: int) -> None:
+        self._step, self._time = step, time.perf_counter()
+
+    def rate(self, step: int) -> float:
+        now = time.perf_counter()
+        rate = (step - self._step) / max(now - self._time, 1e-9)
+        self._step, self._time = step, now
+        return rate

@@ -1,0 +1,72 @@
+"""The judge: perfect generators of a world pass, broken ones do not."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from latentclr.generators import IMAGE, Generator, Latents, Layer
+from latentclr.pretrain.judge import Judge
+from latentclr.scenes import draw, render
+from latentclr.scorers import load_oracle
+
+
+class Renders(Generator):
+    """A generator that is the renderer itself: its latent is a seed. With classes, of the shapes."""
+
+    def __init__(self, *, classes: int, stuck: bool = False, wrong: bool = False) -> None:
+        super().__init__()
+        self.space = "z"
+        self.z_dim = self.latent_dim = self.num_slots = 1
+        self.num_classes = classes
+        self.layers = (Layer(IMAGE, 0, 3, 64),)
+        self.stuck, self.wrong = stuck, wrong
+        self.nothing = torch.nn.Parameter(torch.zeros(1))
+        self.freeze()
+
+    def settings(self) -> dict[str, Any]:
+        return {"classes": self.num_classes}
+
+    def map(self, z: Tensor) -> Latents:
+        return z.unsqueeze(1)
+
+    def run(self, latents: Latents) -> Iterator[tuple[str, Tensor]]:
+        rng = torch.Generator().manual_seed(int(latents.flatten()[0].abs() * 1e6))
+        factors = draw(len(latents), rng)
+        if self.stuck:
+            factors["wall_hue"] = torch.full((len(latents),), 0.5)
+        label = self.label_number
+        if label is not None:
+            shown = (label + 1) % 8 if self.wrong and label == 3 else label
+            factors["shape"] = torch.full((len(latents),), float(shown))
+        yield IMAGE, render(factors)
+
+    def style_weight(self, layer: str) -> Tensor:
+        raise NotImplementedError
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    return Judge(load_oracle(), "scenes-biggan", pictures=400)
+
+
+def test_the_renderer_itself_is_at_the_floor(judge: Judge) -> None:
+    found = judge(Renders(classes=8))
+    assert found["frechet"] < 2 * judge.references["frechet of renders"]
+    assert judge.references["frechet of renders"] < judge.references["frechet of blurred renders"]
+    assert found["shape accuracy"] > 0.99
+    assert found["worst class"] > 0.95
+    assert all(value < 0.15 for name, value in found.items() if name.startswith("uniform"))
+
+
+def test_what_is_stuck_or_wrong_is_seen(judge: Judge) -> None:
+    stuck = judge(Renders(classes=0, stuck=True))
+    assert stuck["uniform wall_hue"] > 0.8
+    assert stuck["uniform floor_hue"] < 0.15
+    assert stuck["frechet"] > 3 * judge.references["frechet of renders"]
+    assert "shape accuracy" not in stuck
+    wrong = judge(Renders(classes=8, wrong=True))
+    assert wrong["worst class"] < 0.1
+    assert wrong["shape accuracy"] == pytest.approx(7 / 8, abs=0.03)
