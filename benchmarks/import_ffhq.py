@@ -1,6 +1,6 @@
 """Import of a file of FFHQ's size: an NVIDIA pickle of StyleGAN2 at 1024 x 1024 (config F), random weights.
 
-    python -m benchmarks.import_ffhq --folder /tmp/ffhq
+    python -m benchmarks.import_ffhq --folder runs/import-ffhq
 
 The file holds G, D and G_ema, as the published ones do. In a process of its own, the import is timed, a
 picture drawn, and the peak of memory read from the system.

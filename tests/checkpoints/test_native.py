@@ -12,6 +12,7 @@ from tests.generators.small_stylegan2 import small_stylegan2
 
 from latentclr import Generator, InputError, load_generator
 from latentclr.checkpoints import cropped, give_name, imported_names, save_generator, zoo
+from latentclr.checkpoints.downloads import UrlFile
 from latentclr.files import read_tensors, write_tensors
 
 
@@ -124,3 +125,15 @@ def test_crops() -> None:
         cropped(whole, 17)
     with pytest.raises(InputError, match="DCGAN cannot be cut"):
         cropped(small_dcgan(), 12)
+
+
+def test_an_entry_of_the_zoo_is_cut_to_its_height(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "g.safetensors"
+    save_generator(small_stylegan2(), path, source={})
+    entry = zoo.Entry("car", "a test", "none", UrlFile("https://nowhere"), height=12)
+    monkeypatch.setitem(zoo.ZOO, "car", entry)
+    monkeypatch.setattr("latentclr.checkpoints.load.pull", lambda *_, **__: path)
+    assert load_generator("car").resolution == 12
+    assert load_generator("car").name == "car"

@@ -1,7 +1,10 @@
 """Order and sign by visible effect."""
 
+from typing import Any
+
 import pytest
 import torch
+from tests.generators.small_stylegan2 import small_stylegan2
 from tests.toy import Toy
 from torch import Tensor
 
@@ -52,3 +55,26 @@ def test_repetitions_are_named(toy: Toy) -> None:
     assert (first, second) == (0, 1)
     assert cosine == pytest.approx(1 / 1.01**0.5, abs=1e-3)
     assert [0, 1] in [pair[:2] for pair in record["look_alikes"]]
+
+
+def test_large_generators_draw_few_and_small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = small_stylegan2()
+    model = Global(5, generator.latent_dim, rng=torch.Generator().manual_seed(0))
+    latents = generator.sample(30, rng=torch.Generator().manual_seed(0))
+    drawn: list[tuple[int, int]] = []
+    preview = type(generator).preview
+
+    def watched(self: Any, some: Tensor, pixels: int) -> Tensor:
+        drawn.append((len(some), pixels))
+        return preview(self, some, pixels)
+
+    monkeypatch.setattr(type(generator), "preview", watched)
+    slots = range(generator.num_slots)
+    for small, pixels, pictures in ((8, 8, 5 * 2 * 30 + 30), (4, 2, 5 * 2 * 4 + 4)):
+        monkeypatch.setattr("latentclr.discover.ordering.SMALL", small)
+        monkeypatch.setattr("latentclr.discover.ordering.PICTURES", {True: 1024, False: 40})
+        drawn.clear()
+        _, effects, _ = visible_first(generator, model, latents, shift=1.0, slots=slots)
+        assert {size for _, size in drawn} == {pixels}
+        assert sum(n for n, _ in drawn) == pictures
+        assert effects.shape == (5,)

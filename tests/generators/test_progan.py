@@ -10,7 +10,9 @@ from torch.nn.functional import conv2d, conv_transpose2d, pad
 from torch.testing import assert_close
 
 from latentclr import InputError
-from latentclr.generators.progan import Conv, ProGAN, doubling_kernel, normalize
+from latentclr.generators.equalized import normalize
+from latentclr.generators.progan import Conv, ProGAN
+from latentclr.generators.resample import doubling_kernel
 
 
 def rows_to_unit(x: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from latentclr.checkpoints.names import imported, imported_names
 from latentclr.checkpoints.native import is_safetensors, read_native
 from latentclr.checkpoints.network import Format, Network
 from latentclr.checkpoints.zoo import ZOO, pull
-from latentclr.errors import InputError, UnsafeFileError
+from latentclr.errors import InputError, UnsafeFileError, did_you_mean
 from latentclr.files import read_tensors, tensors_header
 from latentclr.generators import Generator
 
@@ -80,8 +79,7 @@ def load_generator(
         path = Path(name_or_path)
     else:
         known = [*ZOO, *imported_names()]
-        near = get_close_matches(name, known, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint = did_you_mean(name, known)
         raise InputError(
             f"there is no generator {name!r}{hint}: give a name of `latentclr generators list`, or the path "
             "of a checkpoint file."

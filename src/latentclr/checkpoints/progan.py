@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from latentclr.checkpoints.network import Format, Network
-from latentclr.checkpoints.renaming import Source, fill, sizes
+from latentclr.checkpoints.renaming import Source, fill, hwio, mirrored, sizes
 from latentclr.errors import InputError
 from latentclr.generators.progan import ProGAN
 
@@ -79,16 +79,6 @@ def reach(tensors: Iterable[str], prefixes: Sequence[str]) -> int:
     return max(used, default=1)
 
 
-def hwio(weight: Tensor) -> Tensor:
-    """A convolution's kernel from TensorFlow's order of axes to PyTorch's."""
-    return weight.permute(3, 2, 0, 1)
-
-
-def flipped(weight: Tensor) -> Tensor:
-    """A fused kernel (out, in, 3, 3) as a plain one, and the other way round."""
-    return weight.flip(2, 3)
-
-
 def _projection(weight: Tensor) -> Tensor:
     """The projection's matrix from its form as a convolution (channels, z, 4, 4)."""
     return weight.flip(2, 3).permute(0, 2, 3, 1).flatten(0, 2)
@@ -145,7 +135,7 @@ def build_tensorflow(network: Network) -> tuple[ProGAN, list[str]]:
 
 
 def _plain_from_hwoi(weight: Tensor) -> Tensor:
-    return flipped(weight.permute(2, 3, 0, 1))
+    return mirrored(weight.permute(2, 3, 0, 1))
 
 
 def build_genforce(network: Network) -> tuple[ProGAN, list[str]]:
@@ -180,7 +170,7 @@ def build_genforce(network: Network) -> tuple[ProGAN, list[str]]:
 
 
 def _plain_from_iohw(weight: Tensor) -> Tensor:
-    return flipped(weight.transpose(0, 1))
+    return mirrored(weight.transpose(0, 1))
 
 
 def build_dissection(network: Network) -> tuple[ProGAN, list[str]]:

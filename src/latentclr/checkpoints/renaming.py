@@ -102,6 +102,21 @@ def _as_it_is(tensor: Tensor) -> Tensor:
     return tensor
 
 
+def hwio(kernel: Tensor) -> Tensor:
+    """A convolution's kernel from TensorFlow's order of axes, (height, width, in, out), to (out, in, ...)."""
+    return kernel.permute(3, 2, 0, 1)
+
+
+def mirrored(kernel: Tensor) -> Tensor:
+    """A convolution's kernel turned round in both directions."""
+    return kernel.flip(2, 3)
+
+
+def hwio_mirrored(kernel: Tensor) -> Tensor:
+    """Both."""
+    return mirrored(hwio(kernel))
+
+
 def reshaped(*shape: int) -> Callable[[Tensor], Tensor]:
     """A change for `names`: the same numbers in another shape."""
     return lambda tensor: torch.reshape(tensor, shape)

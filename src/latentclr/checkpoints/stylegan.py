@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from latentclr.checkpoints.network import Format, Network
-from latentclr.checkpoints.progan import RESOLUTIONS, flipped, grown, hwio, reach, usual
-from latentclr.checkpoints.renaming import Source, fill, sizes
+from latentclr.checkpoints.progan import RESOLUTIONS, grown, reach, usual
+from latentclr.checkpoints.renaming import Source, fill, hwio, hwio_mirrored, mirrored, sizes
 from latentclr.errors import InputError
 from latentclr.generators.stylegan import StyleGAN
 
@@ -82,7 +82,7 @@ def build_tensorflow(network: Network) -> tuple[StyleGAN, list[str]]:
     for k, layer in enumerate(layers):
         if k:
             fused = k % 2 == 0 and 4 << k // 2 >= fused_from
-            names[f"blocks.{k}.conv.weight"] = (f"{layer}/weight", _hwio_flipped if fused else hwio)
+            names[f"blocks.{k}.conv.weight"] = (f"{layer}/weight", hwio_mirrored if fused else hwio)
         names[f"blocks.{k}.epilogue.noise"] = f"synthesis/noise{k}"
         names[f"blocks.{k}.epilogue.noise_strength"] = f"{layer}/Noise/weight"
         names[f"blocks.{k}.epilogue.bias"] = f"{layer}/bias"
@@ -132,7 +132,7 @@ def build_genforce(network: Network) -> tuple[StyleGAN, list[str]]:
             style = "style." if inner[-1:] == ["style"] else ""
             source = f"synthesis.layer{number}.{style}{theirs}"
             fused = inner == ["conv"] and int(number) % 2 == 0 and 4 << int(number) // 2 >= FUSED_FROM
-            names[ours] = (source, flipped) if fused else source
+            names[ours] = (source, mirrored) if fused else source
     fill(generator, tensors, names, ignored=ignored)
     return generator, ignored
 
@@ -180,10 +180,6 @@ def _usual_blurs(tensors: Mapping[str, Tensor]) -> list[str]:
         if tensors[name].shape[-2:] != wanted.shape or not torch.allclose(tensors[name].float(), wanted):
             raise InputError(f"the network blurs with another filter than [1, 2, 1] ({name}).")
     return found
-
-
-def _hwio_flipped(weight: Tensor) -> Tensor:
-    return flipped(hwio(weight))
 
 
 FORMATS = (

@@ -3,12 +3,11 @@
 import os
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib.metadata import version
 
 from latentclr.cli import discover, edit, generators, name, pretrain, scenes, sheet
 from latentclr.cli.console import out
-from latentclr.errors import InputError
+from latentclr.errors import InputError, did_you_mean
 
 COMMANDS = {
     "generators": (generators.main, "list, fetch and describe pretrained generators"),
@@ -53,8 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     try:
         if command not in COMMANDS:
-            near = get_close_matches(command, COMMANDS, n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            hint = did_you_mean(command, COMMANDS)
             raise InputError(f"there is no command {command!r}{hint}; commands are {', '.join(COMMANDS)}.")
         COMMANDS[command][0](rest)
     except InputError as error:

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -17,7 +16,7 @@ from latentclr.cli.console import Follower, out, say, stop_on_interrupt
 from latentclr.cli.options import ClassName, open_generator, parse, pick_device, run_truncation
 from latentclr.directions import Directions
 from latentclr.discover import DISCOVERERS, Discoverer
-from latentclr.errors import InputError
+from latentclr.errors import InputError, did_you_mean
 from latentclr.files import write_json
 from latentclr.generators import Generator
 from latentclr.images import save_picture
@@ -138,8 +137,7 @@ def main(arguments: Sequence[str]) -> None:
         return
     method, *rest = arguments
     if method not in DISCOVERERS:
-        near = get_close_matches(method, DISCOVERERS, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint = did_you_mean(method, DISCOVERERS)
         raise InputError(f"there is no method {method!r}{hint}; methods are {', '.join(DISCOVERERS)}.")
     kind = DISCOVERERS[method]
     preset = _preset(rest)

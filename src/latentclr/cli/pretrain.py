@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from difflib import get_close_matches
 from io import TextIOBase
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -18,7 +17,7 @@ from torch import Tensor
 
 from latentclr.cli.console import err, out, say, stop_on_interrupt
 from latentclr.cli.options import parse, pick_device
-from latentclr.errors import InputError
+from latentclr.errors import InputError, did_you_mean
 from latentclr.files import make_folder
 from latentclr.pretrain import (
     ARCHITECTURES,
@@ -193,9 +192,8 @@ def main(arguments: Sequence[str]) -> None:
         return
     architecture, *rest = arguments
     if architecture not in ARCHITECTURES:
-        near = get_close_matches(architecture, ARCHITECTURES, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
         known = ", ".join(ARCHITECTURES)
+        hint = did_you_mean(architecture, ARCHITECTURES)
         raise InputError(f"there is no architecture {architecture!r} to train{hint}; there are {known}.")
     kind = ARCHITECTURES[architecture]
     command = parse(

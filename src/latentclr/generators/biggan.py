@@ -18,11 +18,12 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import conv_transpose2d, interpolate, max_pool2d, pad
+from torch.nn.functional import conv_transpose2d, interpolate, max_pool2d
 
 from latentclr.errors import InputError
 from latentclr.generators.base import IMAGE, Generator, Latents, Layer
 from latentclr.generators.classes import imagenet_names
+from latentclr.generators.resample import doubling_kernel
 
 
 def normalize(
@@ -48,12 +49,7 @@ def double(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
 
 
 class DoublingConv(nn.Conv2d):
-    """A 3 x 3 convolution of the map at twice its size, as one transposed convolution.
-
-    Of the 3 x 3 pixels under the kernel no more than 2 x 2 differ, since each stands there four times: adding
-    up the kernel first leaves 4 products for each pixel of the output in place of 9. Twice as fast (CPU,
-    float32, forward and backward), and equal to the plain way but for rounding.
-    """
+    """A 3 x 3 convolution of the map at twice its size, as one transposed convolution."""
 
     kernel: Tensor
 
@@ -62,20 +58,13 @@ class DoublingConv(nn.Conv2d):
         self.register_buffer("kernel", torch.empty(in_channels, out_channels, 4, 4), persistent=False)
 
     def fold(self) -> None:
-        """Keep the added-up kernel."""
-        self.kernel = added_up(self.weight)
+        """Keep the kernel that doubles."""
+        self.kernel = doubling_kernel(self.weight)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
         """Twice the height and width. In training, the weights are other ones at each step."""
-        kernel = added_up(self.weight) if self.training else self.kernel
+        kernel = doubling_kernel(self.weight) if self.training else self.kernel
         return conv_transpose2d(x, kernel, self.bias, stride=2, padding=1)
-
-
-def added_up(weight: Float[Tensor, "d c 3 3"]) -> Float[Tensor, "c d 4 4"]:
-    """The kernel of a `DoublingConv`: each number counts at the four places where the same pixel stands."""
-    whole = pad(weight.flip(2, 3).transpose(0, 1), (1, 1, 1, 1))
-    kernel = whole[:, :, :4, :4] + whole[:, :, :4, 1:] + whole[:, :, 1:, :4] + whole[:, :, 1:, 1:]
-    return kernel.contiguous(memory_format=torch.channels_last)
 
 
 def fold(network: nn.Module) -> None:

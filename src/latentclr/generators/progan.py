@@ -13,27 +13,15 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, leaky_relu
+from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu
 
 from latentclr.errors import InputError
 from latentclr.generators.base import IMAGE, Generator, Latents, Layer
+from latentclr.generators.equalized import normalize
+from latentclr.generators.resample import doubling_kernel
 
 HE_GAIN = math.sqrt(2)
 """Gain of a layer before a (leaky) ReLU: keeps the variance (He et al. 2015)."""
-
-
-def normalize(x: Float[Tensor, "n c *pixels"]) -> Float[Tensor, "n c *pixels"]:
-    """Every pixel's channels divided by their root mean square (section 4.2)."""
-    return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
-
-
-def doubling_kernel(weight: Float[Tensor, "out in 3 3"]) -> Float[Tensor, "in out 4 4"]:
-    """Nearest-neighbour upsampling and a 3 x 3 convolution as one transposed convolution with stride 2.
-
-    An input pixel stands for a square of 2 x 2 equal ones. What it adds to the output is the flipped kernel
-    under each of the four, and their sum is a 4 x 4 footprint: 4 products a pixel instead of 9.
-    """
-    return avg_pool2d(weight.flip(2, 3), 2, stride=1, padding=1, divisor_override=1).transpose(0, 1)
 
 
 class Conv(nn.Module):
@@ -65,8 +53,7 @@ class Conv(nn.Module):
     def fold(self) -> None:
         """The kernel that doubles and convolves at once, with the scale in it."""
         if self.up:
-            kernel = doubling_kernel(self.weight * self.scale)
-            self.doubling = kernel.contiguous(memory_format=torch.channels_last)
+            self.doubling = doubling_kernel(self.weight * self.scale)
 
     def forward(
         self, x: Float[Tensor, "n c h w"], bias: Float[Tensor, " out"] | None = None

@@ -6,7 +6,6 @@ layer ends with noise, bias, leaky ReLU, and adaptive instance normalisation, by
 the deviation of every channel. Doubled maps are blurred. Only the fully grown network is built.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -18,23 +17,10 @@ from torch.nn.functional import leaky_relu
 
 from latentclr.errors import InputError
 from latentclr.generators.base import IMAGE, Latents, Layer
+from latentclr.generators.equalized import EqualLinear, normalize
 from latentclr.generators.mapped import MappedGenerator
-from latentclr.generators.progan import HE_GAIN, Conv, ToImage, normalize
+from latentclr.generators.progan import HE_GAIN, Conv, ToImage
 from latentclr.generators.resample import binomial, filter2d
-
-
-class EqualLinear(nn.Module):
-    """y = x W^T gain lr / sqrt(fan_in) + b lr: weights are stored as trained, with deviation 1 / lr."""
-
-    def __init__(self, n_in: int, n_out: int, *, gain: float = 1.0, lr: float = 1.0) -> None:
-        super().__init__()
-        self.scale, self.lr = gain * lr / math.sqrt(n_in), lr
-        self.weight = nn.Parameter(torch.zeros(n_out, n_in))
-        self.bias = nn.Parameter(torch.zeros(n_out))
-
-    def forward(self, x: Float[Tensor, "n a"]) -> Float[Tensor, "n b"]:
-        """One GEMM; the scales go into it."""
-        return torch.addmm(self.bias, x, self.weight.T, beta=self.lr, alpha=self.scale)
 
 
 class Mapping(nn.Module):

@@ -22,32 +22,15 @@ from torch.nn.functional import conv2d, leaky_relu, unfold
 
 from latentclr.errors import InputError
 from latentclr.generators.base import IMAGE, Latents, Layer, shrink
+from latentclr.generators.equalized import EqualLinear, normalize
 from latentclr.generators.mapped import MappedGenerator
 from latentclr.generators.resample import binomial, conv_up2, upsample2d
 
 Architecture = Literal["skip", "resnet", "orig"]
 
 DEMODULATION_EPS = 1e-8
-NORMALIZATION_EPS = 1e-8
 SLOPE, GAIN = 0.2, math.sqrt(2)
 """Of the leaky ReLU, everywhere."""
-
-
-class EqualLinear(nn.Module):
-    """y = x W^T lr / sqrt(fan_in) + b lr: weights are stored at unit scale ("equalised learning rate")."""
-
-    def __init__(self, n_in: int, n_out: int, *, lr: float = 1.0, bias: float | None = 0.0) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(n_out, n_in))
-        self.bias = None if bias is None else nn.Parameter(torch.full((n_out,), bias))
-        self.lr = lr
-
-    def forward(self, x: Float[Tensor, "n a"]) -> Float[Tensor, "n b"]:
-        """One GEMM; the scales go into it."""
-        gain = self.lr / math.sqrt(self.weight.shape[1])
-        if self.bias is None:
-            return x @ self.weight.T * gain
-        return torch.addmm(self.bias, x, self.weight.T, beta=self.lr, alpha=gain)
 
 
 class Mapping(nn.Module):
@@ -82,13 +65,13 @@ class Mapping(nn.Module):
     ) -> Float[Tensor, "n w"]:
         """w, not truncated."""
         if self.embed is None or label is None:
-            x = normalized(z)
+            x = normalize(z)
         elif self.joint:
             embedded = label @ self.embed.weight.T
-            x = normalized(torch.cat([z, embedded.expand(len(z), -1)], dim=1))
+            x = normalize(torch.cat([z, embedded.expand(len(z), -1)], dim=1))
         else:
-            embedded = normalized(self.embed(label.unsqueeze(0)))
-            x = torch.cat([normalized(z), embedded.expand(len(z), -1)], dim=1)
+            embedded = normalize(self.embed(label.unsqueeze(0)))
+            x = torch.cat([normalize(z), embedded.expand(len(z), -1)], dim=1)
         for name in self.names:
             x = leaky_relu(self.layer(name)(x), SLOPE) * GAIN
         return x
@@ -98,11 +81,6 @@ class Mapping(nn.Module):
         layer = self.get_submodule(name)
         assert isinstance(layer, EqualLinear)
         return layer
-
-
-def normalized(z: Float[Tensor, "n z"]) -> Float[Tensor, "n z"]:
-    """Each row scaled to mean square 1."""
-    return z * (z.square().mean(1, keepdim=True) + NORMALIZATION_EPS).rsqrt()
 
 
 def modulated_conv(

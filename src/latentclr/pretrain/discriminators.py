@@ -12,8 +12,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, leaky_relu, pad
 
+from latentclr.generators.equalized import EqualLinear
 from latentclr.generators.resample import binomial, downsample2d, filter2d
-from latentclr.generators.stylegan2 import GAIN, SLOPE, EqualLinear
+from latentclr.generators.stylegan2 import GAIN, SLOPE
 from latentclr.pretrain.spectral import layers_with_weights, normalize_spectrally, orthogonal
 
 GROUP = 4

@@ -184,26 +184,6 @@ def only_map(tensor: Tensor) -> Tensor:
     return tensor.squeeze(0).squeeze(0)
 
 
-def transposed(tensor: Tensor) -> Tensor:
-    """(in, out) to (out, in)."""
-    return tensor.permute(1, 0)
-
-
 def plus_one(tensor: Tensor) -> Tensor:
     """A style bias with the 1 that this layout adds when it runs."""
     return tensor + 1
-
-
-def mirrored(tensor: Tensor) -> Tensor:
-    """A convolution mirrored in both directions."""
-    return tensor.flip(2, 3)
-
-
-def hwio(tensor: Tensor) -> Tensor:
-    """(height, width, in, out) to (out, in, height, width)."""
-    return tensor.permute(3, 2, 0, 1)
-
-
-def hwio_mirrored(tensor: Tensor) -> Tensor:
-    """Both."""
-    return hwio(tensor).flip(2, 3)

@@ -1,14 +1,13 @@
 """StyleGAN2 in the layout of genforce and SeFa."""
 
 from latentclr.checkpoints.network import Network
-from latentclr.checkpoints.renaming import Source
+from latentclr.checkpoints.renaming import Source, mirrored
 from latentclr.checkpoints.stylegan2.build import (
     Layout,
     build_generator,
     doublings,
     first,
     layer_number,
-    mirrored,
     only_map,
     plus_one,
 )

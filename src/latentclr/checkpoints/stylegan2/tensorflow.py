@@ -2,20 +2,18 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from latentclr.checkpoints.network import Network
-from latentclr.checkpoints.renaming import Source
+from latentclr.checkpoints.renaming import Source, hwio, hwio_mirrored
 from latentclr.checkpoints.stylegan2.build import (
     Layout,
     build_generator,
     first,
-    hwio,
-    hwio_mirrored,
     layer_number,
     only_map,
     plus_one,
-    transposed,
     usable_clamp,
 )
 from latentclr.errors import InputError
@@ -76,12 +74,12 @@ def _name(ours: str, embed: str) -> Source:
     part, _, entry = ours.rpartition(".")
     if part.startswith("mapping."):
         theirs = f"mapping/{part.removeprefix('mapping.').replace('fc', 'Dense').replace('embed', embed)}"
-        return (f"{theirs}/weight", transposed) if entry == "weight" else f"{theirs}/bias"
+        return (f"{theirs}/weight", torch.t) if entry == "weight" else f"{theirs}/bias"
     if entry == "const":
         return f"synthesis/{_place(part)}/Const/const", first
     place = f"synthesis/{_place(part.removesuffix('.affine'))}"
     if part.endswith(".affine"):
-        return (f"{place}/mod_weight", transposed) if entry == "weight" else (f"{place}/mod_bias", plus_one)
+        return (f"{place}/mod_weight", torch.t) if entry == "weight" else (f"{place}/mod_bias", plus_one)
     if entry == "noise_const":
         number = layer_number(part)
         return f"synthesis/noise{number}", only_map
