@@ -135,6 +135,32 @@ def test_turning_is_seen_on_every_shape(shape: int) -> None:
     assert ends > 0.004
 
 
+@pytest.mark.parametrize("name", ["cylinder", "sphere", "capsule", "cone"])
+def test_turning_what_is_round_changes_no_outline(name: str) -> None:
+    angles = BY_NAME["orientation"].values(7)
+    seen = parts(usual(7, shape=float(SHAPES.index(name)), orientation=angles), size=128) == OBJECT_PART
+    different = (seen != seen[3]).flatten(1).sum(1)
+    assert different.max() <= 0.01 * seen[3].sum()
+
+
+def test_the_stripe_stands_where_the_angle_says() -> None:
+    size, radius = 256, 0.42  # a cylinder
+    height = HALF_HEIGHTS[1]
+    ahead = torch.tensor([0.0, 0.5, 0.0]) - torch.tensor(EYE)
+    ahead = ahead / ahead.norm()
+    for angle in (-30.0, 0.0, 20.0):
+        factors = usual(1, shape=1.0, orientation=angle, light=0.0)
+        turn = math.radians(angle)
+        point = torch.tensor([radius * math.sin(turn), height, radius * math.cos(turn)]) - torch.tensor(EYE)
+        column = (float(point[0] / (point @ ahead)) / math.tan(VIEW / 2) + 1) / 2 * size
+        picture, seen = render(factors, size=size)[0], parts(factors, size=size)[0] == OBJECT_PART
+        rows = seen.any(1).nonzero().squeeze(1)
+        row = int(rows[len(rows) // 2])
+        paleness = (picture[:, row].amin(0) + 1) / (picture[:, row].amax(0) + 1)
+        stripe = (seen[row] & (paleness > 0.4)).nonzero().squeeze(1).float()
+        assert abs(float(stripe.mean()) - column) < 4
+
+
 def test_edges_are_smooth() -> None:
     picture = render(usual(1, shape=2.0, floor_hue=0.6, object_hue=0.0))[0]
     seen = parts(usual(1, shape=2.0), size=128)[0] == OBJECT_PART
