@@ -24,7 +24,7 @@ from latentclr.checkpoints import (
 )
 from latentclr.cli.console import out, say
 from latentclr.cli.options import parse
-from latentclr.errors import InputError, UnsafeFileError
+from latentclr.errors import InputError, UnsafeFileError, did_you_mean
 from latentclr.generators import Generator
 
 UNSAFE, NOT_UNDERSTOOD = 1, 2
@@ -61,7 +61,10 @@ class Pull:
     def run(self) -> None:
         """Print the path of each."""
         if unknown := [name for name in self.names if name not in ZOO]:
-            raise InputError(f"there is no generator {unknown[0]!r} in the zoo: give {', '.join(ZOO)}.")
+            hint = did_you_mean(unknown[0], ZOO)
+            raise InputError(
+                f"there is no generator {unknown[0]!r} in the zoo{hint}: see `latentclr generators list`."
+            )
         for name in self.names:
             out.print(str(pull(ZOO[name], log=say)), markup=False)
 

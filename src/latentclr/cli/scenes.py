@@ -16,6 +16,11 @@ from latentclr.scenes import FACTORS, SHAPES, draw, render, usual
 
 COLUMNS = 11
 MARGIN, GAP, TEXT = 110, 3, 14
+HELP = """usage: latentclr scenes render [options]
+
+Pictures of the world whose factors are known: a sheet of what each factor does, or random scenes.
+
+`latentclr scenes render --help` lists the options."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +74,7 @@ def main(arguments: Sequence[str]) -> None:
     command, *rest = arguments or ["--help"]
     if command != "render":
         if command in ("-h", "--help"):
-            out.print(
-                "usage: latentclr scenes render [options]\n\nPictures of the world whose factors are known."
-            )
+            out.print(HELP, markup=False)
             return
         raise InputError(f"there is no command 'scenes {command}'; there is: render.")
     parse(Render, rest, prog="scenes render", about="A sheet of what every factor of the scenes does.").run()
