@@ -16,6 +16,8 @@ from torch.nn.functional import softplus
 from torch.testing import assert_close
 
 from latentclr import Generator, InputError, load_generator
+from latentclr.files import read_tensors
+from latentclr.generators.resample import binomial, upsample2d
 from latentclr.pretrain import ARCHITECTURES, BigGANDeepSettings, StyleGAN2Settings, train, trainer
 from latentclr.pretrain.average import decay
 from latentclr.pretrain.settings import Settings
@@ -213,6 +215,83 @@ def test_stopped_and_resumed_is_as_if_never_stopped(kind: str, at: int, tmp_path
     assert (tmp_path / "parts" / last).read_bytes() == (tmp_path / "whole" / last).read_bytes()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_training_that_starts_from_another(kind: str, tmp_path: Path) -> None:
+    train(small(kind, pictures=12), stripes, tmp_path / "first")
+    before, _ = read_tensors(tmp_path / "first/checkpoint.safetensors", kind="a checkpoint")
+    settings = small(kind, pictures=8, seed=5)
+    state = State.new(settings)
+    state.begin_with(tmp_path / "first/checkpoint.safetensors", settings)
+    for name, value in state.game.tensors().items():
+        assert bool((value == before[name]).all()), name
+    assert state.step == 0
+    second = train(settings, stripes, tmp_path / "second", start=tmp_path / "first")
+    part = train(settings, stripes, tmp_path / "parts", start=tmp_path / "first", stop=stop_after(1))
+    assert part.fingerprint() != second.fingerprint()
+    resumed = train(settings, stripes, tmp_path / "parts", start=tmp_path / "first", resume=True)
+    assert resumed.fingerprint() == second.fingerprint()
+
+
+def test_growing_to_twice_the_resolution(tmp_path: Path) -> None:
+    train(small("stylegan2", pictures=12), stripes, tmp_path)
+    larger = small("stylegan2", resolution=32, channels=(16, 12, 8, 4))
+    state = State.new(larger)
+    fresh = {name: value.clone() for name, value in state.game.tensors().items()}
+    state.begin_with(tmp_path / "checkpoint.safetensors", larger)
+
+    before = load_generator(str(tmp_path / "generator.safetensors"))
+    after = state.game.exported(0)
+    latents = after.from_seeds(range(3))
+    doubled = upsample2d(before(latents[:, : before.num_slots]), binomial())
+    assert_close(after(latents), doubled)
+
+    old, _ = read_tensors(tmp_path / "checkpoint.safetensors", kind="a checkpoint")
+    d = state.game.discriminator
+    for mine, theirs in (("blocks.1", "blocks.0"), ("blocks.2", "blocks.1"), ("conv", "conv"), ("out", "out")):
+        for name, value in d.get_submodule(mine).named_parameters():
+            assert bool((value == old[f"discriminator.{theirs}.{name}"]).all())
+    for name in ("from_rgb.weight", "blocks.0.conv1.weight"):
+        assert bool((d.get_parameter(name) == fresh[f"discriminator.{name}"]).all())
+
+
+def test_starts_that_are_not_possible(tmp_path: Path) -> None:
+    for kind in KINDS:
+        train(small(kind, pictures=4), stripes, tmp_path / kind)
+
+    def start(settings: Settings, folder: Path) -> None:
+        train(settings, stripes, tmp_path / "new", start=folder)
+
+    with pytest.raises(InputError, match="at 16 x 16: start a training at 16 or 32 .*, not at 64"):
+        start(small("stylegan2", resolution=64, channels=(16, 12, 8, 4, 4)), tmp_path / "stylegan2")
+    with pytest.raises(InputError, match="other networks"):
+        start(small("stylegan2", resolution=32, channels=(16, 12, 6, 4)), tmp_path / "stylegan2")
+    with pytest.raises(InputError, match="other networks"):
+        start(replace(small("stylegan2"), mapping_layers=3), tmp_path / "stylegan2")
+    with pytest.raises(InputError, match="of a biggan-deep"):
+        start(small("biggan-deep"), tmp_path / "stylegan2")
+    with pytest.raises(InputError, match="cannot grow"):
+        start(small("biggan-deep", resolution=32, d_channels=(16, 12, 8, 4)), tmp_path / "biggan-deep")
+    with pytest.raises(InputError, match="there is no file"):
+        start(small("stylegan2"), tmp_path / "nowhere")
+    assert not list((tmp_path / "new").rglob("*.safetensors"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_head_start_leaves_the_generator_alone(kind: str) -> None:
+    settings = small(kind, head_start=8)
+    state = State.new(settings)
+    first = copy.deepcopy(state.game)
+    for step in range(3):
+        trainer._step(state, settings, stripes)
+        moved = any(
+            bool((value != first.generator.get_parameter(name)).any())
+            for name, value in state.game.generator.named_parameters()
+        )
+        assert moved == (step == 2)
+        learned = state.game.discriminator.get_parameter("out.bias")
+        assert bool((learned != first.discriminator.get_parameter("out.bias")).all())
+
+
 def test_a_training_can_be_prolonged(tmp_path: Path) -> None:
     long = train(small("stylegan2", pictures=32), stripes, tmp_path / "long")
     train(small("stylegan2", pictures=16), stripes, tmp_path / "short")
@@ -295,6 +374,7 @@ def test_gradients_are_on_whatever_the_caller_has(tmp_path: Path) -> None:
         ("stylegan2", "betas", (0.0, 1.0)),
         ("stylegan2", "channels", (16, 8)),
         ("stylegan2", "mixing", 1.5),
+        ("stylegan2", "head_start", -1),
         ("stylegan2", "mapping_layers", 0),
         ("biggan-deep", "num_classes", 0),
         ("biggan-deep", "width", 6),

@@ -52,6 +52,8 @@ class Pretrain(Generic[Architecture]):
     """The architecture's own."""
     resume: bool = False
     """Go on with the training in the folder, if there is one."""
+    start: Path | None = None
+    """Folder of another training, at the same or half the resolution, to begin with its weights."""
     pool: int = 20_000
     """Scenes to draw before the training, which then sees them again and again."""
     classes: bool = False
@@ -82,6 +84,7 @@ class Pretrain(Generic[Architecture]):
                 data,
                 self.out,
                 resume=self.resume,
+                start=self.start,
                 source=source,
                 measure=self.judge(),
                 stop=interrupted,

@@ -1,6 +1,7 @@
 """What a training needs to know, and the two networks that it trains."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -32,7 +33,7 @@ class Game(ABC):
 
     def to(self: AnyGame, device: str) -> AnyGame:
         """Move all networks. Returns the game itself."""
-        for network in (self.generator, self.discriminator, self.average):
+        for network in self.networks().values():
             network.to(device)
         return self
 
@@ -55,6 +56,31 @@ class Game(ABC):
     @abstractmethod
     def exported(self, seed: int) -> Generator:
         """The averaged generator, ready to draw; later training does not change it."""
+
+    def networks(self) -> dict[str, nn.Module]:
+        """All networks, by name."""
+        return {"generator": self.generator, "discriminator": self.discriminator, "average": self.average}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All weights and buffers, as "network.name"; not copies."""
+        return {
+            f"{network}.{name}": value
+            for network, module in self.networks().items()
+            for name, value in module.state_dict().items()
+        }
+
+    def grown(self, before: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What to begin with after a training at half the resolution; tensors that are left out stay.
+
+        Args:
+            before: its tensors, as of `tensors`.
+
+        Raises:
+            InputError: these networks cannot grow.
+        """
+        raise InputError(
+            "these networks cannot grow: start from a training at the same resolution, or from nothing."
+        )
 
 
 @dataclass(frozen=True)
@@ -88,6 +114,8 @@ class Settings(ABC):
     """In the beginning, half-life as a share of the pictures seen so far."""
     seed: int = 0
     """Of the weights, the latents and the order of the pictures."""
+    head_start: int = 0
+    """Pictures in the beginning that only the discriminator learns from."""
     log_every: int = 50
     """Steps from one line of the log to the next."""
     checkpoint_every: int = 20_000
@@ -111,8 +139,9 @@ class Settings(ABC):
         for name in (*positive, "log_every", "checkpoint_every", "export_every"):
             if getattr(self, name) <= 0:
                 raise InputError(f"{name}={getattr(self, name)} must be above 0.")
-        if self.r1_gamma < 0:
-            raise InputError(f"r1_gamma={self.r1_gamma} must not be negative.")
+        for name in ("r1_gamma", "head_start"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name}={getattr(self, name)} must not be negative.")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise InputError(f"betas={self.betas}: each must be at least 0 and below 1.")
 

@@ -110,6 +110,39 @@ class State:
         self.rng.set_state(tensors["rng"])
         self.step, self.curves = header["step"], header["curves"]
 
+    def begin_with(self, path: Path, settings: Settings) -> None:
+        """Take over the weights of another training, at the same or half the resolution, and nothing else.
+
+        At half the resolution, the layers that it lacks keep their first weights. Adam starts anew.
+
+        Args:
+            path: the other's checkpoint.
+            settings: of this training.
+
+        Raises:
+            InputError: no such file, or its networks do not fit.
+        """
+        tensors, header = read_tensors(path, kind=KIND)
+        if header.get("format") != FORMAT or header.get("kind") != settings.kind:
+            raise InputError(f"{path} is not {KIND} of a {settings.kind} that this version can read.")
+        before = header["settings"]["resolution"]
+        if settings.resolution not in (before, 2 * before):
+            raise InputError(
+                f"{path} was trained at {before} x {before}: start a training at {before} or {2 * before} "
+                f"from it, not at {settings.resolution}."
+            )
+        mine = self.game.tensors()
+        if before == settings.resolution:
+            theirs = {name: tensors[name] for name in mine if name in tensors}
+            lacking = mine.keys() - tensors.keys()
+        else:
+            theirs, lacking = self.game.grown(tensors), set()
+        if lacking or any(mine[name].shape != tensor.shape for name, tensor in theirs.items()):
+            raise InputError(f"{path} holds other networks than these settings describe.")
+        with torch.no_grad():
+            for name, tensor in theirs.items():
+                mine[name].copy_(tensor)
+
     def note(self, pictures: int, values: Mapping[str, float]) -> None:
         """Add a point to each curve."""
         for name, value in values.items():
@@ -117,13 +150,7 @@ class State:
 
     def _tensors(self) -> dict[str, Tensor]:
         tensors = {"rng": self.rng.get_state(), "sums": self.sums}
-        modules = {
-            "generator": self.game.generator,
-            "discriminator": self.game.discriminator,
-            "average": self.game.average,
-        }
-        for name, module in modules.items():
-            tensors |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
+        tensors |= self.game.tensors()
         for name, adam in (("adam_g", self.adam_g), ("adam_d", self.adam_d)):
             for i, parameter in enumerate(adam.param_groups[0]["params"]):
                 state = adam.state.get(parameter, {})

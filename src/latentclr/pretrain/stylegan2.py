@@ -6,6 +6,7 @@ is nothing to learn but a pattern on every picture.
 """
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -72,6 +73,24 @@ class StyleGAN2Game(Game):
     def exported(self, seed: int) -> StyleGAN2:
         """A copy."""
         return copy.deepcopy(self.average).freeze()
+
+
+    def grown(self, before: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The generator's last block is new and adds nothing yet; the discriminator's first is new."""
+        begin = {}
+        last = f"synthesis.b{self.generator.resolution}."
+        for name, own in self.tensors().items():
+            network, _, rest = name.partition(".")
+            if network != "discriminator" and rest == f"{last}torgb.weight":
+                begin[name] = torch.zeros_like(own)
+            elif network != "discriminator" and not rest.startswith(last):
+                begin[name] = before[name]
+            elif rest.startswith("blocks.") and not rest.startswith("blocks.0."):
+                _, number, rest = rest.split(".", 2)
+                begin[name] = before[f"{network}.blocks.{int(number) - 1}.{rest}"]
+            elif rest.startswith(("conv.", "hidden.", "out.")):
+                begin[name] = before[name]
+        return begin
 
 
 def second_from(n: int, slots: int, probability: float, rng: torch.Generator) -> Tensor:

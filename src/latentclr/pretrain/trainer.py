@@ -37,6 +37,7 @@ def train(
     out: Path,
     *,
     resume: bool = False,
+    start: Path | None = None,
     source: Mapping[str, Any] | None = None,
     measure: Measure | None = None,
     stop: Callable[[], bool] = lambda: False,
@@ -55,6 +56,7 @@ def train(
         data: a source of pictures of the settings' resolution (see `latentclr.pretrain.data`).
         out: the folder.
         resume: go on from the folder's checkpoint, if there is one.
+        start: begin with the weights in this folder of a training, at the same or half the resolution.
         source: JSON values about where the generator comes from, written into its file.
         measure: looks at each generator that is exported (a Fréchet distance, say); for the curves.
         stop: asked after each step; True saves and ends.
@@ -74,6 +76,8 @@ def train(
     state = State.new(settings)
     if checkpoint.exists():
         state.load(checkpoint, settings)
+    elif start is not None:
+        state.begin_with(start / CHECKPOINT, settings)
     end = math.ceil(settings.pictures / settings.batch)
     clock = _Clock(state.step)
     with torch.enable_grad():
@@ -122,13 +126,14 @@ def _step(state: State, settings: Settings, data: Draw) -> None:
         state.adam_d.zero_grad()
         state.sums[2] += penalty.detach() * settings.r1_every
 
-    with _autocast(settings):
-        loss_g = game.generator_loss(fake, labels)
-    loss_g.backward(inputs=list(game.generator.parameters()))
-    state.adam_g.step()
-    state.adam_g.zero_grad()
+    if state.step * settings.batch >= settings.head_start:
+        with _autocast(settings):
+            loss_g = game.generator_loss(fake, labels)
+        loss_g.backward(inputs=list(game.generator.parameters()))
+        state.adam_g.step()
+        state.adam_g.zero_grad()
+        state.sums[0] += loss_g.detach()
 
-    state.sums[0] += loss_g.detach()
     state.sums[1] += loss_d.detach()
     state.step += 1
     seen = state.step * settings.batch
