@@ -14,6 +14,7 @@ from latentclr import Generator, InputError, load_generator
 from latentclr.checkpoints import cropped, give_name, imported_names, save_generator, zoo
 from latentclr.checkpoints.downloads import UrlFile
 from latentclr.files import read_tensors, write_tensors
+from latentclr.generators import BigGANDeep
 
 
 @pytest.fixture
@@ -32,6 +33,24 @@ def test_round_trip_of_every_generator(any_generator: Generator, tmp_path: Path)
     loaded = loaded.in_space(any_generator.space).view(label=any_generator.label)
     latents = any_generator.from_seeds([3])
     torch.testing.assert_close(loaded(latents), any_generator(latents), atol=1e-5, rtol=1e-4)
+
+
+def test_names_of_classes_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "g.safetensors"
+    generator = BigGANDeep(4, 3, 4, 2, [[0, 2, 2], [1, 2, 1]], attention=None)
+    generator.class_names = ("cube", "ball, sphere")
+    save_generator(generator, path, source={})
+    loaded = load_generator(path)
+    assert loaded.class_names == ("cube", "ball, sphere")
+    assert loaded.for_class("sphere").label_number == 1
+    tensors, header = read_tensors(path, kind="a generator")
+    for wrong in (["cube"], ["cube", 7], "ab", {"cube": 1, "ball": 2}):
+        write_tensors(path, tensors, {**header, "class_names": wrong})
+        with pytest.raises(InputError, match="class names that are not one text for each class"):
+            load_generator(path)
+    del header["class_names"]
+    write_tensors(path, tensors, header)
+    assert load_generator(path).class_names == ()
 
 
 def test_equal_generators_give_equal_bytes(tmp_path: Path) -> None:

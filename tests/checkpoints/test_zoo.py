@@ -15,11 +15,13 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
-from latentclr import InputError
+from latentclr import InputError, load_generator
 from latentclr.checkpoints import zoo
 from latentclr.checkpoints.downloads import UrlFile
+from latentclr.checkpoints.shipped import Shipped
 from latentclr.checkpoints.wheels import WheelFile, sha256
 from latentclr.checkpoints.zoo import ZOO, Entry, cache_folder, pull
+from latentclr.scenes import SHAPES
 
 WEIGHTS = b"weights" * 1000
 
@@ -182,11 +184,40 @@ def test_every_entry_is_described_licensed_and_pinned_where_it_can_be() -> None:
         if isinstance(entry.source, WheelFile):
             assert "==" in entry.source.requirement
             assert len(entry.source.sha256) == len(entry.source.wheel_sha256) == 64
-        else:
+        elif isinstance(entry.source, UrlFile):
             assert entry.source.url.startswith("https://")
-    assert len(ZOO) == 25
+        else:
+            assert entry.licence == "MIT"
+            assert entry.is_here
+    assert len(ZOO) == 27
     assert ZOO["car"].height == 384
     assert ZOO["biggan-deep-512"].config is not None
+
+
+@pytest.mark.parametrize("name", ["scenes", "scenes-biggan"])
+def test_what_ships_needs_no_network_and_no_cache(
+    name: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(*_: object, **__: object) -> None:
+        raise AssertionError("something was fetched")
+
+    monkeypatch.setattr("latentclr.checkpoints.wheels.subprocess.run", nothing)
+    monkeypatch.setattr("latentclr.checkpoints.downloads.urllib.request.urlopen", nothing)
+    generator = load_generator(name)
+    assert generator.resolution == ZOO[name].resolution == 64
+    assert generator(generator.from_seeds([0])).shape == (1, 3, 64, 64)
+    assert not cache.exists()
+    if name == "scenes-biggan":
+        assert generator.class_names == SHAPES
+        assert generator.label_number == 0
+        assert generator.for_class("torus").label_number == 5
+
+
+def test_an_installation_without_its_weights_says_so() -> None:
+    entry = Entry("gone", "a test", "MIT", Shipped("gone.safetensors"), suffix=".safetensors")
+    assert not entry.is_here
+    with pytest.raises(InputError, match=r"gone\.safetensors is missing: .*install it anew"):
+        pull(entry)
 
 
 # ---- files whose publishers give no hash ------------------------------------------------------------------

@@ -8,6 +8,7 @@ from PIL import Image
 from tests.cli.test_commands import SMALL, Command, latentclr
 
 from latentclr import load_generator
+from latentclr.scenes import SHAPES
 
 __all__ = ["latentclr"]
 
@@ -26,7 +27,8 @@ def test_train_stop_resume_and_use(latentclr: Command, kind: str) -> None:
     assert json.loads(Path("small/training.json").read_text())["pictures"] == 16
     generator = load_generator("small/generator.safetensors")
     assert generator.resolution == 16
-    label = ("--class", "1") if generator.num_classes else ()
+    assert generator.class_names == (SHAPES[:4] if generator.num_classes else ())
+    label = ("--class", "sphere") if generator.num_classes else ()
     used = latentclr(
         *("discover", "latentclr", "--generator", "small/generator.safetensors", "--layer", "image"),
         *(*label, "--out", "run", *SMALL),

@@ -247,7 +247,12 @@ def test_growing_to_twice_the_resolution(tmp_path: Path) -> None:
 
     old, _ = read_tensors(tmp_path / "checkpoint.safetensors", kind="a checkpoint")
     d = state.game.discriminator
-    for mine, theirs in (("blocks.1", "blocks.0"), ("blocks.2", "blocks.1"), ("conv", "conv"), ("out", "out")):
+    for mine, theirs in (
+        ("blocks.1", "blocks.0"),
+        ("blocks.2", "blocks.1"),
+        ("conv", "conv"),
+        ("out", "out"),
+    ):
         for name, value in d.get_submodule(mine).named_parameters():
             assert bool((value == old[f"discriminator.{theirs}.{name}"]).all())
     for name in ("from_rgb.weight", "blocks.0.conv1.weight"):
@@ -261,7 +266,7 @@ def test_starts_that_are_not_possible(tmp_path: Path) -> None:
     def start(settings: Settings, folder: Path) -> None:
         train(settings, stripes, tmp_path / "new", start=folder)
 
-    with pytest.raises(InputError, match="at 16 x 16: start a training at 16 or 32 .*, not at 64"):
+    with pytest.raises(InputError, match=r"at 16 x 16: start a training at 16 or 32 .*, not at 64"):
         start(small("stylegan2", resolution=64, channels=(16, 12, 8, 4, 4)), tmp_path / "stylegan2")
     with pytest.raises(InputError, match="other networks"):
         start(small("stylegan2", resolution=32, channels=(16, 12, 6, 4)), tmp_path / "stylegan2")

@@ -60,7 +60,7 @@ def load_generator(
     """A pretrained generator, frozen and in evaluation mode.
 
     Args:
-        name_or_path: a name of the zoo ("faces"; fetched when first asked for), a name that was given to an
+        name_or_path: a name of the zoo ("scenes", "faces"; most are fetched when first asked for), a name that was given to an
             imported file, or a checkpoint file of any known kind (see docs/checkpoints.md).
         device: where its weights go.
         log: told in a sentence when something is fetched.
@@ -70,9 +70,9 @@ def load_generator(
         InputError: no such name or file, or a file that is not understood.
     """
     name = str(name_or_path)
-    height = None
-    if name in ZOO:
-        path, height = pull(ZOO[name], log=log), ZOO[name].height
+    entry = ZOO.get(name)
+    if entry is not None:
+        path = pull(entry, log=log)
     elif name in imported_names():
         path = imported(name)
     elif Path(name_or_path).exists():
@@ -85,8 +85,10 @@ def load_generator(
             "of a checkpoint file."
         )
     generator = read_checkpoint(path).generator
-    if height is not None:
-        generator = cropped(generator, height)
+    if entry is not None and entry.height is not None:
+        generator = cropped(generator, entry.height)
+    if entry is not None and entry.label is not None:
+        generator = generator.for_class(entry.label)
     generator.name = name
     try:
         return generator.to(device)

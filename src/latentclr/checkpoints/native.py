@@ -39,6 +39,8 @@ def save_generator(generator: Generator, path: Path, *, source: Mapping[str, Any
         "settings": generator.settings(),
         "source": dict(source),
     }
+    if generator.class_names:
+        header["class_names"] = list(generator.class_names)
     write_tensors(path, generator.state_dict(), header)
 
 
@@ -72,6 +74,14 @@ def read_native(path: Path) -> tuple[Generator, dict[str, str]]:
         fill(generator, tensors, names)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+    names_of_classes = header.get("class_names", generator.class_names)
+    if (
+        not isinstance(names_of_classes, list | tuple)
+        or len(names_of_classes) not in (0, generator.num_classes)
+        or not all(isinstance(name, str) for name in names_of_classes)
+    ):
+        raise InputError(f"{path} has class names that are not one text for each class.")
+    generator.class_names = tuple(names_of_classes)
     source = header.get("source")
     notes = source if isinstance(source, dict) else {}
     return generator.freeze(), {str(name): str(value) for name, value in notes.items()}

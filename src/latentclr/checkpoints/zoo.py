@@ -9,6 +9,7 @@ import platformdirs
 from filelock import FileLock
 
 from latentclr.checkpoints.downloads import UrlFile
+from latentclr.checkpoints.shipped import Shipped
 from latentclr.checkpoints.wheels import WheelFile
 from latentclr.errors import InputError
 from latentclr.files import make_folder
@@ -35,20 +36,25 @@ class Entry:
         height: rows of the network's picture that hold content, where they are fewer than it has.
         suffix: of the file that is kept.
         config: where the JSON file beside it comes from, if it needs one.
+        label: number of the class that it draws until another is chosen; None: it has none, or too many to
+            choose for the user.
     """
 
     name: str
     about: str
     licence: str
-    source: WheelFile | UrlFile
+    source: Shipped | WheelFile | UrlFile
     resolution: int = 64
     height: int | None = None
     suffix: str = ".pt"
     config: UrlFile | None = None
+    label: int | None = None
 
     @property
     def path(self) -> Path:
         """Where the file is kept once it is here."""
+        if isinstance(self.source, Shipped):
+            return self.source.path
         return cache_folder() / "generators" / f"{self.name}{self.suffix}"
 
     @property
@@ -63,6 +69,24 @@ class Entry:
             self.config.fetch(self.path.with_suffix(".json"))
         if not self.source.is_whole(self.path):
             self.source.fetch(self.path)
+
+
+def _shipped() -> Iterator[Entry]:
+    yield Entry(
+        name="scenes",
+        about="StyleGAN2, an object in a room: hues of floor, wall and object, size, turn and shape vary",
+        licence="MIT",
+        source=Shipped("scenes.safetensors"),
+        suffix=".safetensors",
+    )
+    yield Entry(
+        name="scenes-biggan",
+        about="BigGAN-deep, the same room with eight shapes as classes; light and place vary too",
+        licence="MIT",
+        source=Shipped("scenes-biggan.safetensors"),
+        suffix=".safetensors",
+        label=0,
+    )
 
 
 def _wheels() -> Iterator[Entry]:
@@ -149,6 +173,7 @@ _NGC = "https://api.ngc.nvidia.com/v2/models/nvidia/research/stylegan2/versions/
 ZOO: dict[str, Entry] = {
     entry.name: entry
     for entry in (
+        *_shipped(),
         *_wheels(),
         *_nvidia(f"{_CDN}/stylegan2/networks", _TENSORFLOW),
         *_nvidia(f"{_CDN}/stylegan2-ada-pytorch/pretrained", _ADA),
@@ -156,7 +181,7 @@ ZOO: dict[str, Entry] = {
         *_biggans(),
     )
 }
-"""Every generator by its name. None is part of this package: each is fetched when first asked for."""
+"""Every generator by its name. Our own are part of this package; the others are fetched when first asked for."""
 
 
 def cache_folder() -> Path:
@@ -180,6 +205,8 @@ def pull(entry: Entry, *, log: Callable[[str], None] = lambda _: None) -> Path:
     """
     if entry.is_here:
         return entry.path
+    if isinstance(entry.source, Shipped):
+        entry.fetch()
     folder = make_folder(entry.path.parent)
     try:
         lock = FileLock(folder / f".{entry.name}.lock")

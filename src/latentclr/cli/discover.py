@@ -35,12 +35,12 @@ Method = TypeVar("Method", bound=Discoverer)
 class Discover(Generic[Method]):
     """Options of the command beside those of the method."""
 
-    generator: str
-    """A name of the zoo (see `latentclr generators list`), or the path of a checkpoint file."""
     out: Path
     """Folder for the run: directions, contact sheet, record and log."""
     settings: Method
     """The method's own."""
+    generator: str = "scenes"
+    """A name of the zoo (see `latentclr generators list`), or the path of a checkpoint file."""
     preset: str | None = None
     """Named settings to start from; the other options change them."""
     overwrite: bool = False
@@ -147,7 +147,7 @@ def main(arguments: Sequence[str]) -> None:
         rest,
         prog=f"discover {method}",
         about=f"{(kind.__doc__ or '').splitlines()[0]} ({kind.paper})",
-        default=Discover(tyro.MISSING, tyro.MISSING, settings, preset=preset),
+        default=Discover(tyro.MISSING, settings, preset=preset),
     )
     sys.exit(command.run())
 

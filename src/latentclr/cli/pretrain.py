@@ -69,7 +69,6 @@ class Pretrain(Generic[Architecture]):
             replace(settings, num_classes=1).check()  # refused now rather than after the pictures are read
             data = self.open_data(conditional=True)
             settings = replace(settings, num_classes=len(data.class_names))
-            source["class_names"] = ", ".join(data.class_names)
         else:
             settings.check()
             data = self.open_data(conditional=False)
@@ -85,6 +84,7 @@ class Pretrain(Generic[Architecture]):
                 self.out,
                 resume=self.resume,
                 start=self.start,
+                class_names=data.class_names if isinstance(settings, BigGANDeepSettings) else (),
                 source=source,
                 measure=self.judge(),
                 stop=interrupted,

@@ -74,7 +74,6 @@ class StyleGAN2Game(Game):
         """A copy."""
         return copy.deepcopy(self.average).freeze()
 
-
     def grown(self, before: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The generator's last block is new and adds nothing yet; the discriminator's first is new."""
         begin = {}

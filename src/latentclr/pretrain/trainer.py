@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ def train(
     *,
     resume: bool = False,
     start: Path | None = None,
+    class_names: Sequence[str] = (),
     source: Mapping[str, Any] | None = None,
     measure: Measure | None = None,
     stop: Callable[[], bool] = lambda: False,
@@ -57,6 +58,7 @@ def train(
         out: the folder.
         resume: go on from the folder's checkpoint, if there is one.
         start: begin with the weights in this folder of a training, at the same or half the resolution.
+        class_names: of class 0, 1, ..., written into the generator's file.
         source: JSON values about where the generator comes from, written into its file.
         measure: looks at each generator that is exported (a Fréchet distance, say); for the curves.
         stop: asked after each step; True saves and ends.
@@ -74,6 +76,7 @@ def train(
     if checkpoint.exists() and not resume:
         raise InputError(f"{out} holds a training already: resume it, or choose another folder.")
     state = State.new(settings)
+    state.game.average.class_names = tuple(class_names)
     if checkpoint.exists():
         state.load(checkpoint, settings)
     elif start is not None:

@@ -1,0 +1,89 @@
+"""Measure a generator that was trained on scenes, and put it where the package ships it.
+
+    latentclr pretrain stylegan2 --data scenes --out runs/scenes
+    python -m benchmarks.ship_scenes scenes runs/scenes
+
+Writes src/latentclr/weights/NAME.safetensors and, beside it, NAME.json: the card, with what the oracle says of
+10,000 of its pictures and how that compares with renders, and NAME.jsonl: the log of the training. A training in
+stages gives its folders in order; the last one's generator is taken.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from latentclr.checkpoints import load_generator, save_generator
+from latentclr.files import write_bytes, write_json
+from latentclr.images import save_picture
+from latentclr.pretrain import GENERATOR
+from latentclr.pretrain.judge import Judge
+from latentclr.pretrain.samples import sample_sheet
+from latentclr.scenes import SHAPES, WORLDS
+from latentclr.scorers import load_oracle
+
+WEIGHTS = Path(__file__).parents[1] / "src" / "latentclr" / "weights"
+LIMIT = 8_000_000
+"""Bytes of weights that the repository takes."""
+
+
+def stage(folder: Path) -> dict[str, Any]:
+    """What a training's folder says about it."""
+    record = json.loads((folder / "training.json").read_text())
+    return {"settings": record["settings"], "pictures": record["pictures"]}
+
+
+def curve(folder: Path, every: int) -> str:
+    """The log of a training, a line for about every so many pictures; measurements whole."""
+    kept, last = [], -every
+    for line in (folder / "log.jsonl").read_text().splitlines():
+        values = json.loads(line)
+        if "frechet" in values or values["pictures"] >= last + every:
+            kept.append(line)
+            last = values["pictures"] if "frechet" not in values else last
+    return "\n".join(kept) + "\n"
+
+
+def main() -> None:
+    """Load, measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("name", choices=list(WORLDS))
+    parser.add_argument("runs", type=Path, nargs="+", help="folders of the training's stages")
+    parser.add_argument("--pictures", type=int, default=10_000)
+    parser.add_argument("--machine", default="one core of an AMD EPYC")
+    parser.add_argument("--sheet", type=Path, help="where to draw 64 of its pictures")
+    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    arguments = parser.parse_args()
+    generator = load_generator(arguments.runs[-1] / GENERATOR)
+    if generator.num_classes:
+        generator.class_names = SHAPES[: generator.num_classes]
+    judge = Judge(load_oracle(), arguments.name, pictures=arguments.pictures)
+    measured = {name: round(value, 4) for name, value in {**judge.references, **judge(generator)}.items()}
+    card = {
+        "what": f"{type(generator).__name__}, {generator.resolution} x {generator.resolution}, of the world "
+        f"{arguments.name!r} (docs/scenes.md)",
+        "licence": "MIT",
+        "stages": [stage(folder) for folder in arguments.runs],
+        "machine": arguments.machine,
+        "parameters": sum(parameter.numel() for parameter in generator.parameters()),
+        "measured_pictures": arguments.pictures,
+        "measured": measured,
+    }
+    path = arguments.out / f"{arguments.name}.safetensors"
+    source = {"data": arguments.name, "pictures": sum(part["pictures"] for part in card["stages"])}
+    save_generator(generator, path, source=source)
+    write_json(path.with_suffix(".json"), card)
+    logs = "".join(curve(folder, 10_000) for folder in arguments.runs)
+    write_bytes(path.with_suffix(".jsonl"), logs.encode())
+    if arguments.sheet is not None:
+        with torch.inference_mode():
+            save_picture(sample_sheet(generator), arguments.sheet)
+    print(json.dumps(card, indent=2))
+    if path.stat().st_size > LIMIT:
+        raise SystemExit(f"{path} has {path.stat().st_size:,} bytes; the limit is {LIMIT:,}.")
+
+
+if __name__ == "__main__":
+    main()
