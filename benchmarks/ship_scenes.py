@@ -3,9 +3,9 @@
     latentclr pretrain stylegan2 --data scenes --out runs/scenes
     python -m benchmarks.ship_scenes scenes runs/scenes
 
-Writes src/latentclr/weights/NAME.safetensors and, beside it, NAME.json: the card, with what the oracle says of
-10,000 of its pictures and how that compares with renders, and NAME.jsonl: the log of the training. A training in
-stages gives its folders in order; the last one's generator is taken.
+Writes src/latentclr/weights/NAME.safetensors and, beside it, NAME.json: the card, with what the oracle says
+of 10,000 of its pictures and how that compares with renders, and NAME.jsonl: the log of the training. A
+training in stages gives its folders in order; the last one's generator is taken.
 """
 
 import argparse

@@ -271,7 +271,7 @@ def test_starts_that_are_not_possible(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="other networks"):
         start(small("stylegan2", resolution=32, channels=(16, 12, 6, 4)), tmp_path / "stylegan2")
     with pytest.raises(InputError, match="other networks"):
-        start(replace(small("stylegan2"), mapping_layers=3), tmp_path / "stylegan2")
+        start(small("stylegan2", w_dim=12), tmp_path / "stylegan2")
     with pytest.raises(InputError, match="of a biggan-deep"):
         start(small("biggan-deep"), tmp_path / "stylegan2")
     with pytest.raises(InputError, match="cannot grow"):

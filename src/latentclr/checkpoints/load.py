@@ -60,8 +60,9 @@ def load_generator(
     """A pretrained generator, frozen and in evaluation mode.
 
     Args:
-        name_or_path: a name of the zoo ("scenes", "faces"; most are fetched when first asked for), a name that was given to an
-            imported file, or a checkpoint file of any known kind (see docs/checkpoints.md).
+        name_or_path: a name of the zoo ("scenes", "faces"; most are fetched when first asked for), a name
+            that was given to an imported file, or a checkpoint file of any known kind (see
+            docs/checkpoints.md).
         device: where its weights go.
         log: told in a sentence when something is fetched.
 

@@ -181,7 +181,7 @@ ZOO: dict[str, Entry] = {
         *_biggans(),
     )
 }
-"""Every generator by its name. Our own are part of this package; the others are fetched when first asked for."""
+"""Every generator by its name. Ours are part of the package; others are fetched when first asked for."""
 
 
 def cache_folder() -> Path:
