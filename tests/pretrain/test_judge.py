@@ -61,6 +61,16 @@ def test_the_renderer_itself_is_at_the_floor(judge: Judge) -> None:
     assert all(value < 0.15 for name, value in found.items() if name.startswith("uniform"))
 
 
+def test_shapes_that_are_not_in_the_world_have_no_share() -> None:
+    judge = Judge(load_oracle(), "scenes", pictures=40)
+    even = torch.arange(100) % 4
+    assert judge._distance_of_shapes(even.float()) == 0
+    one_is_a_cross = even.clone()
+    one_is_a_cross[0] = 7
+    assert judge._distance_of_shapes(one_is_a_cross.float()) == pytest.approx(0.01)
+    assert judge._distance_of_shapes((even % 2).float()) == pytest.approx(0.5)
+
+
 def test_what_is_stuck_or_wrong_is_seen(judge: Judge) -> None:
     stuck = judge(Renders(classes=0, stuck=True))
     assert stuck["uniform wall_hue"] > 0.8

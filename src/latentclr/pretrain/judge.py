@@ -8,7 +8,7 @@ from torch import Tensor
 
 from latentclr.generators import Generator
 from latentclr.images import blurred
-from latentclr.scenes import BY_NAME, WORLDS, sample
+from latentclr.scenes import BY_NAME, SHAPES, WORLDS, sample
 from latentclr.scorers import Oracle
 from latentclr.scorers.sets import distance_to_uniform, frechet_distance
 
@@ -49,9 +49,7 @@ class Judge:
         for name in WORLDS[self.world].free:
             factor, values = BY_NAME[name], factors[name]
             if factor.kind == "category":
-                counts = torch.bincount(values.long(), minlength=WORLDS[self.world].shapes).float()
-                shares = counts / counts.sum()
-                found[f"uniform {name}"] = 0.5 * float((shares - 1 / WORLDS[self.world].shapes).abs().sum())
+                found[f"uniform {name}"] = self._distance_of_shapes(values)
             else:
                 found[f"uniform {name}"] = distance_to_uniform(values, factor)
         if labels is not None:
@@ -59,6 +57,13 @@ class Judge:
             classes = [float(right[labels == label].mean()) for label in labels.unique()]
             found |= {"shape accuracy": float(right.mean()), "worst class": min(classes)}
         return found
+
+    def _distance_of_shapes(self, values: Float[Tensor, " n"]) -> float:
+        """To equal shares of the world's shapes; the oracle may see others too, whose share should be 0."""
+        shares = torch.bincount(values.long(), minlength=len(SHAPES)) / len(values)
+        expected = torch.zeros(len(SHAPES))
+        expected[: WORLDS[self.world].shapes] = 1 / WORLDS[self.world].shapes
+        return 0.5 * float((shares - expected).abs().sum())
 
     @torch.no_grad()
     def _draw(self, generator: Generator) -> tuple[Float[Tensor, "n 3 h w"], Tensor | None]:
