@@ -232,6 +232,30 @@ def test_a_training_that_starts_from_another(kind: str, tmp_path: Path) -> None:
     assert resumed.fingerprint() == second.fingerprint()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_training_that_starts_from_a_generator(kind: str, tmp_path: Path) -> None:
+    before = train(small(kind, pictures=40), stripes, tmp_path / "first")
+    file = tmp_path / "first/generator.safetensors"
+    settings = small(kind, seed=5, head_start=8)
+    state = State.new(settings)
+    first = copy.deepcopy(state.game)
+    state.game.take_over(load_generator(file))
+    assert state.game.average.fingerprint() == before.fingerprint()
+    for name, value in state.game.discriminator.named_parameters():
+        assert bool((value == first.discriminator.get_parameter(name)).all()), name
+    rng = torch.Generator().manual_seed(0)
+    labels = torch.tensor([0, 1, 2, 0])
+    drawn = state.game.generate(labels, 4, rng)
+    expected = first.generate(labels, 4, torch.Generator().manual_seed(0))
+    assert drawn.shape == expected.shape
+    assert float((drawn - expected).detach().abs().mean()) > 0.01
+    if kind == "stylegan2":
+        z = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
+        assert_close(drawn, before(before.map(z)))
+    after = train(replace(settings, pictures=12), stripes, tmp_path / "second", start=file)
+    assert after.fingerprint() != before.fingerprint()
+
+
 def test_growing_to_twice_the_resolution(tmp_path: Path) -> None:
     train(small("stylegan2", pictures=12), stripes, tmp_path)
     larger = small("stylegan2", resolution=32, channels=(16, 12, 8, 4))
@@ -276,8 +300,13 @@ def test_starts_that_are_not_possible(tmp_path: Path) -> None:
         start(small("biggan-deep"), tmp_path / "stylegan2")
     with pytest.raises(InputError, match="cannot grow"):
         start(small("biggan-deep", resolution=32, d_channels=(16, 12, 8, 4)), tmp_path / "biggan-deep")
+    (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="there is no file"):
+        start(small("stylegan2"), tmp_path / "empty")
+    with pytest.raises(InputError, match="there is no generator"):
         start(small("stylegan2"), tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"a StyleGAN2 with .*'resolution': 16.*; these settings describe"):
+        start(small("stylegan2", w_dim=12), tmp_path / "stylegan2/generator.safetensors")
     assert not list((tmp_path / "new").rglob("*.safetensors"))
 
 

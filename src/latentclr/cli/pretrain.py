@@ -52,8 +52,9 @@ class Pretrain(Generic[Architecture]):
     """The architecture's own."""
     resume: bool = False
     """Go on with the training in the folder, if there is one."""
-    start: Path | None = None
-    """Folder of another training, at the same or half the resolution, to begin with its weights."""
+    start: str | None = None
+    """Begin with the weights of another training (its folder; at the same or half the resolution), or of a
+    generator (name or file)."""
     pool: int = 20_000
     """Scenes to draw before the training, which then sees them again and again."""
     classes: bool = False

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from latentclr.errors import InputError
 from latentclr.generators import Generator
@@ -68,6 +69,27 @@ class Game(ABC):
             for network, module in self.networks().items()
             for name, value in module.state_dict().items()
         }
+
+    @torch.no_grad()
+    def take_over(self, generator: Generator) -> None:
+        """Begin with the weights of a finished generator; the discriminator knows nothing yet.
+
+        Raises:
+            InputError: it is of another shape.
+        """
+        if type(generator) is not type(self.average) or generator.settings() != self.average.settings():
+            raise InputError(
+                f"the generator to start from is a {type(generator).__name__} with "
+                f"{generator.settings()}; these settings describe {self.average.settings()}."
+            )
+        self.average.load_state_dict(generator.state_dict())
+        for name, value in generator.state_dict().items():
+            layer, _, attribute = name.rpartition(".")
+            module = self.generator.get_submodule(layer)
+            if is_parametrized(module, attribute):
+                setattr(module, attribute, value)
+            else:
+                getattr(module, attribute).copy_(value)
 
     def grown(self, before: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What to begin with after a training at half the resolution; tensors that are left out stay.

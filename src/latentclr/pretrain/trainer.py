@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latentclr.checkpoints.native import save_generator
+from latentclr.checkpoints import load_generator, save_generator
 from latentclr.errors import InputError
 from latentclr.files import make_folder, write_json
 from latentclr.generators import Generator
@@ -37,7 +37,7 @@ def train(
     out: Path,
     *,
     resume: bool = False,
-    start: Path | None = None,
+    start: str | Path | None = None,
     class_names: Sequence[str] = (),
     source: Mapping[str, Any] | None = None,
     measure: Measure | None = None,
@@ -57,7 +57,8 @@ def train(
         data: a source of pictures of the settings' resolution (see `latentclr.pretrain.data`).
         out: the folder.
         resume: go on from the folder's checkpoint, if there is one.
-        start: begin with the weights in this folder of a training, at the same or half the resolution.
+        start: begin with the weights in this folder of a training, at the same or half the resolution; or
+            with those of a generator, by name or file (then give the discriminator a head start).
         class_names: of class 0, 1, ..., written into the generator's file.
         source: JSON values about where the generator comes from, written into its file.
         measure: looks at each generator that is exported (a Fréchet distance, say); for the curves.
@@ -79,8 +80,10 @@ def train(
     state.game.average.class_names = tuple(class_names)
     if checkpoint.exists():
         state.load(checkpoint, settings)
+    elif start is not None and Path(start).is_dir():
+        state.begin_with(Path(start) / CHECKPOINT, settings)
     elif start is not None:
-        state.begin_with(start / CHECKPOINT, settings)
+        state.game.take_over(load_generator(start, device=settings.device))
     end = math.ceil(settings.pictures / settings.batch)
     clock = _Clock(state.step)
     with torch.enable_grad():
