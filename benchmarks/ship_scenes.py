@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("name", choices=list(WORLDS))
     parser.add_argument("runs", type=Path, nargs="+", help="folders of the training's stages")
     parser.add_argument("--pictures", type=int, default=10_000)
+    parser.add_argument("--command", action="append", default=[], help="that trained a stage; once for each")
     parser.add_argument("--machine", default="one core of an AMD EPYC")
     parser.add_argument("--sheet", type=Path, help="where to draw 64 of its pictures")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
@@ -65,11 +66,13 @@ def main() -> None:
         "what": f"{type(generator).__name__}, {generator.resolution} x {generator.resolution}, of the world "
         f"{arguments.name!r} (docs/scenes.md)",
         "licence": "MIT",
+        "commands": arguments.command,
         "stages": [stage(folder) for folder in arguments.runs],
         "machine": arguments.machine,
         "parameters": sum(parameter.numel() for parameter in generator.parameters()),
         "measured_pictures": arguments.pictures,
         "measured": measured,
+        "note": "Frechet distances in the log are of 2,000 pictures, which makes them larger.",
     }
     path = arguments.out / f"{arguments.name}.safetensors"
     source = {"data": arguments.name, "pictures": sum(part["pictures"] for part in card["stages"])}
