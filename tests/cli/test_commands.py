@@ -340,10 +340,16 @@ class TestBadInputIsOneSentenceAndExitCode2:
         assert said in result.err
         assert tree(tmp_path) == before
 
-    @pytest.mark.parametrize("options", [["--nonsense"], ["--k", "many"], ["--model", "cubic"], []])
+    @pytest.mark.parametrize("options", [["--nonsense"], ["--k", "many"], ["--model", "cubic"]])
     def test_options_that_do_not_exist(self, latentclr: Command, options: list[str], tmp_path: Path) -> None:
         result = latentclr("discover", "latentclr", "--out", "x", *options)
         assert result.code == 2
+        assert tree(tmp_path) == set()
+
+    def test_no_folder_to_write_to(self, latentclr: Command, tmp_path: Path) -> None:
+        result = latentclr("discover", "latentclr", "--generator", "scenes")
+        assert result.code == 2
+        assert "--out" in result.err
         assert tree(tmp_path) == set()
 
     def test_an_output_folder_that_cannot_be_written(
