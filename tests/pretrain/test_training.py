@@ -21,6 +21,7 @@ from latentclr.generators.resample import binomial, upsample2d
 from latentclr.pretrain import ARCHITECTURES, BigGANDeepSettings, StyleGAN2Settings, train, trainer
 from latentclr.pretrain.average import decay
 from latentclr.pretrain.settings import Settings
+from latentclr.pretrain.spectral import weights_in_use
 from latentclr.pretrain.state import State
 from latentclr.pretrain.stylegan2 import StyleGAN2Game, second_from
 from latentclr.pretrain.trainer import wants_bfloat16
@@ -249,6 +250,10 @@ def test_a_training_that_starts_from_a_generator(kind: str, tmp_path: Path) -> N
     expected = first.generate(labels, 4, torch.Generator().manual_seed(0))
     assert drawn.shape == expected.shape
     assert float((drawn - expected).detach().abs().mean()) > 0.01
+    names = [name for name, _ in state.game.average.named_parameters()]
+    for name, used in zip(names, weights_in_use(state.game.generator, names), strict=True):
+        kept = before.get_parameter(name)  # spectral norm divides anew, by one number for each layer
+        assert_close(used * kept.norm(), kept * used.norm(), msg=name)
     if kind == "stylegan2":
         z = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
         assert_close(drawn, before(before.map(z)))
@@ -300,6 +305,9 @@ def test_starts_that_are_not_possible(tmp_path: Path) -> None:
         start(small("biggan-deep"), tmp_path / "stylegan2")
     with pytest.raises(InputError, match="cannot grow"):
         start(small("biggan-deep", resolution=32, d_channels=(16, 12, 8, 4)), tmp_path / "biggan-deep")
+    deeper = {"resolution": 32, "channels": (16, 12, 8, 4), "mapping_layers": 3}
+    with pytest.raises(InputError, match="other networks"):
+        start(small("stylegan2", **deeper), tmp_path / "stylegan2")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="there is no file"):
         start(small("stylegan2"), tmp_path / "empty")

@@ -98,6 +98,7 @@ class Game(ABC):
             before: its tensors, as of `tensors`.
 
         Raises:
+            KeyError: it lacks one that is needed.
             InputError: these networks cannot grow.
         """
         raise InputError(

@@ -132,13 +132,14 @@ class State:
                 f"from it, not at {settings.resolution}."
             )
         mine = self.game.tensors()
-        if before == settings.resolution:
-            theirs = {name: tensors[name] for name in mine if name in tensors}
-            lacking = mine.keys() - tensors.keys()
-        else:
-            theirs, lacking = self.game.grown(tensors), set()
-        if lacking or any(mine[name].shape != tensor.shape for name, tensor in theirs.items()):
-            raise InputError(f"{path} holds other networks than these settings describe.")
+        others = f"{path} holds other networks than these settings describe."
+        try:
+            same = before == settings.resolution
+            theirs = {name: tensors[name] for name in mine} if same else self.game.grown(tensors)
+        except KeyError as error:
+            raise InputError(others) from error
+        if any(mine[name].shape != tensor.shape for name, tensor in theirs.items()):
+            raise InputError(others)
         with torch.no_grad():
             for name, tensor in theirs.items():
                 mine[name].copy_(tensor)
