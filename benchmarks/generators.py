@@ -19,7 +19,7 @@ from torch import Tensor
 
 from latentclr.directions import Nonlinear
 from latentclr.discover.contrastive import contrastive_loss
-from latentclr.discover.latentclr import divergences
+from latentclr.discover.effects import divergences
 from latentclr.files import make_folder, write_json
 from latentclr.generators import BigGANDeep, Generator, StyleGAN2
 

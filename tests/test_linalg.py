@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from latentclr.linalg import gram, mean_absolute_cosine, pairs_above, unit
+from latentclr.linalg import WORTH_BLOCKS, cosines, gram, mean_absolute_cosine, pairs_above, unit
 
 
 def test_unit_has_the_gradient_of_its_definition() -> None:
@@ -42,12 +42,39 @@ def test_pairs_are_each_named_once_and_sorted() -> None:
     assert pairs_above(matrix, 0.999) == []
 
 
-def test_gram_is_the_product_in_value_and_gradient() -> None:
-    rows = torch.randn(5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+def random_rows(n: int, d: int = 3) -> torch.Tensor:
+    return torch.randn(n, d, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("n", [5, WORTH_BLOCKS + 1])
+def test_gram_is_the_product(n: int) -> None:
+    rows = random_rows(n)
     assert_close(gram(rows), rows @ rows.T)
-    assert torch.autograd.gradcheck(gram, rows.clone().requires_grad_())
+
+
+@pytest.mark.parametrize("n", [5, WORTH_BLOCKS + 1])
+def test_cosines_equal_those_of_scaled_rows_in_value_and_gradient(n: int) -> None:
+    rows, weights = random_rows(n), random_rows(n, n)
     one, other = rows.clone().requires_grad_(), rows.clone().requires_grad_()
-    weights = torch.randn(5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    (gram(one) * weights).sum().backward()
-    (other @ other.T * weights).sum().backward()
+    (cosines(one) * weights).sum().backward()
+    scaled = unit(other)
+    (scaled @ scaled.T * weights).sum().backward()
+    assert_close(cosines(rows), unit(rows) @ unit(rows).T)
     assert_close(one.grad, other.grad)
+
+
+def test_cosines_have_the_gradient_of_finite_differences() -> None:
+    assert torch.autograd.gradcheck(cosines, random_rows(6).requires_grad_())
+
+
+def test_a_zero_row_has_no_angle_and_no_gradient() -> None:
+    rows = random_rows(4)
+    rows[2] = 0
+    rows.requires_grad_()
+    found = cosines(rows)
+    found.square().sum().backward()
+    assert rows.grad is not None
+    assert found[2].abs().max() == 0
+    assert found[:, 2].abs().max() == 0
+    assert torch.isfinite(rows.grad).all()
+    assert rows.grad[2].abs().max() == 0

@@ -4,6 +4,7 @@ Every file of the project is written here: to a temporary name in the same folde
 then renamed, so that a crash, a full disk or a Ctrl-C never leaves half a file under the final name.
 """
 
+import hashlib
 import json
 import os
 import tempfile
@@ -14,18 +15,24 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
+from safetensors.torch import save_file
 from torch import Tensor
 
 from latentclr.errors import InputError
 
 HEADER = "latentclr"
 """The one metadata key of our safetensors files. (With several, their order in the file is not fixed.)"""
+CHECKSUM = "sha256"
+"""Key in our JSON headers: SHA-256 of the rest of the header and of every tensor."""
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
+def atomic(path: Path, *, before: Path | None = None) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success flush it to the disk and rename it to `path`.
+
+    Args:
+        path: where the file goes.
+        before: where the file that `path` was until now is kept, in the same folder; None: it is replaced.
 
     Raises:
         InputError: the folder cannot be written or the disk is full, with the system's reason.
@@ -42,6 +49,8 @@ def atomic(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
+        if before is not None and path.exists():
+            path.replace(before)
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
@@ -76,11 +85,36 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
-    """Write tensors and a JSON header as safetensors; equal contents give equal bytes."""
-    text = json.dumps(header, sort_keys=True, allow_nan=False)
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any], *, before: Path | None = None
+) -> None:
+    """Write tensors and a JSON header as safetensors, with a checksum; equal contents give equal bytes.
+
+    Args:
+        path: the file.
+        tensors: by name, on any device.
+        header: JSON values.
+        before: see `atomic`.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_bytes(path, to_bytes(on_cpu, {HEADER: text}))
+    whole = {**header, CHECKSUM: _checksum(on_cpu, header)}
+    text = json.dumps(whole, sort_keys=True, allow_nan=False)
+    with atomic(path, before=before) as temporary:
+        try:
+            save_file(on_cpu, temporary, {HEADER: text})
+        except SafetensorError as error:  # as it reports a full disk
+            raise InputError(f"cannot write {path}: {_one_line(error)}.") from error
+
+
+def _checksum(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True, allow_nan=False).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"|{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def tensors_header(path: Path) -> str | None:
@@ -96,13 +130,16 @@ def tensors_header(path: Path) -> str | None:
         raise InputError(f"{path} is not a whole safetensors file ({_one_line(error)}).") from error
 
 
-def read_tensors(path: Path, *, kind: str, foreign: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_tensors(
+    path: Path, *, kind: str, foreign: bool = False, checked: bool = False
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `write_tensors` wrote. No code in the file can run.
 
     Args:
         path: the file.
         kind: what the caller expects, for the error's text ("a directions file").
         foreign: take files of other programs too; their header is empty.
+        checked: refuse a file without a checksum. (One that is there is always compared.)
 
     Raises:
         InputError: the file is not there, is damaged, or is another program's.
@@ -128,6 +165,9 @@ def read_tensors(path: Path, *, kind: str, foreign: bool = False) -> tuple[dict[
         raise InputError(f"{path} has a damaged header; expected {kind}.") from error
     if not isinstance(header, dict):
         raise InputError(f"{path} has a header that is no JSON object; expected {kind}.")
+    claimed = header.pop(CHECKSUM, None)
+    if (checked or claimed is not None) and claimed != _checksum(tensors, header):
+        raise InputError(f"{path} is damaged: its contents do not have its checksum; expected {kind}.")
     return tensors, header
 
 

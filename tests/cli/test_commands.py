@@ -91,10 +91,10 @@ def test_discover_writes_a_run_and_says_what_is_next(run: Path, latentclr: Comma
     expected |= {"curves", "duplicates", "look_alikes", "best_step", "layer"}
     assert expected <= set(record)
     assert record["generator"]["name"] == str(dcgan_file)
-    assert [step for step, _ in record["curves"]["loss"]] == [1, 2, 3, 4]
+    assert [step for step, _ in record["curves"]["loss"]] == [4]
     assert [step for step, _ in record["curves"]["accuracy"]] == [0, 2, 4]
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    assert [entry["step"] for entry in log if "loss" in entry] == [1, 2, 3, 4]
+    assert [entry["step"] for entry in log if "loss" in entry] == [4]
     directions = Directions.load(run / "directions.safetensors")
     directions.require(load_generator(dcgan_file))
     assert directions.k == 3
@@ -251,11 +251,11 @@ class TestBadInputIsOneSentenceAndExitCode2:
     def test_a_disk_that_fills_up_while_it_runs(
         self, latentclr: Command, dcgan_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def full(*_: object) -> str:
+        def full(*_: object, **__: object) -> None:
             raise OSError(28, "No space left on device")
 
         before = tree(tmp_path)
-        monkeypatch.setattr("latentclr.cli.console.json.dumps", full)
+        monkeypatch.setattr("latentclr.cli.console.Follower.__call__", full)
         result = latentclr("discover", "latentclr", "--generator", dcgan_file, "--out", "x", *SMALL)
         assert result.code == 2
         assert "No space left on device" in result.err

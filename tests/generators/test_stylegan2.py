@@ -185,7 +185,7 @@ def test_the_first_layer_is_a_linear_map_of_its_style() -> None:
     const, weight = torch.randn(6, 4, 4, generator=rng), torch.randn(5, 6, 3, 3, generator=rng)
     style = torch.randn(2, 6, generator=rng)
     convolved = conv2d(const * style[:, :, None, None], weight, padding=1)
-    assert_close((style @ constant_map(const, weight).T).view(2, 5, 4, 4), convolved)
+    assert_close((style @ constant_map(const, weight).T).view(2, 4, 4, 5).permute(0, 3, 1, 2), convolved)
 
 
 # ---- classes, spaces, crops ------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from latentclr.cli import discover, edit, generators, name, pretrain, scenes, sheet
-from latentclr.cli.console import out
+from latentclr.cli.console import err, out
 from latentclr.errors import InputError, did_you_mean
 
 COMMANDS = {
@@ -56,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise InputError(f"there is no command {command!r}{hint}; commands are {', '.join(COMMANDS)}.")
         COMMANDS[command][0](rest)
     except InputError as error:
-        print(f"latentclr: {error}", file=sys.stderr)
+        if not err.quiet:  # of several processes, one talks
+            print(f"latentclr: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except BrokenPipeError:  # the reader of a pipe (`| head`) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,6 +10,8 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from latentclr.engine.world import RankLostError, World
+
 _WIDE = 200
 """Columns where the reader is a file or another program, so that lines stay whole."""
 
@@ -62,10 +64,11 @@ class Follower:
 
     def __call__(self, step: int, values: Mapping[str, float]) -> None:
         """Take note of one call of `log`."""
-        for name, value in values.items():
-            self.curves.setdefault(name, []).append([step, value])
-        self._log_file.write(json.dumps({"step": step, **values}) + "\n")
-        self._log_file.flush()
+        if values:
+            for name, value in values.items():
+                self.curves.setdefault(name, []).append([step, value])
+            self._log_file.write(json.dumps({"step": step, **values}) + "\n")
+            self._log_file.flush()
         self._latest.update(values)
         self._progress.update(self._task, completed=step, values=self.summary())
         tenth = 10 * step // max(self._total, 1)
@@ -83,6 +86,17 @@ class Follower:
         return "  ".join(
             text.format(self._latest[name]) for name, text in shown.items() if name in self._latest
         )
+
+
+@contextmanager
+def one_voice(world: World) -> Iterator[None]:
+    """Only the first of several processes talks, unless they lose each other."""
+    err.quiet = not world.first
+    try:
+        yield
+    except RankLostError:
+        err.quiet = False
+        raise
 
 
 class Interrupted:

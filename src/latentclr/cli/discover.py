@@ -12,16 +12,19 @@ import torch
 import tyro
 from rich.table import Table
 
-from latentclr.cli.console import Follower, out, say, stop_on_interrupt
+from latentclr.cli.console import Follower, Interrupted, one_voice, out, say, stop_on_interrupt
 from latentclr.cli.options import ClassName, open_generator, parse, pick_device, run_truncation
 from latentclr.directions import Directions
 from latentclr.discover import DISCOVERERS, Discoverer
+from latentclr.engine.checkpoint import SAVE_EVERY, Keeper, remove_state
+from latentclr.engine.memory import keep_memory
+from latentclr.engine.world import World, launch
 from latentclr.errors import InputError, did_you_mean
 from latentclr.files import write_json
 from latentclr.generators import Generator
 from latentclr.images import save_picture
 from latentclr.report import contact_sheet
-from latentclr.report.runs import DIRECTIONS, LOG, RECORD, SHEET, new_run
+from latentclr.report.runs import DIRECTIONS, LOG, RECORD, SHEET, is_finished, new_run
 
 CHEAP = 128
 """Pixels up to which a sheet shows every direction."""
@@ -54,27 +57,60 @@ class Discover(Generic[Method]):
     sheet_seeds: tuple[int, ...] = (0, 1, 2)
     """Pictures on the contact sheet."""
 
+    resume: bool = False
+    """Go on with a run that was stopped or killed, if there is one; needs the same other options."""
+    save_every: float = SAVE_EVERY
+    """Seconds from one checkpoint of a training to the next."""
+    devices: int = 1
+    """Processes on this machine that share the work: one for each GPU, or with a share of the CPU's threads
+    each. (Under torchrun, its own options say how many.)"""
+    nodes: int = 1
+    """Machines, on each of which the command is started."""
+
     def run(self) -> int:
         """Search, write the run, say what was found. Returns the exit code."""
-        with new_run(self.out, overwrite=self.overwrite) as folder:
-            device = pick_device(self.device)
+        if self.resume and is_finished(self.out):
+            say(f"{self.out} is finished: nothing is left to go on with.")
+            return 0
+        device = pick_device(self.device)
+        if device == "cpu" and getattr(self.settings, "memory", None) is None:
+            keep_memory()
+        with (
+            launch(self.devices, self.nodes, device=device) as world,
+            one_voice(world),
+            stop_on_interrupt() as interrupted,
+        ):
             generator = open_generator(self.generator, device=device, label=self.label, space=self.space)
             generator.from_seeds(self.sheet_seeds)  # refused now rather than after the work
-            with (folder / LOG).open("w") as log_file, stop_on_interrupt() as interrupted:
+            if world.first:
+                self.lead(generator, world, interrupted)
+            else:
+                self.settings.fit(generator, stop=interrupted, world=world)
+        return interrupted.exit_code
+
+    def lead(self, generator: Generator, world: World, interrupted: Interrupted) -> None:
+        """What the first process does: it also writes and talks."""
+        with new_run(self.out, overwrite=self.overwrite, resume=self.resume) as folder:
+            with (folder / LOG).open("w") as log_file:
+                keep = Keeper(folder, every=self.save_every)
                 started = time.perf_counter()
                 with Follower(getattr(self.settings, "steps", 1), log_file) as follower:
-                    directions = self.settings.fit(generator, log=follower, stop=interrupted)
+                    directions = self.settings.fit(
+                        generator, log=follower, stop=interrupted, keep=keep, world=world
+                    )
                 seconds = time.perf_counter() - started
-                directions.save(folder / DIRECTIONS)
-                write_json(folder / RECORD, self.record(directions, follower.curves, seconds))
-                shown = generator.at(run_truncation(directions, None))
-                rows = directions.k if generator.resolution <= CHEAP else min(directions.k, ROWS)
-                if rows < directions.k:
-                    say(f"drawing the first {rows} of {directions.k} directions")
-                sheet = contact_sheet(shown, directions, seeds=self.sheet_seeds, indices=range(rows))
-                save_picture(sheet, folder / SHEET)
+            directions.save(folder / DIRECTIONS)
+            record = self.record(directions, follower.curves, seconds)
+            write_json(folder / RECORD, {**record, "interrupted": interrupted()})
+            shown = generator.at(run_truncation(directions, None))
+            rows = directions.k if generator.resolution <= CHEAP else min(directions.k, ROWS)
+            if rows < directions.k:
+                say(f"drawing the first {rows} of {directions.k} directions")
+            sheet = contact_sheet(shown, directions, seeds=self.sheet_seeds, indices=range(rows))
+            save_picture(sheet, folder / SHEET)
+            if not interrupted():
+                remove_state(folder)
         self.tell(generator, directions, seconds, interrupted=interrupted())
-        return interrupted.exit_code
 
     def record(
         self, directions: Directions, curves: dict[str, list[list[float]]], seconds: float
@@ -111,7 +147,8 @@ class Discover(Generic[Method]):
         if interrupted:
             say(
                 f"stopped after step {origin.get('trained_steps', '?')}; the best directions so far, of step "
-                f"{origin.get('best_step', '?')}, are saved and can be used."
+                f"{origin.get('best_step', '?')}, are saved and can be used. The same command with --resume "
+                "goes on."
             )
         accuracy = f", identification accuracy {origin['accuracy']:.3f}" if "accuracy" in origin else ""
         say(f"found {directions.k} directions in {seconds:.0f} s{accuracy}")

@@ -1,7 +1,7 @@
 """The contract that every method keeps."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any, ClassVar, TypeVar, final
@@ -13,16 +13,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.directions import DirectionModel, Directions
+from latentclr.engine.checkpoint import Keeper
+from latentclr.engine.training import Log, Stop
+from latentclr.engine.world import ALONE, World
 from latentclr.errors import InputError
 from latentclr.generators import Generator
 
-Log = Callable[[int, Mapping[str, float]], None]
-"""Told (step, values) as a method goes; what it does with them is its own affair."""
-
 Method = TypeVar("Method", bound="Discoverer")
-
-Stop = Callable[[], bool]
-"""Asked between steps; True ends the search early, with the best directions so far."""
 
 
 def no_log(step: int, values: Mapping[str, float]) -> None:
@@ -55,15 +52,26 @@ class Discoverer(ABC):
     """Same seed, same directions (on one machine, with the same number of threads)."""
 
     @abstractmethod
-    def fit(self, generator: Generator, *, log: Log = no_log, stop: Stop = never) -> Directions:
+    def fit(
+        self,
+        generator: Generator,
+        *,
+        log: Log = no_log,
+        stop: Stop = never,
+        keep: Keeper | None = None,
+        world: World = ALONE,
+    ) -> Directions:
         """Find directions.
 
         The generator is left as it was, and so are the global random states of torch and numpy.
 
         Args:
             generator: frozen; its device is where the work is done.
-            log: told how it goes.
+            log: told (step, values) as it goes; values may be empty.
             stop: asked between steps; once True, `fit` returns the best so far.
+            keep: where a method that trains keeps itself, and goes on from if it was there before; `log` is
+                then told first what it was told before. None: nowhere.
+            world: the processes that share the work; all of them call `fit`, with equal arguments.
 
         Raises:
             InputError: a hyperparameter that is out of range or that this generator cannot serve.
@@ -86,6 +94,18 @@ class Discoverer(ABC):
         return cls(**{**cls.presets[name], **changes})
 
     @final
+    def hyperparameters(self) -> dict[str, Any]:
+        """All fields, as JSON values."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
+        }
+
+    @final
+    def about(self, generator: Generator) -> dict[str, Any]:
+        """What a training of this method in this generator is about: for its checkpoints."""
+        return {"method": self.method, "generator": _described(generator), **self.hyperparameters()}
+
+    @final
     def result(
         self,
         generator: Generator,
@@ -106,9 +126,6 @@ class Discoverer(ABC):
             scores: that the order goes by, largest first.
             origin: JSON values that the method adds to the record; "sorted_by" says what the scores are.
         """
-        hyperparameters = {
-            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
-        }
         return Directions(
             model=model.requires_grad_(False).cpu(),
             space=generator.space,
@@ -119,7 +136,7 @@ class Discoverer(ABC):
             names=("",) * model.k,
             origin={
                 "method": self.method,
-                "hyperparameters": hyperparameters,
+                "hyperparameters": self.hyperparameters(),
                 "generator": _described(generator),
                 "versions": {
                     "latentclr": version("latentclr"),

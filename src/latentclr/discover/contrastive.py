@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from latentclr.errors import InputError
-from latentclr.linalg import gram, unit
+from latentclr.linalg import cosines, inverse_lengths
 
 Similarity = Literal["absolute", "cosine"]
 
@@ -24,8 +24,7 @@ def similarities(divergences: Float[Tensor, "k n f"], similarity: Similarity) ->
     if similarity not in get_args(Similarity):
         raise InputError(f"similarity={similarity!r} must be one of {get_args(Similarity)}.")
     k, n, _ = divergences.shape
-    rows = unit(divergences).flatten(0, 1)
-    cosine = gram(rows).view(k, n, k, n)
+    cosine = cosines(divergences.flatten(0, 1)).view(k, n, k, n)
     return cosine.abs() if similarity == "absolute" else cosine
 
 
@@ -74,10 +73,17 @@ def identification_accuracy(
     it in the mean. Chance is 1 / k.
     """
     k, n, _ = divergences.shape
-    other_latent = ~_identity(n, divergences).view(1, n, 1, n)
-    to_direction = (similarities(divergences, similarity) * other_latent).sum(3)  # (k, n, k)
-    own = torch.arange(k, device=divergences.device).unsqueeze(1)
-    return (to_direction.argmax(2) == own).to(divergences.dtype).mean()
+    k, n, _ = divergences.shape
+    inverse = inverse_lengths(divergences)  # (k, n); the divergences themselves may be too large for a copy
+    other_latent = ~_identity(n, divergences)
+    right = torch.zeros((), device=divergences.device)
+    for direction in range(k):  # one at a time: memory for n * k * n similarities
+        products = torch.einsum("if,ljf->ilj", divergences[direction], divergences)
+        cosine = products * inverse * inverse[direction, :, None, None]
+        to_edit = cosine.abs() if similarity == "absolute" else cosine
+        to_direction = (to_edit * other_latent.unsqueeze(1)).sum(2)  # (n, k)
+        right += (to_direction.argmax(1) == direction).sum()
+    return right / (k * n)
 
 
 def _identity(size: int, like: Tensor) -> Bool[Tensor, "size size"]:

@@ -7,8 +7,7 @@ One step: draw N latents, move each along all K directions, run the generator to
 contrastive loss of what changed there. All N * K edits go through the generator in one call.
 """
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
@@ -17,13 +16,30 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.directions import DirectionModel, Directions, Global, Linear, Nonlinear
-from latentclr.directions.edits import moved, read
-from latentclr.discover.base import Discoverer, Log, Stop, never, no_log
-from latentclr.discover.contrastive import Similarity, contrastive_loss, identification_accuracy
+from latentclr.discover.base import Discoverer, never, no_log
+from latentclr.discover.budget import planned
+from latentclr.discover.contrast import Contrast
+from latentclr.discover.contrastive import Similarity
+from latentclr.discover.effects import Compare, Effects, check_visible
 from latentclr.discover.ordering import visible_first
+from latentclr.engine.checkpoint import Keeper
+from latentclr.engine.graph import Graphed
+from latentclr.engine.memory import parse_bytes
+from latentclr.engine.precision import Precision, products
+from latentclr.engine.training import (
+    Log,
+    Stop,
+    Training,
+    adam,
+    fill,
+    prepare_adam,
+    resume,
+    run,
+    set_rate,
+)
+from latentclr.engine.world import ALONE, World
 from latentclr.errors import InputError
-from latentclr.generators import Generator, Latents
-from latentclr.linalg import unit
+from latentclr.generators import Generator
 
 PRESETS: dict[str, Mapping[str, Any]] = {
     "quick": {},
@@ -95,10 +111,14 @@ MINIMA = {
 CHOICES = {
     "model": ("global", "linear", "nonlinear"),
     "alpha_per": ("direction", "sample"),
-    "compare": ("difference", "unit-features"),
+    "compare": get_args(Compare),
+    "precision": get_args(Precision),
     "normalization": ("none", "layer"),
     "similarity": get_args(Similarity),
 }
+
+MAY_DIFFER = ("steps", "memory", "graph")
+"""Fields that may change from the start of a training to its resumption."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +152,7 @@ class LatentCLR(Discoverer):
     """Largest edit in training, as a length in latent space; either sign. (Not in the paper.)"""
     alpha_per: Literal["direction", "sample"] = "sample"
     """Each step draws an alpha for each direction (as the released code does), or for each edit."""
-    compare: Literal["difference", "unit-features"] = "difference"
+    compare: Compare = "difference"
     """Feature change: h' - h (the paper), or h'/|h'| - h/|h| (the authors' released code)."""
     batch: int = 8
     """Latents a step (N); each is edited along all k directions."""
@@ -151,77 +171,121 @@ class LatentCLR(Discoverer):
     validate_every: int = 25
     """Steps between two validations."""
 
-    def fit(self, generator: Generator, *, log: Log = no_log, stop: Stop = never) -> Directions:
+    precision: Precision = "float32"
+    """Of products on a GPU; tf32 and bfloat16 are faster and sum in float32. bfloat16 (for a CPU too) is that
+    of the generator's activations."""
+    memory: str | None = None
+    """What the process may take, such as 2GB (on a GPU: its tensors): edits then go through the generator in
+    chunks, with the same result in up to twice the time. None: all at once."""
+    graph: bool = True
+    """On a GPU, launch each step as one CUDA graph. (One process only.)"""
+
+    def fit(
+        self,
+        generator: Generator,
+        *,
+        log: Log = no_log,
+        stop: Stop = never,
+        keep: Keeper | None = None,
+        world: World = ALONE,
+    ) -> Directions:
         """Learn k directions; sorted by visible effect, positive alpha the brighter side.
 
-        `log` is told "loss" and "steps_per_second" at every step, and at every validation also
-        "validation_loss" and "accuracy" (of identification, on held-out latents).
+        `log` is told "loss" (the mean since the last time) and "steps_per_second" at every tenth step, and
+        "validation_loss" and "accuracy" (of identification) on held-out latents at every validation.
 
         Raises:
-            InputError: a field out of range, an unknown layer or slot, or a layer that does not see the
-                edits because it runs before the moved slots are read.
+            InputError: a field out of range, an unknown layer or slot, a layer that does not see the edits
+                because it runs before the moved slots are read, latents that the processes cannot share
+                equally, or a memory budget that is too small.
         """
         self._check()
-        generator = generator.at(self.truncation)
+        generator = generator.at(self.truncation).settled()
         layer = generator.layer(self.layer or first_of_size(generator, 8)).name
         slots = generator.check_slots(self.slots)
+        mine, mine_held = world.even_share(self.batch), world.even_share(self.held_out)
+        device = generator.device
         rng = torch.Generator().manual_seed(self.seed)
-        model = self._model(generator.latent_dim, rng).to(generator.device)
-        optimizer = torch.optim.Adam(
-            model.parameters(),
-            self.learning_rate,
-            weight_decay=self.weight_decay,
-            fused=True,  # one pass: with 100 networks of 512 x 512, a third of the step's time otherwise
+        model = self._model(generator.latent_dim, rng).to(device)
+        optimizer = adam(model.parameters(), self.learning_rate, self.weight_decay, device)
+        z, alphas = self._draw(self.held_out, generator.z_dim, rng)
+        held_out = generator.map(z.to(device))
+        held_latents, held_alphas = held_out[mine_held], alphas[:, mine_held].to(device)
+
+        effects, tile = planned(
+            Effects(generator, layer, slots, self.compare, bfloat16=self.precision == "bfloat16"),
+            model,
+            held_out[:1],
+            batch=mine.stop - mine.start,
+            held_out=len(held_latents),
+            budget=None if self.memory is None else parse_bytes(self.memory),
+            ranks=world.size,
         )
-        schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(self.drops), gamma=0.2)
-        held_out = generator.sample(self.held_out, rng=rng)
-        held_out_alphas = self._draw_alphas(self.held_out, rng).to(generator.device)
+        contrast = Contrast(self.temperature, self.similarity, world, tile)
+        training = Training({"model": model}, {"adam": optimizer}, rng, torch.zeros((), device=device))
+        about = self.about(generator)
+        resume(training, keep, about, may_differ=MAY_DIFFER, log=log, world=world)
 
-        def changes(latents: Latents, alphas: Float[Tensor, "k n"]) -> Float[Tensor, "k n f"]:
-            return divergences(
-                generator, model, latents, alphas, layer=layer, slots=slots, compare=self.compare
-            )
-
-        best_loss, best_step, best_accuracy = float("inf"), 0, 0.0
-        best = {name: value.clone() for name, value in model.state_dict().items()}
-        started, step = time.perf_counter(), 0
-        for step in range(self.steps + 1):
-            if step % self.validate_every == 0 or step == self.steps:
-                with torch.no_grad():
-                    seen = changes(held_out, held_out_alphas)
-                _check_visible(seen, layer, slots)
-                loss, accuracy = float(self._loss(seen)), float(self._accuracy(seen))
-                log(step, {"validation_loss": loss, "accuracy": accuracy})
-                if loss < best_loss:
-                    best_loss, best_step, best_accuracy = loss, step, accuracy
-                    best = {name: value.clone() for name, value in model.state_dict().items()}
-            if step == self.steps or stop():
-                break
-            latents = generator.sample(self.batch, rng=rng)
-            alphas = self._draw_alphas(self.batch, rng).to(generator.device)
-            loss_now = self._loss(changes(latents, alphas))
+        def step(z: Float[Tensor, "n z_dim"], alphas: Float[Tensor, "k n"]) -> None:
             optimizer.zero_grad()
-            loss_now.backward()
+            loss = effects.backward(model, generator.map(z), alphas, contrast.loss)
+            world.sum([loss, *(p.grad for p in model.parameters() if p.grad is not None)])
             optimizer.step()
-            schedule.step()
-            speed = (step + 1) / (time.perf_counter() - started)
-            log(step + 1, {"loss": loss_now.item(), "steps_per_second": speed})
+            training.total += loss
 
-        model.load_state_dict(best)
-        model, effects, record = visible_first(generator, model, held_out, shift=self.alpha, slots=slots)
+        launch: Callable[[Tensor, Tensor], None] = step
+
+        def learn() -> None:
+            set_rate(optimizer, self.learning_rate * 0.2 ** sum(training.step >= drop for drop in self.drops))
+            z, alphas = self._draw(self.batch, generator.z_dim, rng)
+            launch(z[mine].to(launch_device), alphas[:, mine].to(launch_device))
+
+        def validate() -> Mapping[str, float]:
+            with torch.no_grad():
+                changes = effects.changes(model, held_latents, held_alphas)
+            check_visible(changes, layer, slots)
+            return {"validation_loss": contrast.total(changes), "accuracy": contrast.accuracy(changes)}
+
+        launch_device = device
+        with products(self.precision):
+            if self.graph and device.type == "cuda" and world.size == 1:
+                launch, launch_device = self._graphed(step, generator, training), torch.device("cpu")
+            run(
+                training,
+                learn,
+                validate,
+                steps=self.steps,
+                validate_every=self.validate_every,
+                about=about,
+                log=log,
+                stop=stop,
+                keep=keep,
+                world=world,
+            )
+            model.load_state_dict(training.best)
+            model, seen, record = visible_first(generator, model, held_out, shift=self.alpha, slots=slots)
         return self.result(
             generator,
             model,
             slots=slots,
             scale=torch.ones(self.k),
-            scores=effects,
+            scores=seen,
             layer=layer,
-            trained_steps=step,
-            best_step=best_step,
-            validation_loss=best_loss,
-            accuracy=best_accuracy,
+            trained_steps=training.step,
+            best_step=int(training.values["best_step"]),
+            validation_loss=training.values["validation_loss"],
+            accuracy=training.values["accuracy"],
             **record,
         )
+
+    def _graphed(
+        self, step: Callable[[Tensor, Tensor], None], generator: Generator, training: Training
+    ) -> Graphed:
+        """The step as one launch. Its warm-up trains; all that it changes is put back."""
+        prepare_adam(training.optimizers["adam"])
+        before = {name: value.clone() for name, value in training.tensors().items()}
+        examples = self._draw(self.batch, generator.z_dim, torch.Generator().manual_seed(self.seed))
+        return Graphed(step, examples, generator.device, lambda: fill(training.tensors(), before))
 
     def _check(self) -> None:
         for name, least in MINIMA.items():
@@ -251,54 +315,19 @@ class LatentCLR(Discoverer):
             rng=rng,
         )
 
-    def _draw_alphas(self, n: int, rng: torch.Generator) -> Float[Tensor, "k n"]:
+    def _draw(
+        self, n: int, z_dim: int, rng: torch.Generator
+    ) -> tuple[Float[Tensor, "n z_dim"], Float[Tensor, "k n"]]:
+        """Samples of the prior and the alphas of their edits, on the CPU: the same on every device."""
+        z = torch.randn(n, z_dim, generator=rng)
         # In (0, alpha] with a random sign: never exactly 0, which would be no edit.
         size = (self.k, n) if self.alpha_per == "sample" else (self.k, 1)
         length = self.alpha * (1 - torch.rand(size, generator=rng))
         sign = 1 - 2 * torch.randint(2, size, generator=rng)
-        return (length * sign).expand(self.k, n)
-
-    def _loss(self, changes: Float[Tensor, "k n f"]) -> Float[Tensor, ""]:
-        return contrastive_loss(changes, temperature=self.temperature, similarity=self.similarity)
-
-    def _accuracy(self, changes: Float[Tensor, "k n f"]) -> Float[Tensor, ""]:
-        return identification_accuracy(changes, similarity=self.similarity)
-
-
-def divergences(
-    generator: Generator,
-    model: DirectionModel,
-    latents: Latents,
-    alphas: Float[Tensor, "k n"],
-    *,
-    layer: str,
-    slots: Sequence[int],
-    compare: Literal["difference", "unit-features"] = "difference",
-) -> Float[Tensor, "k n f"]:
-    """f_i^k = G_f(z_i + alpha_i^k d_k(z_i)) - G_f(z_i), flattened, for all k and i at once.
-
-    Gradients reach the direction model, not the generator's weights.
-    """
-    shift = alphas.unsqueeze(-1) * model(read(latents, slots))  # (k, n, dim)
-    edited = moved(latents, shift, slots).flatten(0, 1)  # (k * n, slots, dim)
-    with torch.no_grad():
-        before = generator.features(latents, layer).flatten(1)
-    after = generator.features(edited, layer).flatten(1).view(*alphas.shape, -1)
-    if compare == "unit-features":
-        before, after = unit(before), unit(after)
-    return after - before
+        return z, (length * sign).expand(self.k, n)
 
 
 def first_of_size(generator: Generator, pixels: int) -> str:
     """Name of the first layer of at least that resolution (the last layer, if none has it)."""
     large = (layer.name for layer in generator.layers if layer.resolution >= pixels)
     return next(large, generator.layers[-1].name)
-
-
-def _check_visible(changes: Float[Tensor, "k n f"], layer: str, slots: Sequence[int]) -> None:
-    if not bool((changes != 0).any(-1).all()):
-        moving = "slot" if len(slots) == 1 else "slots"
-        raise InputError(
-            f"layer {layer!r} does not see edits of {moving} {', '.join(map(str, slots))}: its features do "
-            "not change at all; choose a later layer or earlier slots."
-        )

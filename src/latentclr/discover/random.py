@@ -6,8 +6,11 @@ from typing import ClassVar
 import torch
 
 from latentclr.directions import DirectionModel, Directions, Global
-from latentclr.discover.base import Discoverer, Log, Stop, never, no_log
+from latentclr.discover.base import Discoverer, never, no_log
 from latentclr.discover.ordering import visible_first
+from latentclr.engine.checkpoint import Keeper
+from latentclr.engine.training import Log, Stop
+from latentclr.engine.world import ALONE, World
 from latentclr.errors import InputError
 from latentclr.generators import Generator
 
@@ -24,7 +27,15 @@ class Random(Discoverer):
     alpha: float = 3.0
     """Length of the edits by whose visible effect the directions are sorted."""
 
-    def fit(self, generator: Generator, *, log: Log = no_log, stop: Stop = never) -> Directions:
+    def fit(
+        self,
+        generator: Generator,
+        *,
+        log: Log = no_log,
+        stop: Stop = never,
+        keep: Keeper | None = None,
+        world: World = ALONE,
+    ) -> Directions:
         """Draw k directions; sorted by visible effect, positive alpha the brighter side.
 
         Raises:

@@ -172,6 +172,11 @@ class Generator(nn.Module, ABC):
             )
         return self.label.to(self.device)
 
+    @final
+    def settled(self: Kind) -> Kind:
+        """This generator with the weights of its class where its own weights are: no copy at each call."""
+        return self if self.label is None else self.view(label=self.label.to(self.device))
+
     @property
     def label_number(self) -> int | None:
         """The number of the chosen class; None where none is chosen, or a mixture."""

@@ -190,8 +190,9 @@ class StyledConv(nn.Module):
 class ConstantConv(StyledConv):
     """The first layer: its input is a constant, so the convolution is a fixed linear map of the style.
 
-    y[o, p] = sum_i A[(o, p), i] s_i with A[(o, p), i] = (W[o, i] * const_i)[p]: one GEMM instead of a
-    convolution for each sample, with nine times fewer multiplications at 4 x 4.
+    y[o, p] = sum_i A[(p, o), i] s_i with A[(p, o), i] = (W[o, i] * const_i)[p]: one GEMM instead of a
+    convolution for each sample, with nine times fewer multiplications at 4 x 4. Its rows are in the order of
+    maps with the channels last.
     """
 
     constant_map: Tensor | None
@@ -211,14 +212,14 @@ class ConstantConv(StyledConv):
         if self.constant_map is None or self.training:
             return self.forward(const.expand(len(w), -1, -1, -1), w, kernel)
         style: Tensor = self.affine(w)
-        x = style @ self.constant_map.T
-        return self.finish(x.unflatten(1, (-1, *const.shape[1:])), style)
+        x = (style @ self.constant_map.T).unflatten(1, (*const.shape[1:], -1)).permute(0, 3, 1, 2)
+        return self.finish(x, style)
 
 
-def constant_map(const: Float[Tensor, "c h w"], weight: Float[Tensor, "d c 3 3"]) -> Float[Tensor, "dhw c"]:
-    """The matrix A with (A s) = conv(const * s, weight), flattened."""
+def constant_map(const: Float[Tensor, "c h w"], weight: Float[Tensor, "d c 3 3"]) -> Float[Tensor, "hwd c"]:
+    """The matrix A with (A s) = conv(const * s, weight), flattened with the channels last."""
     patches = unfold(const.unsqueeze(1), 3, padding=1)  # (c, 9, h w)
-    return torch.einsum("dck,ckp->dpc", weight.flatten(2), patches).flatten(0, 1).contiguous()
+    return torch.einsum("dck,ckp->pdc", weight.flatten(2), patches).flatten(0, 1).contiguous()
 
 
 class ToRGB(nn.Module):
@@ -308,8 +309,7 @@ class Block(nn.Module):
         """
         if x is None:
             assert isinstance(self.conv1, ConstantConv)
-            first = self.conv1.from_constant(self.const, styles[0](), kernel)
-            yield ".conv1", first.contiguous(memory_format=torch.channels_last)
+            yield ".conv1", self.conv1.from_constant(self.const, styles[0](), kernel)
             return
         y = self.conv0(x, styles[0](), kernel)
         yield ".conv0", y

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
+from latentclr.engine.checkpoint import CHECKPOINTS, has_state
 from latentclr.errors import InputError
 from latentclr.files import make_folder
 
@@ -13,6 +16,7 @@ DIRECTIONS = "directions.safetensors"
 SHEET = "sheet.png"
 RECORD = "run.json"
 LOG = "log.jsonl"
+LOCK = ".lock"
 
 
 def directions_file(run: Path) -> Path:
@@ -32,44 +36,98 @@ def sheet_file(run: Path) -> Path:
     return (run if run.is_dir() else run.parent) / SHEET
 
 
+def unfinished(folder: Path) -> Path:
+    """Where a run is until it is whole: a hidden folder beside its place."""
+    return folder.absolute().parent / f".{folder.name}-unfinished"
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a run is there from which nothing is left to go on with."""
+    return (folder / RECORD).is_file() and not has_state(folder) and not has_state(unfinished(folder))
+
+
 @contextmanager
-def new_run(folder: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Give an empty folder to write a run into; it becomes `folder` when all went well, else nothing is left.
+def new_run(folder: Path, *, overwrite: bool, resume: bool = False) -> Iterator[Path]:
+    """Give a folder to write a run into; it becomes `folder` when all went well.
+
+    What failed or was killed leaves nothing, unless there is a checkpoint in it: that is kept, for `resume`.
 
     Args:
         folder: where the run goes.
-        overwrite: replace a run that is there. It stays until the new one is whole. A folder that holds
-            other things than a run is never replaced.
+        overwrite: replace a run that is there, or begin anew one that was not finished. It stays until the
+            new one is whole. A folder that holds other things than a run is never replaced.
+        resume: go on from the checkpoint of a run that was stopped or killed, if there is one.
 
     Raises:
-        InputError: the folder is taken, or its place cannot be written.
+        InputError: the folder is taken, another process writes this run, or its place cannot be written.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; choose another folder.")
-    taken = folder.is_dir() and any(folder.iterdir())
-    if taken and not overwrite:
-        raise InputError(f"{folder} exists; choose another folder, or add --overwrite to replace it.")
-    if taken and not (folder / RECORD).is_file():
-        raise InputError(f"{folder} is not the folder of a run and is not replaced; choose another one.")
-    parent = folder.absolute().parent
-    missing = [above for above in (parent, *parent.parents) if not above.exists()]
-    make_folder(parent)
+    _check_place(folder, overwrite=overwrite, resume=resume)
+    staging = unfinished(folder)
+    missing = [above for above in (staging.parent, *staging.parent.parents) if not above.exists()]
     try:
-        staging = Path(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name}-"))
-    except OSError as error:
-        raise InputError(f"cannot write into {parent}: {error.strerror}.") from error
-    try:
-        staging.chmod(0o755)
-        yield staging
-        if folder.is_dir():
-            retired = Path(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name}-"))
-            folder.rename(retired)
-            staging.rename(folder)
-            shutil.rmtree(retired)
-        else:
-            staging.rename(folder)
+        make_folder(staging)
+        with _locked(staging, folder):
+            _prepare(staging, folder, keep=resume)
+            yield staging
+            (staging / LOCK).unlink()
+            _replace(folder, staging)
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        if not has_state(staging):
+            shutil.rmtree(staging, ignore_errors=True)
         for above in missing:  # innermost first; those that hold the run stay
             with suppress(OSError):
                 above.rmdir()
+
+
+def _check_place(folder: Path, *, overwrite: bool, resume: bool) -> None:
+    """Refuse a place that is taken."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; choose another folder.")
+    taken = folder.is_dir() and any(folder.iterdir())
+    goes_on = resume and (has_state(folder) or has_state(unfinished(folder)))
+    if taken and not (overwrite or goes_on):
+        also = "--resume goes on with it, " if has_state(folder) else ""
+        raise InputError(f"{folder} exists; {also}choose another folder, or add --overwrite to replace it.")
+    if taken and not (folder / RECORD).is_file():
+        raise InputError(f"{folder} is not the folder of a run and is not replaced; choose another one.")
+    if has_state(unfinished(folder)) and not (overwrite or resume):
+        raise InputError(
+            f"a run to {folder} was begun and not finished: add --resume to go on with it, or --overwrite to "
+            "begin anew."
+        )
+
+
+@contextmanager
+def _locked(staging: Path, folder: Path) -> Iterator[None]:
+    """One process at a time; the lock goes with the process, however it ends."""
+    lock = FileLock(staging / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(f"another process is writing the run {folder}.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _prepare(staging: Path, folder: Path, *, keep: bool) -> None:
+    """Leave in the staging folder only the checkpoints to go on from, if any."""
+    kept = CHECKPOINTS if keep else ()
+    for path in staging.iterdir():
+        if path.name not in (LOCK, *kept):
+            path.unlink()
+    if keep and not has_state(staging):  # a run that was stopped stands in its place, with its checkpoint
+        for name in kept:
+            if (folder / name).exists():
+                shutil.copy2(folder / name, staging / name)
+
+
+def _replace(folder: Path, staging: Path) -> None:
+    if folder.is_dir():
+        retired = Path(tempfile.mkdtemp(dir=staging.parent, prefix=f".{folder.name}-"))
+        folder.rename(retired)
+        staging.rename(folder)
+        shutil.rmtree(retired)
+    else:
+        staging.rename(folder)

@@ -1,0 +1,85 @@
+"""How to train within a memory budget: in what pieces the edits and their similarities are computed."""
+
+from dataclasses import replace
+from functools import partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latentclr.directions import DirectionModel
+from latentclr.discover.effects import Effects
+from latentclr.discover.tiled import tile_rows
+from latentclr.engine.memory import in_use, peak_bytes, show_bytes
+from latentclr.errors import InputError
+
+MARGIN = 0.85
+"""Share of the free memory that is planned with: libraries take workspaces that nobody tells of."""
+SQUARES = 6
+"""Matrices of the size of the similarities that the plain loss holds at its peak."""
+TRIALS = (1, 3)
+"""Edits that are run to see what one takes."""
+
+
+def planned(
+    effects: Effects,
+    model: DirectionModel,
+    latent: Float[Tensor, "1 slots dim"],
+    *,
+    batch: int,
+    held_out: int,
+    budget: int | None,
+    ranks: int = 1,
+) -> tuple[Effects, int | None]:
+    """The effects in chunks that keep within a budget, and the tile of the loss; the plain ways if they fit.
+
+    What a chunk takes is measured: edits are run through the generator and back while tensors are counted.
+
+    Args:
+        effects: of the edits; without chunks.
+        model: already where it will be; its gradient and Adam's two moments are still to come.
+        latent: any one.
+        batch: latents of this process in one step.
+        held_out: latents of this process in a validation.
+        budget: bytes for the process (on a GPU: for its tensors); None: no limit.
+        ranks: processes.
+
+    Raises:
+        InputError: it is too small.
+    """
+    if budget is None:
+        return effects, None
+    one, more = (peak_bytes(partial(_trial, effects, latent, edits)) for edits in TRIALS)
+    each = (more - one) / (TRIALS[1] - TRIALS[0])
+    edits, checked = model.k * batch, model.k * held_out
+    fixed = max(0.0, one - TRIALS[0] * each)
+    features = 4 * effects.features_length(latent)  # bytes of the features of one edit
+    parameters = 4 * sum(value.numel() for value in model.parameters())
+    # To come: gradient, two moments and the best model; in steps, the features of the latents themselves.
+    used = in_use(latent.device) + 4 * parameters + max(batch, held_out) * features
+    free = MARGIN * budget - used
+    everything = fixed + each * edits + SQUARES * 4 * edits**2 * ranks**2
+    validated = fixed + each * checked
+    if ranks == 1 and max(everything, validated) <= free:
+        return effects, None
+    # All changes and their gradient stay, of all ranks where there are several; the rest is for the pieces.
+    held = max(2 * edits * ranks, checked * (1 + ranks * (ranks > 1))) * features
+    left = free - held
+    if left < fixed + 2 * each:
+        needs = (used + held + fixed + 2 * each) / MARGIN
+        raise InputError(
+            f"memory={show_bytes(budget)} is not enough for the features of {edits} edits at layer "
+            f"{effects.layer!r} (and of {checked} in a validation): give at least {show_bytes(needs)}, or "
+            "choose fewer directions, a smaller batch, fewer held-out latents or an earlier layer."
+        )
+    chunk = min(max(edits, checked), int((left - fixed) / each))
+    return replace(effects, chunk=chunk), tile_rows(edits * ranks, int(left))
+
+
+def _trial(effects: Effects, latent: Float[Tensor, "1 slots dim"], edits: int) -> None:
+    """Run some edits forward and back, as one chunk is."""
+    leaf = latent.repeat(edits, 1, 1).requires_grad_()
+    with torch.no_grad():
+        before = effects.features(leaf[:1])
+    changes = effects.features(leaf) - before
+    changes.backward(torch.ones_like(changes))

@@ -1,0 +1,62 @@
+"""The contrastive loss of changes that lie on several processes, or of too many to hold all similarities."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latentclr.discover.contrastive import Similarity, contrastive_loss, identification_accuracy
+from latentclr.discover.tiled import tiled_contrastive_loss
+from latentclr.engine.world import ALONE, World
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The loss with its settings, and where its parts are.
+
+    Attributes:
+        temperature: see `contrastive_loss`.
+        similarity: see `contrastive_loss`.
+        world: each process has the changes of its own latents.
+        tile: rows of the similarity matrix at a time; None: all.
+    """
+
+    temperature: float
+    similarity: Similarity
+    world: World = ALONE
+    tile: int | None = None
+
+    def loss(self, changes: Float[Tensor, "k n f"]) -> Float[Tensor, ""]:
+        """This process's part of the loss: the parts add up to the loss of all changes, and so do gradients.
+
+        Each process gets all rows, and answers for its own.
+        """
+        if self.world.size == 1 and self.tile is None:
+            return contrastive_loss(changes, temperature=self.temperature, similarity=self.similarity)
+        k, n, _ = changes.shape
+        mine = changes.flatten(0, 1)
+        rows = self.world.gather(mine)
+        start = self.world.rank * len(mine)
+        return tiled_contrastive_loss(
+            rows,
+            torch.arange(k, device=rows.device).repeat_interleave(n).repeat(self.world.size),
+            temperature=self.temperature,
+            similarity=self.similarity,
+            own=None if self.world.size == 1 else slice(start, start + len(mine)),
+            tile=self.tile or len(mine),
+        )
+
+    @torch.no_grad()
+    def total(self, changes: Float[Tensor, "k n f"]) -> float:
+        """The loss of all changes; no gradient."""
+        value = self.loss(changes)
+        self.world.sum([value])
+        return float(value)
+
+    @torch.no_grad()
+    def accuracy(self, changes: Float[Tensor, "k n f"]) -> float:
+        """Identification accuracy over all changes."""
+        if self.world.size > 1:
+            changes = self.world.gather(changes.transpose(0, 1).contiguous()).transpose(0, 1)
+        return float(identification_accuracy(changes, similarity=self.similarity))

@@ -1,0 +1,115 @@
+"""Memory as a setting: what a computation takes, what is free, and how not to give it back in between."""
+
+import ctypes
+import re
+import sys
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import psutil
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from latentclr.errors import InputError
+
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+M_MMAP_MAX, M_TRIM_THRESHOLD = -4, -1
+"""Names of settings in the header of glibc's malloc."""
+
+
+def parse_bytes(text: str) -> int:
+    """A number of bytes from "2GB", "512 MiB" or a plain number.
+
+    >>> parse_bytes("1.5GB"), parse_bytes("1 KiB")
+    (1500000000, 1024)
+
+    Raises:
+        InputError: it is none.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
+    if found is None or found[2].upper() not in UNITS or float(found[1]) == 0:
+        raise InputError(f'memory={text!r}: give an amount such as "2GB" or "512MiB".')
+    return int(float(found[1]) * UNITS[found[2].upper()])
+
+
+def show_bytes(count: float) -> str:
+    """The amount in words.
+
+    >>> show_bytes(1_234_000_000)
+    '1.2 GB'
+    """
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
+
+
+def in_use(device: torch.device) -> int:
+    """Bytes that are taken now: by this process, or on a GPU by its tensors."""
+    if device.type == "cuda":
+        return int(torch.cuda.memory_allocated(device))
+    resident: int = psutil.Process().memory_info().rss
+    return resident
+
+
+def peak_bytes(call: Callable[[], object]) -> int:
+    """The most bytes of tensors that were alive at once among those made in `call`, whatever the device.
+
+    Workspaces inside of an operation are not seen.
+    """
+    with _Meter() as meter:
+        call()
+    peak: int = meter.peak
+    return peak
+
+
+class _Meter(TorchDispatchMode):
+    """Counts the storages that operations make, until each is freed."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now = self.peak = 0
+        self._seen: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        before = {_key(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor) and _key(leaf) not in before:
+                self._add(leaf.untyped_storage())
+        return result
+
+    def _add(self, storage: torch.UntypedStorage) -> None:
+        if storage in self._seen:
+            return
+        self._seen.add(storage)
+        size = storage.nbytes()
+        self.now += size
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._remove, size)
+
+    def _remove(self, size: int) -> None:
+        self.now -= size
+
+
+def _key(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+def keep_memory() -> None:
+    """Let this process keep what it frees, for its next allocations (Linux with glibc; elsewhere nothing).
+
+    Otherwise every tensor above 32 MB comes from the system anew, page by page: a quarter of the time of a
+    step that makes the same tensors as the one before. For programs; a library leaves its process alone.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    except (OSError, AttributeError):  # another C library
+        return

@@ -1,0 +1,265 @@
+"""A training: its state, whole, and the loop around its steps."""
+
+import json
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from latentclr.engine.checkpoint import Keeper
+from latentclr.engine.world import World
+from latentclr.errors import InputError
+
+LOG_EVERY = 10
+"""Steps from one look at the loss to the next: to look is to wait for the device."""
+
+Log = Callable[[int, Mapping[str, float]], None]
+"""Told (steps done, values); without values, that a step is done."""
+
+Stop = Callable[[], bool]
+"""Asked between steps; True ends a training early."""
+
+Curves = dict[str, list[list[float]]]
+"""For every value that was noted, its [step, value] pairs."""
+
+
+@dataclass
+class Training:
+    """Everything that changes while a method trains.
+
+    Attributes:
+        modules: networks by name. "model" is the one that is sought.
+        optimizers: by name.
+        rng: everything random comes from here.
+        total: sum of the losses since the loss was last noted; on the device.
+        step: steps done.
+        best: state of the best model so far.
+        values: JSON values beside it: how good it was, and when.
+        curves: what was noted.
+    """
+
+    modules: Mapping[str, nn.Module]
+    optimizers: Mapping[str, torch.optim.Adam]
+    rng: torch.Generator
+    total: Tensor
+    step: int = 0
+    best: dict[str, Tensor] = field(default_factory=dict)
+    values: dict[str, float] = field(default_factory=dict)
+    curves: Curves = field(default_factory=dict)
+
+    def note(self, values: Mapping[str, float]) -> None:
+        """Add a point to each curve."""
+        for name, value in values.items():
+            self.curves.setdefault(name, []).append([self.step, value])
+
+    def tell_again(self, log: Log) -> None:
+        """Tell all that was noted, in its order: a log that begins with the resumption is then complete."""
+        points: dict[int, dict[str, float]] = {}
+        for name, curve in self.curves.items():
+            for step, value in curve:
+                points.setdefault(int(step), {})[name] = value
+        for step in sorted(points):
+            log(step, points[step])
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors, by name."""
+        tensors = {"rng": self.rng.get_state(), "total": self.total}
+        for name, module in self.modules.items():
+            tensors |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
+        for name, optimizer in self.optimizers.items():
+            tensors |= dict(adam_tensors(name, optimizer))
+        return tensors | {f"best.{key}": value for key, value in self.best.items()}
+
+    def header(self) -> dict[str, Any]:
+        """All that is no tensor."""
+        return {"step": self.step, "values": self.values, "curves": self.curves}
+
+    def restore(self, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+        """Become what `tensors()` and `header()` gave.
+
+        Raises:
+            InputError: they are those of other networks.
+        """
+        for optimizer in self.optimizers.values():
+            prepare_adam(optimizer)
+        self.best = {
+            name.removeprefix("best."): value.to(self.total.device)
+            for name, value in tensors.items()
+            if name.startswith("best.")
+        }
+        fill(self.tensors(), tensors)
+        self.rng.set_state(tensors["rng"])
+        self.step, self.values, self.curves = header["step"], header["values"], header["curves"]
+
+
+def resume(
+    training: Training,
+    keep: Keeper | None,
+    about: Mapping[str, Any],
+    *,
+    may_differ: Collection[str],
+    log: Log,
+    world: World,
+) -> None:
+    """Go on from the last checkpoint, if there is one; the first process reads it, the others are told.
+
+    Args:
+        training: at its start.
+        keep: where the checkpoint is; None: nowhere.
+        about: see `Keeper.save`.
+        may_differ: keys of `about` that may have changed since.
+        log: is told what was noted before.
+        world: all processes.
+
+    Raises:
+        InputError: see `Keeper.load` and `Training.restore`.
+    """
+    found = keep.load(about, may_differ=may_differ) if keep is not None and world.first else None
+    if not world.any(found is not None):
+        return
+    if found is not None:
+        training.restore(*found)
+    if world.size > 1:
+        _share(training, world)
+    training.tell_again(log)
+
+
+def _share(training: Training, world: World) -> None:
+    """Give every process the state of the first."""
+    if not world.first:
+        for optimizer in training.optimizers.values():
+            prepare_adam(optimizer)
+        training.best = {k: v.clone() for k, v in training.modules["model"].state_dict().items()}
+    text = json.dumps(training.header()).encode() if world.first else b""
+    size = world.from_first(torch.tensor(len(text)))
+    written = torch.frombuffer(bytearray(text), dtype=torch.uint8) if text else torch.zeros(int(size)).byte()
+    header = json.loads(bytes(world.from_first(written).tolist()))
+    training.restore({name: world.from_first(value) for name, value in training.tensors().items()}, header)
+
+
+def run(
+    training: Training,
+    learn: Callable[[], None],
+    validate: Callable[[], Mapping[str, float]],
+    *,
+    steps: int,
+    validate_every: int,
+    about: Mapping[str, Any],
+    log: Log,
+    stop: Stop,
+    keep: Keeper | None,
+    world: World,
+) -> None:
+    """Do the steps of a training that are left; the best model stands in `training.best`.
+
+    A checkpoint is written when it is due and when the training is to stop. It holds the state before the
+    next step, so that what follows is the same whether the training went on at once or later.
+
+    Args:
+        training: changes.
+        learn: does one step and adds its loss to `training.total`.
+        validate: values of the model as it is; the best is the one with the least "validation_loss".
+        steps: in all.
+        validate_every: steps from one validation to the next; there is one at the end too.
+        about: see `Keeper.save`.
+        log: is told every step; at some with values.
+        stop: asked between steps; with several processes, at times.
+        keep: where checkpoints go; None: nowhere.
+        world: all processes; the first one writes.
+    """
+    clock = _Clock(training.step)
+    while True:
+        looks = training.step % LOG_EVERY == 0
+        stopping = stop() if world.size == 1 else looks and world.any(stop())
+        if keep is not None and world.first and (stopping or keep.due()):
+            keep.save(about, training.tensors(), training.header())
+        if training.step % validate_every == 0 or training.step == steps:
+            values = dict(validate())
+            training.note(values)
+            log(training.step, values)
+            if values["validation_loss"] < training.values.get("validation_loss", float("inf")):
+                training.values = {**values, "best_step": training.step}
+                state = training.modules["model"].state_dict()
+                training.best = {name: value.clone() for name, value in state.items()}
+        if training.step >= steps or stopping:
+            return
+        learn()
+        training.step += 1
+        since = training.step % LOG_EVERY or LOG_EVERY
+        if since < LOG_EVERY and training.step < steps:
+            log(training.step, {})
+            continue
+        loss = {"loss": float(training.total) / since}
+        training.note(loss)
+        log(training.step, {**loss, "steps_per_second": clock.rate(training.step)})
+        if since == LOG_EVERY:
+            training.total.zero_()
+
+
+class _Clock:
+    """Steps a second since it was last asked."""
+
+    def __init__(self, step: int) -> None:
+        self._step, self._time = step, time.perf_counter()
+
+    def rate(self, step: int) -> float:
+        now = time.perf_counter()
+        rate = (step - self._step) / max(now - self._time, 1e-9)
+        self._step, self._time = step, now
+        return rate
+
+
+def adam(
+    parameters: Iterable[nn.Parameter], rate: float, weight_decay: float, device: torch.device
+) -> torch.optim.Adam:
+    """Adam that takes one pass over memory, and on a GPU can be part of a CUDA graph."""
+    on_gpu = device.type == "cuda"
+    return torch.optim.Adam(
+        parameters,
+        torch.tensor(rate, device=device) if on_gpu else rate,
+        weight_decay=weight_decay,
+        fused=True,
+        capturable=on_gpu,
+    )
+
+
+def set_rate(optimizer: torch.optim.Adam, rate: float) -> None:
+    """Set the learning rate; on a GPU, without waiting for it."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def adam_tensors(name: str, optimizer: torch.optim.Adam) -> Iterator[tuple[str, Tensor]]:
+    """The state of Adam, by name; empty before its first step."""
+    for i, parameter in enumerate(optimizer.param_groups[0]["params"]):
+        for key, value in optimizer.state.get(parameter, {}).items():
+            yield f"{name}.{i}.{key}", value
+
+
+def prepare_adam(optimizer: torch.optim.Adam) -> None:
+    """Give Adam the state that it makes itself before its first step: zeros in each parameter's layout."""
+    for parameter in optimizer.param_groups[0]["params"]:
+        optimizer.state[parameter] = {
+            "step": torch.zeros((), device=parameter.device),
+            "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+            "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+        }
+
+
+def fill(mine: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> None:
+    """Copy tensors of the same names and shapes into those that are there.
+
+    Raises:
+        InputError: they do not fit.
+    """
+    if set(mine) != set(theirs) or any(theirs[name].shape != mine[name].shape for name in mine):
+        raise InputError("the checkpoint holds other networks than these settings describe.")
+    with torch.no_grad():
+        for name, tensor in mine.items():
+            tensor.copy_(theirs[name])
