@@ -56,7 +56,8 @@ def test_a_training_leaves_a_generator_samples_and_curves(kind: str, tmp_path: P
     assert bool((torch.get_rng_state() == state).all())
     names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     samples = {"samples/000000020.png", "samples/000000040.png"}
-    assert names == samples | {"checkpoint.safetensors", "generator.safetensors", "training.json"}
+    kept = {"checkpoint.safetensors", "checkpoint-before.safetensors"}
+    assert names == samples | kept | {"generator.safetensors", "training.json"}
     with Image.open(tmp_path / "samples/000000040.png") as sheet:
         assert sheet.size == (128, 128)
 
@@ -222,7 +223,7 @@ def test_a_training_that_starts_from_another(kind: str, tmp_path: Path) -> None:
     before, _ = read_tensors(tmp_path / "first/checkpoint.safetensors", kind="a checkpoint")
     settings = small(kind, pictures=8, seed=5)
     state = State.new(settings)
-    state.begin_with(tmp_path / "first/checkpoint.safetensors", settings)
+    state.begin_with(tmp_path / "first", settings)
     for name, value in state.game.tensors().items():
         assert bool((value == before[name]).all()), name
     assert state.step == 0
@@ -266,7 +267,7 @@ def test_growing_to_twice_the_resolution(tmp_path: Path) -> None:
     larger = small("stylegan2", resolution=32, channels=(16, 12, 8, 4))
     state = State.new(larger)
     fresh = {name: value.clone() for name, value in state.game.tensors().items()}
-    state.begin_with(tmp_path / "checkpoint.safetensors", larger)
+    state.begin_with(tmp_path, larger)
 
     before = load_generator(str(tmp_path / "generator.safetensors"))
     after = state.game.exported(0)
@@ -309,7 +310,7 @@ def test_starts_that_are_not_possible(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="other networks"):
         start(small("stylegan2", **deeper), tmp_path / "stylegan2")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="there is no file"):
+    with pytest.raises(InputError, match="does not hold the checkpoint of a training of a stylegan2"):
         start(small("stylegan2"), tmp_path / "empty")
     with pytest.raises(InputError, match="there is no generator"):
         start(small("stylegan2"), tmp_path / "nowhere")
@@ -371,9 +372,9 @@ def test_no_checkpoint_of_other_networks(tmp_path: Path) -> None:
     settings = small("stylegan2", pictures=4)
     assert isinstance(settings, StyleGAN2Settings)
     state = State.new(settings)
-    state.save(tmp_path / "a", replace(settings, w_dim=12))
+    state.save(tmp_path, replace(settings, w_dim=12))
     with pytest.raises(InputError, match="other networks"):
-        State.new(replace(settings, w_dim=12)).load(tmp_path / "a", replace(settings, w_dim=12))
+        State.new(replace(settings, w_dim=12)).load(tmp_path, replace(settings, w_dim=12))
 
 
 def test_equal_seeds_equal_bytes(tmp_path: Path) -> None:

@@ -15,8 +15,10 @@ import tyro
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from latentclr.checkpoints import load_generator
 from latentclr.cli.console import err, out, say, stop_on_interrupt
 from latentclr.cli.options import parse, pick_device
+from latentclr.engine.checkpoint import has_state
 from latentclr.errors import InputError, did_you_mean
 from latentclr.files import make_folder
 from latentclr.pretrain import (
@@ -65,6 +67,7 @@ class Pretrain(Generic[Architecture]):
     def run(self) -> int:
         """Train, say what was made. Returns the exit code."""
         settings = replace(self.settings, device=pick_device(self.settings.device))
+        self.check_start()
         source = {"data": self.data}
         if isinstance(settings, BigGANDeepSettings):
             replace(settings, num_classes=1).check()  # refused now rather than after the pictures are read
@@ -98,6 +101,19 @@ class Pretrain(Generic[Architecture]):
         generator = f"--generator {self.out / GENERATOR}{label}"
         say(f"\nnext:\n  latentclr discover latentclr {generator} --out runs/new")
         return interrupted.exit_code
+
+    def check_start(self) -> None:
+        """Refuse a start that there is not, before anything is drawn.
+
+        Raises:
+            InputError: neither a folder with a training nor a generator.
+        """
+        if self.start is None:
+            return
+        if not Path(self.start).is_dir():
+            load_generator(self.start)
+        elif not has_state(Path(self.start)):
+            raise InputError(f"--start {self.start}: this folder holds no training.")
 
     def open_data(self, *, conditional: bool) -> Pool:
         """The pictures, and their classes if they are asked for.

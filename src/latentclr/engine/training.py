@@ -170,7 +170,7 @@ def run(
         keep: where checkpoints go; None: nowhere.
         world: all processes; the first one writes.
     """
-    clock = _Clock(training.step)
+    clock = Clock(training.step)
     while True:
         looks = training.step % LOG_EVERY == 0
         stopping = stop() if world.size == 1 else looks and world.any(stop())
@@ -199,13 +199,15 @@ def run(
             training.total.zero_()
 
 
-class _Clock:
+class Clock:
     """Steps a second since it was last asked."""
 
     def __init__(self, step: int) -> None:
+        """Begin at this step."""
         self._step, self._time = step, time.perf_counter()
 
     def rate(self, step: int) -> float:
+        """Steps a second until this step."""
         now = time.perf_counter()
         rate = (step - self._step) / max(now - self._time, 1e-9)
         self._step, self._time = step, now
@@ -243,8 +245,10 @@ def adam_tensors(name: str, optimizer: torch.optim.Adam) -> Iterator[tuple[str, 
 
 
 def prepare_adam(optimizer: torch.optim.Adam) -> None:
-    """Give Adam the state that it makes itself before its first step: zeros in each parameter's layout."""
+    """Give Adam, if it has none, the state that it makes before its first step: zeros, each in its layout."""
     for parameter in optimizer.param_groups[0]["params"]:
+        if optimizer.state.get(parameter):
+            continue
         optimizer.state[parameter] = {
             "step": torch.zeros((), device=parameter.device),
             "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),

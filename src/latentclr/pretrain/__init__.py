@@ -4,7 +4,7 @@ from latentclr.pretrain.biggan_deep import BigGANDeepSettings
 from latentclr.pretrain.data import Draw, Pool, folder, pool
 from latentclr.pretrain.settings import Settings
 from latentclr.pretrain.stylegan2 import StyleGAN2Settings
-from latentclr.pretrain.trainer import CHECKPOINT, GENERATOR, RECORD, SAMPLES, train
+from latentclr.pretrain.trainer import GENERATOR, RECORD, SAMPLES, train
 
 ARCHITECTURES: dict[str, type[Settings]] = {
     kind.kind: kind for kind in (StyleGAN2Settings, BigGANDeepSettings)
@@ -13,7 +13,6 @@ ARCHITECTURES: dict[str, type[Settings]] = {
 
 __all__ = [
     "ARCHITECTURES",
-    "CHECKPOINT",
     "GENERATOR",
     "RECORD",
     "SAMPLES",

@@ -8,13 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentclr.engine.checkpoint import KIND, read_state, write_state
+from latentclr.engine.training import Curves, adam_tensors, fill, prepare_adam
 from latentclr.errors import InputError
-from latentclr.files import read_tensors, write_tensors
 from latentclr.pretrain.losses import lazy_adam
 from latentclr.pretrain.settings import Game, Settings
 
-FORMAT = 1
-KIND = "the checkpoint of a training"
 MAY_DIFFER = (
     "pictures",
     "log_every",
@@ -24,9 +23,6 @@ MAY_DIFFER = (
     "device",
 )
 """Settings that may change from the start of a training to its resumption."""
-
-Curves = dict[str, list[list[float]]]
-"""For every value that was logged, its [pictures, value] pairs."""
 
 
 @dataclass
@@ -40,7 +36,7 @@ class State:
         rng: everything random comes from here.
         step: steps done.
         sums: of the losses since the last line of the log: generator, discriminator, R1.
-        curves: what was logged.
+        curves: what was logged, over pictures seen.
     """
 
     game: Game
@@ -68,71 +64,53 @@ class State:
             torch.zeros(3, device=settings.device),
         )
 
-    def save(self, path: Path, settings: Settings) -> None:
-        """Write everything; the file that was there stays until the new one is whole.
+    def save(self, folder: Path, settings: Settings) -> None:
+        """Write everything; see `write_state`."""
+        about = {"kind": settings.kind, "settings": asdict(settings)}
+        write_state(folder, self._tensors(), {**about, "step": self.step, "curves": self.curves})
+
+    def load(self, folder: Path, settings: Settings) -> bool:
+        """Become what was saved. Returns whether there was anything.
 
         Raises:
-            InputError: the place cannot be written.
+            InputError: damaged, or of another training.
         """
-        header = {
-            "format": FORMAT,
-            "kind": settings.kind,
-            "settings": asdict(settings),
-            "step": self.step,
-            "curves": self.curves,
-        }
-        write_tensors(path, self._tensors(), header)
-
-    def load(self, path: Path, settings: Settings) -> None:
-        """Become what was saved.
-
-        Raises:
-            InputError: no such file, or one of another training.
-        """
-        tensors, header = read_tensors(path, kind=KIND)
-        if header.get("format") != FORMAT or "curves" not in header:
-            raise InputError(f"{path} is not {KIND} that this version can read.")
-        self._check(path, header, settings)
+        found = read_state(folder)
+        if found is None:
+            return False
+        tensors, header = found
+        self._check(folder, header, settings)
         for adam in (self.adam_g, self.adam_d):
-            for parameter in adam.param_groups[0]["params"]:
-                # As Adam itself makes them: in the parameter's order in memory.
-                adam.state[parameter] = {
-                    "step": torch.zeros((), device=parameter.device),
-                    "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
-                    "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
-                }
-        mine = self._tensors()
-        if set(mine) != set(tensors) or any(tensors[name].shape != mine[name].shape for name in mine):
-            raise InputError(f"{path} holds other networks than these settings describe.")
-        with torch.no_grad():
-            for name, tensor in mine.items():
-                tensor.copy_(tensors[name])
+            prepare_adam(adam)
+        fill(self._tensors(), tensors)
         self.rng.set_state(tensors["rng"])
         self.step, self.curves = header["step"], header["curves"]
+        return True
 
-    def begin_with(self, path: Path, settings: Settings) -> None:
+    def begin_with(self, folder: Path, settings: Settings) -> None:
         """Take over the weights of another training, at the same or half the resolution, and nothing else.
 
         At half the resolution, the layers that it lacks keep their first weights. Adam starts anew.
 
         Args:
-            path: the other's checkpoint.
-            settings: of this training.
+            folder: of the other training.
+            settings: of this one.
 
         Raises:
-            InputError: no such file, or its networks do not fit.
+            InputError: no training is there, or its networks do not fit.
         """
-        tensors, header = read_tensors(path, kind=KIND)
-        if header.get("format") != FORMAT or header.get("kind") != settings.kind:
-            raise InputError(f"{path} is not {KIND} of a {settings.kind} that this version can read.")
+        found = read_state(folder)
+        if found is None or found[1].get("kind") != settings.kind:
+            raise InputError(f"{folder} does not hold {KIND} of a {settings.kind}.")
+        tensors, header = found
         before = header["settings"]["resolution"]
         if settings.resolution not in (before, 2 * before):
             raise InputError(
-                f"{path} was trained at {before} x {before}: start a training at {before} or {2 * before} "
+                f"{folder} was trained at {before} x {before}: start a training at {before} or {2 * before} "
                 f"from it, not at {settings.resolution}."
             )
         mine = self.game.tensors()
-        others = f"{path} holds other networks than these settings describe."
+        others = f"{folder} holds other networks than these settings describe."
         try:
             same = before == settings.resolution
             theirs = {name: tensors[name] for name in mine} if same else self.game.grown(tensors)
@@ -153,20 +131,18 @@ class State:
         tensors = {"rng": self.rng.get_state(), "sums": self.sums}
         tensors |= self.game.tensors()
         for name, adam in (("adam_g", self.adam_g), ("adam_d", self.adam_d)):
-            for i, parameter in enumerate(adam.param_groups[0]["params"]):
-                state = adam.state.get(parameter, {})
-                tensors |= {f"{name}.{i}.{key}": value for key, value in state.items()}
+            tensors |= dict(adam_tensors(name, adam))
         return tensors
 
-    def _check(self, path: Path, header: Mapping[str, Any], settings: Settings) -> None:
+    def _check(self, folder: Path, header: Mapping[str, Any], settings: Settings) -> None:
         if header.get("kind") != settings.kind:
-            raise InputError(f"{path} is the training of a {header.get('kind')}, not of a {settings.kind}.")
+            raise InputError(f"{folder} is the training of a {header.get('kind')}, not of a {settings.kind}.")
         for name, value in asdict(settings).items():
             now = list(value) if isinstance(value, tuple) else value
             before = header["settings"].get(name, now)
             if name not in MAY_DIFFER and before != now:
                 raise InputError(
-                    f"{path} was trained with {name}={before}, now {name}={now} is given: resume with the "
+                    f"{folder} was trained with {name}={before}, now {name}={now} is given: resume with the "
                     "same settings, or start anew in another folder."
                 )
 

@@ -1,7 +1,6 @@
 """The training loop: what is the same for every architecture."""
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -11,6 +10,8 @@ import torch
 from torch import Tensor
 
 from latentclr.checkpoints import load_generator, save_generator
+from latentclr.engine.checkpoint import has_state
+from latentclr.engine.training import Clock
 from latentclr.errors import InputError
 from latentclr.files import make_folder, write_json
 from latentclr.generators import Generator
@@ -22,7 +23,6 @@ from latentclr.pretrain.samples import sample_sheet
 from latentclr.pretrain.settings import Settings
 from latentclr.pretrain.state import State
 
-CHECKPOINT = "checkpoint.safetensors"
 GENERATOR = "generator.safetensors"
 RECORD = "training.json"
 SAMPLES = "samples"
@@ -46,8 +46,9 @@ def train(
 ) -> Generator:
     """Train a generator, and leave it in a folder.
 
-    The folder has `checkpoint.safetensors` (everything, to resume from), `generator.safetensors` (the
-    averaged generator), `samples/` (sheets of its pictures) and `training.json` (settings and curves).
+    The folder has `checkpoint.safetensors` (everything, to resume from) and the one before it,
+    `generator.safetensors` (the averaged generator), `samples/` (sheets of its pictures) and `training.json`
+    (settings and curves).
 
     Equal arguments give equal bytes on a CPU with one thread, also if the training was stopped or killed and
     resumed in between.
@@ -73,19 +74,18 @@ def train(
     """
     settings.check()
     make_folder(out / SAMPLES)
-    checkpoint = out / CHECKPOINT
-    if checkpoint.exists() and not resume:
+    if has_state(out) and not resume:
         raise InputError(f"{out} holds a training already: resume it, or choose another folder.")
     state = State.new(settings)
     state.game.average.class_names = tuple(class_names)
-    if checkpoint.exists():
-        state.load(checkpoint, settings)
+    if state.load(out, settings):
+        pass  # it goes on from there
     elif start is not None and Path(start).is_dir():
-        state.begin_with(Path(start) / CHECKPOINT, settings)
+        state.begin_with(Path(start), settings)
     elif start is not None:
         state.game.take_over(load_generator(start, device=settings.device))
     end = math.ceil(settings.pictures / settings.batch)
-    clock = _Clock(state.step)
+    clock = Clock(state.step)
     with torch.enable_grad():
         while state.step < end and not stop():
             _step(state, settings, data)
@@ -100,12 +100,12 @@ def train(
             if _due(seen, settings.export_every, settings.batch):
                 _export(state, settings, out, source, measure, log)
             if _due(seen, settings.checkpoint_every, settings.batch):
-                state.save(checkpoint, settings)
+                state.save(out, settings)
         finished = state.step == end
-        state.save(checkpoint, settings)  # first what cannot be made again
+        state.save(out, settings)  # first what cannot be made again
         generator = _export(state, settings, out, source, measure if finished else None, log)
         if finished and measure is not None:
-            state.save(checkpoint, settings)
+            state.save(out, settings)
     return generator
 
 
@@ -212,16 +212,3 @@ def wants_bfloat16(precision: str, device: str) -> bool:
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
     able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
-
-
-class _Clock:
-    """Steps a second since it was last asked."""
-
-    def __init__(self, step: int) -> None:
-        self._step, self._time = step, time.perf_counter()
-
-    def rate(self, step: int) -> float:
-        now = time.perf_counter()
-        rate = (step - self._step) / max(now - self._time, 1e-9)
-        self._step, self._time = step, now
-        return rate
