@@ -38,13 +38,11 @@ def atomic(path: Path, *, before: Path | None = None) -> Iterator[Path]:
         InputError: the folder cannot be written or the disk is full, with the system's reason.
     """
     path = Path(path)
+    temporary: Path | None = None
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        temporary = Path(name)
         os.close(handle)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {_reason(error)}.") from error
-    temporary = Path(name)
-    try:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
@@ -52,11 +50,13 @@ def atomic(path: Path, *, before: Path | None = None) -> Iterator[Path]:
         if before is not None and path.exists():
             path.replace(before)
         temporary.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise InputError(f"cannot write {path}: {_reason(error)}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            with suppress(OSError):  # usually: it has been renamed
+                temporary.unlink()
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -117,6 +117,13 @@ def _checksum(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
+def _has_checksum(claimed: object, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> bool:
+    try:
+        return claimed == _checksum(tensors, header)
+    except ValueError:  # a number that has become infinite: it cannot have been written
+        return False
+
+
 def tensors_header(path: Path) -> str | None:
     """The JSON header that `write_tensors` gave to a safetensors file; None: another program's.
 
@@ -161,12 +168,12 @@ def read_tensors(
         raise InputError(f"{path} is a safetensors file of another program; expected {kind}.")
     try:
         header = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} has a damaged header; expected {kind}.") from error
     if not isinstance(header, dict):
         raise InputError(f"{path} has a header that is no JSON object; expected {kind}.")
     claimed = header.pop(CHECKSUM, None)
-    if (checked or claimed is not None) and claimed != _checksum(tensors, header):
+    if (checked or claimed is not None) and not _has_checksum(claimed, tensors, header):
         raise InputError(f"{path} is damaged: its contents do not have its checksum; expected {kind}.")
     return tensors, header
 
@@ -180,8 +187,8 @@ def not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
     ]
 
 
-def _sync_folder(folder: Path) -> None:
-    # The rename itself must reach the disk too. Some file systems cannot sync a folder.
+def sync_folder(folder: Path) -> None:
+    """Let the new names in a folder reach the disk too. Some file systems cannot, which is no error."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -80,6 +80,8 @@ def test_scenes(world: str, classes: int, tmp_path: Path) -> None:
         (("stylegan2", "--data", "nowhere"), "or a folder of pictures"),
         (("stylegan2", "--data", "scenes", "--pool", "0"), "at least 1"),
         (("stylegan2", "--data", "scenes", "--resolution", "50"), "a power of two"),
+        (("stylegan2", "--data", "scenes", "--start", "scenez"), "did you mean 'scenes'?"),
+        (("stylegan2", "--data", "scenes", "--start", "."), "this folder holds no training"),
         (("biggan-deep", "--data", "scenes", "--width", "3"), "a multiple of 4"),
     ],
 )
@@ -87,7 +89,9 @@ def test_what_cannot_be_trained_is_said_in_a_sentence(
     arguments: tuple[str, ...], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(*arguments, "--out", tmp_path / "out") == 2
-    assert sentence in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert "drawing" not in said
     assert not (tmp_path / "out").exists()
 
 

@@ -68,7 +68,7 @@ def planned(
     if left < fixed + 2 * each:
         needs = (used + held + fixed + 2 * each) / MARGIN
         raise InputError(
-            f"memory={show_bytes(budget)} is not enough for the features of {edits} edits at layer "
+            f"memory={show_bytes(float(budget))} is not enough for the features of {edits} edits at layer "
             f"{effects.layer!r} (and of {checked} in a validation): give at least {show_bytes(needs)}, or "
             "choose fewer directions, a smaller batch, fewer held-out latents or an earlier layer."
         )

@@ -105,7 +105,7 @@ class Effects:
             before = torch.cat([self.features(part) for _, part in self._chunks(seen)])
         return edited, before
 
-    def _chunks(self, latents: Latents) -> list[tuple[int, Latents]]:
+    def _chunks(self, latents: Latents) -> list[tuple[int, Tensor]]:
         size = self.chunk or len(latents)
         return [(i, latents[i : i + size]) for i in range(0, len(latents), size)]
 

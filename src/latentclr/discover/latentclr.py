@@ -203,7 +203,8 @@ class LatentCLR(Discoverer):
         generator = generator.at(self.truncation).settled()
         layer = generator.layer(self.layer or first_of_size(generator, 8)).name
         slots = generator.check_slots(self.slots)
-        mine, mine_held = world.even_share(self.batch), world.even_share(self.held_out)
+        mine = world.even_share(self.batch, "batch")
+        mine_held = world.even_share(self.held_out, "held_out")
         device = generator.device
         rng = torch.Generator().manual_seed(self.seed)
         model = self._model(generator.latent_dim, rng).to(device)

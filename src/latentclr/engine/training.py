@@ -1,6 +1,7 @@
 """A training: its state, whole, and the loop around its steps."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -50,6 +51,11 @@ class Training:
     values: dict[str, float] = field(default_factory=dict)
     curves: Curves = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Have the same tensors before the first step as after it."""
+        for optimizer in self.optimizers.values():
+            prepare_adam(optimizer)
+
     def note(self, values: Mapping[str, float]) -> None:
         """Add a point to each curve."""
         for name, value in values.items():
@@ -74,8 +80,12 @@ class Training:
         return tensors | {f"best.{key}": value for key, value in self.best.items()}
 
     def header(self) -> dict[str, Any]:
-        """All that is no tensor."""
-        return {"step": self.step, "values": self.values, "curves": self.curves}
+        """All that is no tensor, as JSON values. A loss that is NaN is a text: JSON has no such number."""
+        curves = {
+            name: [[step, value if math.isfinite(value) else str(value)] for step, value in curve]
+            for name, curve in self.curves.items()
+        }
+        return {"step": self.step, "values": self.values, "curves": curves}
 
     def restore(self, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
         """Become what `tensors()` and `header()` gave.
@@ -83,16 +93,17 @@ class Training:
         Raises:
             InputError: they are those of other networks.
         """
-        for optimizer in self.optimizers.values():
-            prepare_adam(optimizer)
         self.best = {
-            name.removeprefix("best."): value.to(self.total.device)
+            name.removeprefix("best."): value.to(self.total.device, copy=True)
             for name, value in tensors.items()
             if name.startswith("best.")
         }
         fill(self.tensors(), tensors)
         self.rng.set_state(tensors["rng"])
-        self.step, self.values, self.curves = header["step"], header["values"], header["curves"]
+        self.step, self.values = header["step"], header["values"]
+        self.curves = {
+            name: [[step, float(value)] for step, value in curve] for name, curve in header["curves"].items()
+        }
 
 
 def resume(
@@ -129,15 +140,14 @@ def resume(
 
 def _share(training: Training, world: World) -> None:
     """Give every process the state of the first."""
-    if not world.first:
-        for optimizer in training.optimizers.values():
-            prepare_adam(optimizer)
-        training.best = {k: v.clone() for k, v in training.modules["model"].state_dict().items()}
     text = json.dumps(training.header()).encode() if world.first else b""
     size = world.from_first(torch.tensor(len(text)))
     written = torch.frombuffer(bytearray(text), dtype=torch.uint8) if text else torch.zeros(int(size)).byte()
     header = json.loads(bytes(world.from_first(written).tolist()))
-    training.restore({name: world.from_first(value) for name, value in training.tensors().items()}, header)
+    if not world.first and header["values"]:  # they come with the best model, of which all have the tensors
+        training.best = {k: v.clone() for k, v in training.modules["model"].state_dict().items()}
+    mine = sorted(training.tensors().items())  # every process in the same order
+    training.restore({name: world.from_first(value) for name, value in mine}, header)
 
 
 def run(

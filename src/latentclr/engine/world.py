@@ -85,15 +85,19 @@ class World:
         start = self.rank * whole + min(self.rank, rest)
         return slice(start, start + whole + (self.rank < rest))
 
-    def even_share(self, n: int) -> slice:
+    def even_share(self, n: int, name: str = "") -> slice:
         """This rank's part of n items, of the same length on all ranks.
+
+        Args:
+            n: all items.
+            name: what the user calls their number, for the error.
 
         Raises:
             InputError: n is no multiple of the number of ranks.
         """
         if n % self.size:
             raise InputError(
-                f"{n} cannot be divided evenly over {self.size} processes; a multiple of {self.size} can."
+                f"{f'{name}=' if name else ''}{n} cannot be divided evenly over {self.size} processes; a multiple of {self.size} can."
             )
         return self.share(n)
 

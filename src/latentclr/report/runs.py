@@ -1,16 +1,15 @@
 """Run folders: what a discovery leaves on the disk."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from latentclr.engine.checkpoint import CHECKPOINTS, has_state
+from latentclr.engine.checkpoint import CHECKPOINTS, has_state, read_state, write_state
 from latentclr.errors import InputError
-from latentclr.files import make_folder
+from latentclr.files import make_folder, sync_folder
 
 DIRECTIONS = "directions.safetensors"
 SHEET = "sheet.png"
@@ -67,13 +66,12 @@ def new_run(folder: Path, *, overwrite: bool, resume: bool = False) -> Iterator[
     try:
         make_folder(staging)
         with _locked(staging, folder):
+            _put_back(folder)
+            _check_place(folder, overwrite=overwrite, resume=resume)  # another process may just have ended
             _prepare(staging, folder, keep=resume)
             yield staging
-            (staging / LOCK).unlink()
             _replace(folder, staging)
     finally:
-        if not has_state(staging):
-            shutil.rmtree(staging, ignore_errors=True)
         for above in missing:  # innermost first; those that hold the run stay
             with suppress(OSError):
                 above.rmdir()
@@ -84,9 +82,9 @@ def _check_place(folder: Path, *, overwrite: bool, resume: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; choose another folder.")
     taken = folder.is_dir() and any(folder.iterdir())
-    goes_on = resume and (has_state(folder) or has_state(unfinished(folder)))
-    if taken and not (overwrite or goes_on):
-        also = "--resume goes on with it, " if has_state(folder) else ""
+    begun = has_state(folder) or has_state(unfinished(folder))
+    if taken and not (overwrite or (resume and begun)):
+        also = "--resume goes on with it, " if begun else ""
         raise InputError(f"{folder} exists; {also}choose another folder, or add --overwrite to replace it.")
     if taken and not (folder / RECORD).is_file():
         raise InputError(f"{folder} is not the folder of a run and is not replaced; choose another one.")
@@ -103,12 +101,28 @@ def _locked(staging: Path, folder: Path) -> Iterator[None]:
     lock = FileLock(staging / LOCK)
     try:
         lock.acquire(timeout=0)
-    except Timeout as error:
+    except (Timeout, FileNotFoundError) as error:  # not there: the other one has just moved it away
         raise InputError(f"another process is writing the run {folder}.") from error
     try:
         yield
+    except BaseException:
+        if not has_state(staging):  # only now: without the lock, it may be another process's
+            shutil.rmtree(staging, ignore_errors=True)
+        raise
     finally:
         lock.release()
+
+
+def _retired(folder: Path) -> Path:
+    """Where the run that is replaced stands for a moment."""
+    return folder.absolute().parent / f".{folder.name}-replaced"
+
+
+def _put_back(folder: Path) -> None:
+    """Mend what a process left that was killed while it replaced a run."""
+    if not folder.exists() and _retired(folder).exists():
+        _retired(folder).rename(folder)
+    shutil.rmtree(_retired(folder), ignore_errors=True)
 
 
 def _prepare(staging: Path, folder: Path, *, keep: bool) -> None:
@@ -118,16 +132,15 @@ def _prepare(staging: Path, folder: Path, *, keep: bool) -> None:
         if path.name not in (LOCK, *kept):
             path.unlink()
     if keep and not has_state(staging):  # a run that was stopped stands in its place, with its checkpoint
-        for name in kept:
-            if (folder / name).exists():
-                shutil.copy2(folder / name, staging / name)
+        found = read_state(folder)
+        if found is not None:
+            write_state(staging, *found)
 
 
 def _replace(folder: Path, staging: Path) -> None:
     if folder.is_dir():
-        retired = Path(tempfile.mkdtemp(dir=staging.parent, prefix=f".{folder.name}-"))
-        folder.rename(retired)
-        staging.rename(folder)
-        shutil.rmtree(retired)
-    else:
-        staging.rename(folder)
+        folder.rename(_retired(folder))
+    staging.rename(folder)
+    sync_folder(folder.parent)
+    (folder / LOCK).unlink()
+    shutil.rmtree(_retired(folder), ignore_errors=True)

@@ -1,0 +1,131 @@
+"""A memory budget: it is kept, it changes no result, and one that is too small says what is needed."""
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tests.toy import Toy
+from torch.testing import assert_close
+
+from latentclr import InputError, LatentCLR, load_generator
+from latentclr.directions import Global
+from latentclr.discover.budget import planned
+from latentclr.discover.effects import Effects
+from latentclr.engine import memory
+from latentclr.engine.memory import parse_bytes
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = LatentCLR(k=32, batch=16, held_out=16, steps=4, validate_every=2, layer="b64.conv1")
+
+
+@pytest.fixture
+def nothing_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Budgets then mean the training alone, whatever else this process holds."""
+    monkeypatch.setattr("latentclr.discover.budget.in_use", lambda _: 0)
+
+
+@pytest.mark.usefixtures("nothing_in_use")
+def test_a_large_budget_is_the_plain_way(toy: Toy) -> None:
+    effects = Effects(toy, "late", (0, 1))
+    model = Global(4, toy.latent_dim, rng=torch.Generator())
+    latent = toy.sample(1, rng=torch.Generator())
+    for budget in (None, 10**9):
+        same, tile = planned(effects, model, latent, batch=8, held_out=8, budget=budget)
+        assert same == effects
+        assert tile is None
+
+
+@pytest.mark.usefixtures("nothing_in_use")
+def test_smaller_budgets_have_smaller_chunks_until_one_says_what_is_needed() -> None:
+    generator = load_generator("scenes")
+    effects = Effects(generator, "b64.conv1", (0, 1))
+    model = Global(8, generator.latent_dim, rng=torch.Generator().manual_seed(0))
+    latent = generator.sample(1, rng=torch.Generator())
+
+    def chunk(budget: int) -> int | None:
+        return planned(effects, model, latent, batch=8, held_out=8, budget=budget)[0].chunk
+
+    plain = next(budget for budget in range(10**8, 10**10, 10**7) if chunk(budget) is None)
+    with pytest.raises(InputError, match="is not enough for the features of 64 edits") as refused:
+        chunk(10**7)
+    said = re.search(r"at least ([\d.]+ [MG]B)", str(refused.value))
+    assert said is not None
+    needed = round(1.05 * parse_bytes(said[1]))  # what is said is rounded
+    assert needed < plain
+    small, large = chunk(needed), chunk((needed + plain) // 2)
+    assert small is not None
+    assert large is not None
+    assert 1 <= small < large <= 64
+
+
+def test_the_result_is_that_of_the_plain_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = load_generator("scenes")
+    settings = replace(SETTINGS, k=4, batch=4, held_out=4, model="nonlinear")
+    plain = settings.fit(generator)
+    chunks: list[int | None] = []
+    original = planned
+
+    def watched(*arguments: object, **more: object) -> tuple[Effects, int | None]:
+        effects, tile = original(*arguments, **more)  # type: ignore[arg-type]
+        chunks.append(effects.chunk)
+        return effects, tile
+
+    monkeypatch.setattr("latentclr.discover.latentclr.planned", watched)
+    monkeypatch.setattr("latentclr.discover.budget.in_use", lambda _: 0)
+    tight = replace(settings, memory="30MB").fit(generator)
+    assert chunks[0] is not None, "else the test shows nothing"
+    assert chunks[0] < 16
+    latents = generator.sample(3, rng=torch.Generator().manual_seed(0))[:, 0]
+    # Adam divides by the gradient's size, so where that is nearly zero rounding shows: hence no closer.
+    assert_close(tight.model(latents), plain.model(latents), atol=1e-3, rtol=0)
+
+
+CHILD = """
+import sys, torch
+from latentclr import load_generator
+from tests.discover.test_budget import SETTINGS
+from dataclasses import replace
+torch.set_num_threads(1)
+generator = load_generator("scenes")
+replace(SETTINGS, memory=sys.argv[1] or None, steps=2).fit(generator)
+print([line for line in open("/proc/self/status") if line.startswith("VmHWM")][0].split()[1])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_process_keeps_within_its_budget() -> None:
+    def peak(budget: str) -> int:
+        done = subprocess.run(
+            [sys.executable, "-c", CHILD, budget], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        return 1024 * int(done.stdout)
+
+    free = peak("")
+    assert free > 1.2e9, "else the test shows nothing"
+    assert peak("900MB") < 9e8
+
+
+@pytest.mark.parametrize("text", ["", "much", "-1GB", "0GB", "2 apples", "GB"])
+def test_amounts_that_are_none_are_refused(text: str, toy: Toy) -> None:
+    with pytest.raises(InputError, match='give an amount such as "2GB"'):
+        replace(SETTINGS, layer="late", memory=text).fit(toy)
+
+
+def test_peak_bytes_counts_what_lives_at_once() -> None:
+    size = 4000
+
+    def one_after_the_other() -> None:
+        for _ in range(5):
+            torch.zeros(size // 4)
+
+    def together() -> list[torch.Tensor]:
+        kept = [torch.zeros(size // 4) for _ in range(5)]
+        return [tensor[1:] for tensor in kept]  # views hold no memory of their own
+
+    assert memory.peak_bytes(one_after_the_other) == size
+    assert memory.peak_bytes(together) == 5 * size
