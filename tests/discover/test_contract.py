@@ -14,6 +14,7 @@ from torch.testing import assert_close
 
 from latentclr import DISCOVERERS, Directions, Generator, InputError
 from latentclr.discover import Discoverer
+from latentclr.engine.checkpoint import Keeper, has_state
 
 SMALL: dict[str, dict[str, Any]] = {
     "latentclr": {"k": 3, "steps": 4, "batch": 3, "held_out": 4, "validate_every": 2},
@@ -74,6 +75,24 @@ def test_same_seed_gives_the_same_file(
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     make(seed=6).fit(generator).save(tmp_path / "three")
     assert (tmp_path / "three").read_bytes() != (tmp_path / "one").read_bytes()
+
+
+def test_stopped_and_gone_on_with_gives_the_same_file(
+    make: Callable[..., Discoverer], generator: Generator, tmp_path: Path
+) -> None:
+    make().fit(generator).save(tmp_path / "whole")
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    asked: list[int] = []
+
+    def second_time() -> bool:
+        asked.append(1)
+        return len(asked) == 2
+
+    make().fit(generator, keep=Keeper(folder), stop=second_time)
+    assert has_state(folder) == (len(asked) == 2), "what asks whether to stop keeps itself when it does"
+    make().fit(generator, keep=Keeper(folder)).save(tmp_path / "resumed")
+    assert (tmp_path / "resumed").read_bytes() == (tmp_path / "whole").read_bytes()
 
 
 def test_global_random_states_are_untouched(make: Callable[..., Discoverer], generator: Generator) -> None:

@@ -257,6 +257,24 @@ class Ranks(World):
             distributed.all_gather(list(received.unbind()), sent)
         return received.to(x.device)
 
+    def sum_for_each(self, x: Shaped[Tensor, " all *rest"]) -> Shaped[Tensor, " n *rest"]:
+        """This rank's part of the sum over all ranks.
+
+        One part after the other, each summed where it belongs: half of what it takes to tell every rank the
+        whole sum, and no second buffer of its size.
+
+        Raises:
+            RankLostError: a rank is gone.
+        """
+        own = x
+        for rank, part in enumerate(x.detach().chunk(self.size)):
+            summed = part.clone(memory_format=torch.contiguous_format)
+            with self._companions.needed():
+                distributed.reduce(summed, dst=rank)
+            if rank == self.rank:
+                own = summed
+        return own
+
     def _leave(self, *, in_order: bool) -> None:
         if self._closed:
             return
@@ -282,9 +300,7 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        summed = gradient.clone(memory_format=torch.contiguous_format)
-        ctx.ranks.sum([summed])
-        return summed[ctx.ranks.even_share(len(summed))], None
+        return ctx.ranks.sum_for_each(gradient), None
 
 
 class Companions:
