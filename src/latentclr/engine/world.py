@@ -97,7 +97,8 @@ class World:
         """
         if n % self.size:
             raise InputError(
-                f"{f'{name}=' if name else ''}{n} cannot be divided evenly over {self.size} processes; a multiple of {self.size} can."
+                f"{name and name + '='}{n} cannot be divided evenly over {self.size} processes; a multiple "
+                f"of {self.size} can."
             )
         return self.share(n)
 
