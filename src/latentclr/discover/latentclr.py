@@ -229,17 +229,19 @@ class LatentCLR(Discoverer):
 
         def step(z: Float[Tensor, "n z_dim"], alphas: Float[Tensor, "k n"]) -> None:
             optimizer.zero_grad()
-            loss = effects.backward(model, generator.map(z), alphas, contrast.loss)
+            latents = generator.map(z.to(device))
+            loss = effects.backward(model, latents, alphas.to(device), contrast.loss)
             world.sum([loss, *(p.grad for p in model.parameters() if p.grad is not None)])
             optimizer.step()
             training.total += loss
 
-        launch: Callable[[Tensor, Tensor], None] = step
+        graph = self.graph and device.type == "cuda" and world.size == 1
+        launch = self._graphed(step, generator, training) if graph else step
 
         def learn() -> None:
             set_rate(optimizer, self.learning_rate * 0.2 ** sum(training.step >= drop for drop in self.drops))
             z, alphas = self._draw(self.batch, generator.z_dim, rng)
-            launch(z[mine].to(launch_device), alphas[:, mine].to(launch_device))
+            launch(z[mine], alphas[:, mine])
 
         def validate() -> Mapping[str, float]:
             with torch.no_grad():
@@ -247,10 +249,7 @@ class LatentCLR(Discoverer):
             check_visible(changes, layer, slots)
             return {"validation_loss": contrast.total(changes), "accuracy": contrast.accuracy(changes)}
 
-        launch_device = device
         with products(self.precision):
-            if self.graph and device.type == "cuda" and world.size == 1:
-                launch, launch_device = self._graphed(step, generator, training), torch.device("cpu")
             run(
                 training,
                 learn,
@@ -282,11 +281,12 @@ class LatentCLR(Discoverer):
     def _graphed(
         self, step: Callable[[Tensor, Tensor], None], generator: Generator, training: Training
     ) -> Graphed:
-        """The step as one launch. Its warm-up trains; all that it changes is put back."""
+        """The step as one launch. Its warm-up trains; all that this changes is put back."""
         prepare_adam(training.optimizers["adam"])
         before = {name: value.clone() for name, value in training.tensors().items()}
         examples = self._draw(self.batch, generator.z_dim, torch.Generator().manual_seed(self.seed))
-        return Graphed(step, examples, generator.device, lambda: fill(training.tensors(), before))
+        with products(self.precision):
+            return Graphed(step, examples, generator.device, lambda: fill(training.tensors(), before))
 
     def _check(self) -> None:
         for name, least in MINIMA.items():
