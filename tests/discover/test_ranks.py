@@ -36,4 +36,6 @@ def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
     whole, resumed = ((tmp_path / f"{name}.safetensors").read_bytes() for name in ("whole", "resumed"))
     assert whole == resumed
     for rank in range(2):
-        assert "batch=7 cannot be divided evenly over 2 processes" in (tmp_path / f"refused-{rank}").read_text()
+        assert (
+            "batch=7 cannot be divided evenly over 2 processes" in (tmp_path / f"refused-{rank}").read_text()
+        )

@@ -342,6 +342,21 @@ def test_a_training_can_be_prolonged(tmp_path: Path) -> None:
     assert again.fingerprint() == long.fingerprint()
 
 
+@pytest.mark.parametrize("moment", [0, 1])
+def test_stopped_before_the_generator_has_learned_anything(tmp_path: Path, moment: int) -> None:
+    settings = small("stylegan2", pictures=16, head_start=8)
+    whole = train(settings, stripes, tmp_path / "whole")
+    steps: list[bool] = []
+
+    def stop() -> bool:
+        steps.append(True)
+        return len(steps) > moment
+
+    train(settings, stripes, tmp_path / "parts", stop=stop)
+    again = train(settings, stripes, tmp_path / "parts", resume=True)
+    assert again.fingerprint() == whole.fingerprint()
+
+
 def test_resuming_a_finished_training_changes_nothing(tmp_path: Path) -> None:
     settings = small("stylegan2", pictures=8)
     one = train(settings, stripes, tmp_path)

@@ -66,5 +66,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"latentclr: cannot go on: {error}.", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
-        print("interrupted; nothing was written.", file=sys.stderr)
+        print("interrupted; what was not saved before is lost.", file=sys.stderr)
         sys.exit(INTERRUPTED)

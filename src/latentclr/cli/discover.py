@@ -98,19 +98,19 @@ class Discover(Generic[Method]):
                     directions = self.settings.fit(
                         generator, log=follower, stop=interrupted, keep=keep, world=world
                     )
-                seconds = time.perf_counter() - started
+                seconds, stopped = time.perf_counter() - started, interrupted()
             directions.save(folder / DIRECTIONS)
             record = self.record(directions, follower.curves, seconds)
-            write_json(folder / RECORD, {**record, "interrupted": interrupted()})
+            write_json(folder / RECORD, {**record, "interrupted": stopped})
             shown = generator.at(run_truncation(directions, None))
             rows = directions.k if generator.resolution <= CHEAP else min(directions.k, ROWS)
             if rows < directions.k:
                 say(f"drawing the first {rows} of {directions.k} directions")
             sheet = contact_sheet(shown, directions, seeds=self.sheet_seeds, indices=range(rows))
             save_picture(sheet, folder / SHEET)
-            if not interrupted():
-                remove_state(folder)
-        self.tell(generator, directions, seconds, interrupted=interrupted())
+        if not stopped:  # only now: until it is in its place, the run can still be lost
+            remove_state(self.out)
+        self.tell(generator, directions, seconds, interrupted=stopped)
 
     def record(
         self, directions: Directions, curves: dict[str, list[list[float]]], seconds: float

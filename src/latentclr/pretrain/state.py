@@ -80,8 +80,6 @@ class State:
             return False
         tensors, header = found
         self._check(folder, header, settings)
-        for adam in (self.adam_g, self.adam_d):
-            prepare_adam(adam)
         fill(self._tensors(), tensors)
         self.rng.set_state(tensors["rng"])
         self.step, self.curves = header["step"], header["curves"]
@@ -148,4 +146,6 @@ class State:
 
 
 def _adam(module: torch.nn.Module, lr: float, betas: tuple[float, float], eps: float) -> torch.optim.Adam:
-    return torch.optim.Adam(module.parameters(), lr=lr, betas=betas, eps=eps, fused=True)
+    adam = torch.optim.Adam(module.parameters(), lr=lr, betas=betas, eps=eps, fused=True)
+    prepare_adam(adam)  # so that a training that was stopped before its first step is whole too
+    return adam

@@ -141,6 +141,6 @@ def _replace(folder: Path, staging: Path) -> None:
     if folder.is_dir():
         folder.rename(_retired(folder))
     staging.rename(folder)
-    sync_folder(folder.parent)
     (folder / LOCK).unlink()
+    sync_folder(folder.parent)
     shutil.rmtree(_retired(folder), ignore_errors=True)
