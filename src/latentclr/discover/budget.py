@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latentclr.directions import DirectionModel
 from latentclr.discover.effects import Effects
-from latentclr.discover.tiled import tile_rows
+from latentclr.discover.tiled import TILE_BUFFERS, tile_rows
 from latentclr.engine.memory import in_use, peak_bytes, show_bytes
 from latentclr.errors import InputError
 
@@ -17,6 +17,8 @@ MARGIN = 0.85
 """Share of the free memory that is planned with: libraries take workspaces that nobody tells of."""
 SQUARES = 6
 """Matrices of the size of the similarities that the plain loss holds at its peak."""
+FOR_TILES = 0.25
+"""Share, at most, of what is left for the pieces that the tiles of the loss get."""
 TRIALS = (1, 3)
 """Edits that are run to see what one takes."""
 
@@ -65,15 +67,20 @@ def planned(
     # All changes and their gradient stay, of all ranks where there are several; the rest is for the pieces.
     held = max(2 * edits * ranks, checked * (1 + ranks * (ranks > 1))) * features
     left = free - held
-    if left < fixed + 2 * each:
-        needs = (used + held + fixed + 2 * each) / MARGIN
+    if (1 - FOR_TILES) * left < fixed + 2 * each:
+        needs = (used + held + (fixed + 2 * each) / (1 - FOR_TILES)) / MARGIN
         raise InputError(
             f"memory={show_bytes(float(budget))} is not enough for the features of {edits} edits at layer "
             f"{effects.layer!r} (and of {checked} in a validation): give at least {show_bytes(needs)}, or "
             "choose fewer directions, a smaller batch, fewer held-out latents or an earlier layer."
         )
-    chunk = min(max(edits, checked), int((left - fixed) / each))
-    return replace(effects, chunk=chunk), tile_rows(edits * ranks, int(left))
+    # The loss is computed while the last chunk's graph is held.
+    tile = tile_rows(edits * ranks, int(FOR_TILES * left))
+    free = left - fixed - 4 * TILE_BUFFERS * tile * edits * ranks
+    chunk = min(max(edits, checked), max(1, int(free / each)))
+    if chunk > batch:  # whole rounds of the latents: what they were before is then subtracted without a copy
+        chunk -= chunk % batch
+    return replace(effects, chunk=chunk), tile
 
 
 def _trial(effects: Effects, latent: Float[Tensor, "1 slots dim"], edits: int) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -58,8 +59,10 @@ class Effects:
         edited, before = self._edited(model, latents, alphas)
         if self.chunk is None:
             return self._change(edited, before, 0).view(*alphas.shape, -1)
+        rows = before.new_empty(len(edited), before.shape[1])
         with torch.no_grad():
-            return self._changes_in_chunks(edited, before).view(*alphas.shape, -1)
+            self._fill(rows, self._chunks(edited), before)
+        return rows.view(*alphas.shape, -1)
 
     def backward(
         self,
@@ -71,27 +74,35 @@ class Effects:
         """Add the gradient of loss(changes) to the model's; returns the loss.
 
         In chunks, by gradient caching (Gao et al., "Scaling Deep Contrastive Learning Batch Size under Memory
-        Limited Setup", 2021): all changes without a graph, the gradient of the loss at these, then each chunk
-        again, with a graph that is given its share of that gradient. The result is the same; it costs a
-        second forward pass, and only one chunk's activations are held at any time.
+        Limited Setup", 2021): changes without a graph, the gradient of the loss at these, then each chunk
+        again, with a graph that is given its share of that gradient. Only the last chunk has its graph from
+        the start. The result is the same; what the other chunks cost more is a second forward pass, and only
+        one chunk's activations are held at any time.
         """
         if self.chunk is None:
             value = loss(self.changes(model, latents, alphas))
             value.backward()
             return value.detach()
         edited, before = self._edited(model, latents, alphas)
+        leaf = edited.detach().requires_grad_()
+        *again, (start, last) = self._chunks(leaf)
+        rows = before.new_empty(len(edited), before.shape[1])
         with torch.no_grad():
-            changes = self._changes_in_chunks(edited, before).view(*alphas.shape, -1)
-        value = loss(changes.requires_grad_())
+            self._fill(rows, again, before)
+        kept = self._change(last, before, start)
+        rows[start:] = kept.detach()
+        changes = rows.view(*alphas.shape, -1).requires_grad_()
+        value = loss(changes)
         value.backward()
         assert changes.grad is not None
-        gradient, value = changes.grad.flatten(0, 1), value.detach()
-        del changes
-        leaf = edited.detach().requires_grad_()
-        for i, part in self._chunks(leaf):
+        gradient = changes.grad.flatten(0, 1)
+        del rows, changes
+        kept.backward(gradient[start:])
+        del kept
+        for i, part in again:
             self._change(part, before, i).backward(gradient[i : i + len(part)])
         edited.backward(leaf.grad)
-        return value
+        return value.detach()
 
     def _edited(
         self, model: DirectionModel, latents: Latents, alphas: Float[Tensor, "k n"]
@@ -106,16 +117,16 @@ class Effects:
         return edited, before
 
     def _chunks(self, latents: Latents) -> list[tuple[int, Tensor]]:
-        size = self.chunk or len(latents)
-        return [(i, latents[i : i + size]) for i in range(0, len(latents), size)]
+        """(number of the first, latents) of each; the last is a full one."""
+        size = min(self.chunk or len(latents), len(latents))
+        edges = [0, *range(len(latents) % size or size, len(latents) + 1, size)]
+        return [(start, latents[start:end]) for start, end in pairwise(edges)]
 
-    def _changes_in_chunks(
-        self, edited: Float[Tensor, "kn slots dim"], before: Float[Tensor, "n f"]
-    ) -> Float[Tensor, "kn f"]:
-        rows = before.new_empty(len(edited), before.shape[1])
-        for i, part in self._chunks(edited):
+    def _fill(
+        self, rows: Float[Tensor, "kn f"], chunks: list[tuple[int, Tensor]], before: Float[Tensor, "n f"]
+    ) -> None:
+        for i, part in chunks:
             rows[i : i + len(part)] = self._change(part, before, i)
-        return rows
 
     def _change(
         self, edited: Float[Tensor, "m slots dim"], before: Float[Tensor, "n f"], start: int
