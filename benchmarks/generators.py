@@ -14,12 +14,9 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from benchmarks.plain import PlainBigGANDeep, PlainDirections, PlainStyleGAN2, features, plain_step
+from benchmarks.plain import PlainBigGANDeep, PlainStyleGAN2, features
 from torch import Tensor
 
-from latentclr.directions import Nonlinear
-from latentclr.discover.contrastive import contrastive_loss
-from latentclr.discover.effects import divergences
 from latentclr.files import make_folder, write_json
 from latentclr.generators import BigGANDeep, Generator, StyleGAN2
 
@@ -102,59 +99,6 @@ def tell(row: Row) -> Row:
     return row
 
 
-def step(
-    what: str,
-    generator: Generator,
-    plain: PlainStyleGAN2 | PlainBigGANDeep,
-    *,
-    k: int,
-    n: int,
-    layer: str,
-    repeats: int,
-) -> Row:
-    """One training step of LatentCLR: draw nothing, edit, run, compare, differentiate, update."""
-    device = generator.device
-    alpha, temperature = 3.0, 2.0
-    latents = generator.sample(n, rng=torch.Generator().manual_seed(1))
-    model = Nonlinear(k, generator.latent_dim, depth=2, rng=torch.Generator().manual_seed(2)).to(device)
-    listed = PlainDirections(k, generator.latent_dim).to(device)
-    copy_networks(model, listed)
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
-    listed_optimizer = torch.optim.Adam(listed.parameters(), 1e-3)
-    slots = range(generator.num_slots)
-    alphas = torch.full((k, n), alpha, device=device)
-
-    def ours() -> Tensor:
-        changes = divergences(generator, model, latents, alphas, layer=layer, slots=slots)
-        loss = contrastive_loss(changes, temperature=temperature, similarity="cosine")
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss.detach()
-
-    def theirs() -> Tensor:
-        found = plain_step(
-            plain, listed, listed_optimizer, latents, layer=layer, alpha=alpha, temperature=temperature
-        )
-        return torch.tensor(found, device=device)
-
-    first, first_plain = best(ours, 1, device), best(theirs, 1, device)
-    difference = float((first[1] - first_plain[1]).abs() / first_plain[1].abs())
-    assert difference < 1e-3, f"{what}: losses {float(first[1])} and {float(first_plain[1])}"
-    seconds = best(ours, repeats, device)[0]
-    return tell(Row(what, seconds, first_plain[0], difference))
-
-
-def copy_networks(model: Nonlinear, listed: PlainDirections) -> None:
-    """Give the listed networks the weights of the batched ones."""
-    with torch.no_grad():
-        for i, network in enumerate(listed.networks):
-            linears = (part for part in network.modules() if isinstance(part, torch.nn.Linear))
-            for linear, weight, bias in zip(linears, model.weights, model.biases, strict=True):
-                linear.weight.copy_(weight[i].T)
-                linear.bias.copy_(bias[i])
-
-
 def measure_outputs(
     title: str,
     generator: Generator,
@@ -198,21 +142,11 @@ def main() -> None:
     plain = PlainStyleGAN2(gan)
     cases = (("b4.conv1", 8), ("b16.conv1", 4), ("b64.conv1", 1), ("b256.conv1", 1), ("image", 1))
     rows = measure_outputs("StyleGAN2 1024", gan, plain, cases, wanted=wanted, repeats=repeats)
-    for what, wasteful in (
-        ("LatentCLR step, paper-stylegan2 (K 100, N 8, conv1)", False),
-        ("the same; plain code with the generator not frozen", True),
-    ):
-        if wanted(what):
-            against = PlainStyleGAN2(gan, wasteful=wasteful)
-            rows.append(step(what, gan, against, k=100, n=8, layer="b4.conv1", repeats=repeats))
 
     deep = biggan_deep().to(device)
     plain_deep = PlainBigGANDeep(deep)
     deep_cases = (("gen_z", 8), ("layers.4", 4), ("layers.9", 1), ("layers.14", 1))
     rows += measure_outputs("BigGAN-deep 512", deep, plain_deep, deep_cases, wanted=wanted, repeats=repeats)
-    what = "LatentCLR step, BigGAN-deep 512 (K 32, N 2, layers.4)"
-    if wanted(what):
-        rows.append(step(what, deep, plain_deep, k=32, n=2, layer="layers.4", repeats=1))
     if arguments.out:
         facts: dict[str, object] = {
             "torch": torch.__version__,

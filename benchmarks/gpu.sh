@@ -6,7 +6,7 @@
 #
 # Parts: measurements; scenes (StyleGAN2, five seeds for the disentanglement protocol), scenes-biggan, scenes-128.
 # A training that was cut off goes on when its part is called again with the same $OUT.
-# Needs an environment with torch for CUDA and this package: pip install -e .
+# Needs an environment with torch for CUDA and this package: pip install -e '.[bench]'
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${OUT:-benchmarks/results}
@@ -53,3 +53,5 @@ done
 python benchmarks/defaults.py --device cuda --out "$out/defaults-cuda.json"
 python -m benchmarks.layouts --device cuda | tee "$out/layouts-cuda.txt"
 python -m benchmarks.generators --device cuda --out "$out/generators-cuda.json"
+python -m benchmarks.step --device cuda --out "$out/step-cuda.json"
+python -m benchmarks.scaling --device cuda --out "$out/scaling-cuda.json"
