@@ -5,7 +5,7 @@
 Ours is what the library runs. The reference is that of benchmarks/plain.py: K networks in a loop, K calls of
 the generator with weights made for each sample, masks of true and false; its generator's weights want
 gradients ("not frozen"), as public code leaves them, or do not ("frozen"). Both compute the same loss, which
-is checked. Every row is a process of its own. Times are the best of some steps, in seconds.
+is checked. On a CPU every row is a process of its own. Times are the best of some steps, in seconds.
 
 Operations and bytes are counted from shapes. "of GEMM" is the rate over the operations of the formula (all
 similarities, though not all are computed), as a share of what a large square product reaches in between. The
@@ -14,6 +14,7 @@ longer: no step of these operations and passes is faster on this machine.
 """
 
 import argparse
+import gc
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -489,9 +490,18 @@ def jobs(preset: str, *, device: str, threads: int, batch: int | None) -> Iterat
         yield "training, float32, step by step", replace(fit, graph=False)
 
 
+def done(job: Job) -> dict[str, Any]:
+    """The result of a job: of a process of its own, but on a GPU, which counts what its tensors take."""
+    if job.device == "cpu":
+        return in_child(MODULE, asdict(job), threads=job.threads)
+    gc.collect()
+    torch.cuda.empty_cache()
+    return work(**asdict(job))
+
+
 def measure(what: str, job: Job, limits: Mapping[str, Any]) -> Row:
     """Do one job and hold it against the machine's limits."""
-    found = in_child(MODULE, asdict(job), threads=job.threads)
+    found = done(job)
     common = {key: found.pop(key) for key in ("loss", "peak", "growth")}
     seconds, batch = found.pop("seconds"), LatentCLR(**PRESETS[job.preset]).batch
     if job.kind == "reference":
@@ -625,7 +635,7 @@ def main() -> None:
     parts: dict[str, Any] = before.get("parts", {})
     for preset in options.presets:
         common = Job("ceilings", preset, threads=options.threads, device=options.device)
-        limits = in_child(MODULE, asdict(common), threads=options.threads)
+        limits = done(common)
         describe(TITLES[preset], limits)
         rows = parts.get(preset, {}).get("rows", [])
         wanted = jobs(preset, device=options.device, threads=options.threads, batch=options.reference_batch)

@@ -100,8 +100,8 @@ def write_tensors(
         InputError: the place cannot be written.
     """
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    whole = {**header, CHECKSUM: _checksum(on_cpu, header)}
-    text = json.dumps(whole, sort_keys=True, allow_nan=False)
+    rest = {name: value for name, value in header.items() if name != CHECKSUM}  # of other contents
+    text = json.dumps({**rest, CHECKSUM: _checksum(on_cpu, rest)}, sort_keys=True, allow_nan=False)
     with atomic(path, before=before) as temporary:
         try:
             save_file(on_cpu, temporary, {HEADER: text})

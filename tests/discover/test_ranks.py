@@ -28,10 +28,10 @@ def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
     latents = torch.randn(4, alone.model.dim, generator=torch.Generator().manual_seed(0))
     for name in ("whole", "resumed", "budgeted"):
         found = Directions.load(tmp_path / f"{name}.safetensors")
-        assert_close(found.model(latents), alone.model(latents), atol=1e-4, rtol=1e-3)
+        assert_close(found.model(latents), alone.model(latents), atol=1e-3, rtol=0)
         assert_close(found.scores, alone.scores, atol=1e-4, rtol=1e-3)
         assert found.origin["best_step"] == alone.origin["best_step"]
-        assert found.origin["validation_loss"] == pytest.approx(alone.origin["validation_loss"], abs=1e-5)
+        assert found.origin["validation_loss"] == pytest.approx(alone.origin["validation_loss"], abs=1e-4)
         assert found.origin["accuracy"] == alone.origin["accuracy"]
     whole, resumed = ((tmp_path / f"{name}.safetensors").read_bytes() for name in ("whole", "resumed"))
     assert whole == resumed

@@ -39,7 +39,7 @@ def parse_bytes(text: str) -> int:
 def show_bytes(count: float) -> str:
     """The amount in words.
 
-    >>> show_bytes(1_234_000_000)
+    >>> show_bytes(1.234e9)
     '1.2 GB'
     """
     return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
