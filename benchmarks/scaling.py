@@ -317,7 +317,7 @@ def measure_processes(options: argparse.Namespace) -> dict[str, Any]:
     size = asdict(Size(32, 4, 16) if quick else Size(32, 16, 16))
     print(f"\nmemory budgets, K {size['k']}, N {size['n']}, {Size(**size).layer}")
     budgets = []
-    for memory in ["600MB"] if quick else ["500MB", "700MB", "1GB", "2GB"]:
+    for memory in ["600MB"] if quick else ["750MB", "1GB", "1.5GB", "2GB"]:
         job = {"kind": "budget", **common, "memory": memory, **size}
         found = child(job, threads=options.threads)
         budgets.append({"memory": memory, **found})
