@@ -193,7 +193,8 @@ def plain_step(
     rows = rows / rows.norm(dim=1, keepdim=True)
     n = len(latents)
     scores = (rows @ rows.T / temperature).exp()
-    which, sample = torch.arange(len(rows)) // n, torch.arange(len(rows)) % n
+    number = torch.arange(len(rows), device=rows.device)
+    which, sample = number // n, number % n
     same = which[:, None] == which[None, :]
     positive = (scores * (same & (sample[:, None] != sample[None, :]))).sum(1)
     negative = (scores * ~same).sum(1)

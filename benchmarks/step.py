@@ -19,7 +19,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise, product
 from pathlib import Path
 from statistics import median
@@ -67,6 +67,9 @@ FEATURE_PASSES = {"features forward": 10, "features backward": 10}
 """Passes over the features of conv1. Forward: written by the product; read and written by demodulation with
 bias, noise, activation and difference; read for the lengths. Backward: written by the similarities, three by
 the activation, two by the scale, four by the gradient of the scale."""
+FUSED_PASSES = {"features forward": 3, "features backward": 4}
+"""Where all between two products is one pass. Forward: written; read and written once. Backward: written; read
+with the features and written once."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,11 @@ class Counts:
     operations: dict[str, float]
     executed: dict[str, float] = field(default_factory=dict)
     moved: dict[str, float] = field(default_factory=dict)
+
+    def fused(self) -> "Counts":
+        """With fewer passes over the features."""
+        fewer = {name: FUSED_PASSES[name] / passes for name, passes in FEATURE_PASSES.items()}
+        return replace(self, moved={name: fewer.get(name, 1) * moved for name, moved in self.moved.items()})
 
     @property
     def total(self) -> float:
@@ -211,6 +219,7 @@ class Job:
         memory: budget of ours.
         precision: of ours.
         graph: launch each step of a fit as one CUDA graph.
+        fuse: compile the step.
         frozen: the reference's generator wants no gradients.
         batch: latents of the reference; None: those of the preset.
         steps: of a training; of ours, that are timed twice, or 1 for a single one.
@@ -224,6 +233,7 @@ class Job:
     memory: str | None = None
     precision: Precision = "float32"
     graph: bool = True
+    fuse: bool = False
     frozen: bool = False
     batch: int | None = None
     steps: int = 1
@@ -242,14 +252,20 @@ def work(**values: Any) -> dict[str, Any]:
         return limits_of(job, device)
     if job.kind == "fit":
         return measure_fit(job, device)
-    generator = GENERATORS[job.preset]().to(device)
+    generator = made(job.preset, device)
     return (measure_reference if job.kind == "reference" else measure_ours)(job, generator)
+
+
+@cache
+def made(preset: str, device: torch.device) -> Generator:
+    """The generator of a preset; the rows of a GPU, which are of one process, share it."""
+    return GENERATORS[preset]().to(device)
 
 
 def limits_of(job: Job, device: torch.device) -> dict[str, Any]:
     """What the machine can do, and what the step asks for."""
     limits = ceilings(device, own_products() if job.preset == "paper-stylegan2" else {})
-    generator = GENERATORS[job.preset]().to(device)
+    generator = made(job.preset, device)
     settings = LatentCLR(**PRESETS[job.preset])
     assert settings.layer is not None
     layer = generator.layer(settings.layer).name
@@ -360,7 +376,7 @@ def compared(
 
 
 def measure_reference(job: Job, generator: Generator) -> dict[str, Any]:
-    """Time, peak memory and loss of the reference; its first step, which is as fast as any."""
+    """Time, peak memory and loss of the reference. On a CPU its first step is as fast as any."""
     settings = LatentCLR(**PRESETS[job.preset])
     generator = generator.at(settings.truncation).settled()
     peak = Peak(generator.device)
@@ -392,6 +408,9 @@ def measure_reference(job: Job, generator: Generator) -> dict[str, Any]:
         return torch.tensor(found)
 
     seconds, loss = best(step, 1, generator.device)
+    if generator.device.type == "cuda":  # libraries have chosen their kernels in the first one
+        seconds = best(step, 2, generator.device)[0]
+    generator.freeze()  # the next row's is the same
     return {"seconds": seconds, "loss": float(loss), "batch": len(z), **peak.values()}
 
 
@@ -406,24 +425,29 @@ def copy_networks(model: Nonlinear, listed: PlainDirections) -> None:
 
 
 def measure_fit(job: Job, device: torch.device) -> dict[str, Any]:
-    """Seconds of a step in a training, and of the preset's whole training at that rate."""
+    """Seconds of a step in a training, and of the preset's whole training, at that rate or as it was."""
     times: list[float] = []
 
     def log(step: int, values: Mapping[str, float]) -> None:
         if step and "loss" in values:  # every tenth step: the device has been waited for
             times.append(time.perf_counter())
 
-    generator = GENERATORS[job.preset]().to(device)
+    generator = made(job.preset, device)
     peak = Peak(device)
+    whole = PRESETS[job.preset]["steps"]
     chosen = {**PRESETS[job.preset], "steps": job.steps, "precision": job.precision, "graph": job.graph}
-    directions = LatentCLR(**chosen, memory=job.memory).fit(generator, log=log)
+    started = time.perf_counter()
+    directions = LatentCLR(**chosen, memory=job.memory, fuse=job.fuse).fit(generator, log=log)
+    wall = time.perf_counter() - started
     seconds = median(after - before for before, after in pairwise(times)) / 10
     return {
         "seconds": seconds,
         "loss": directions.origin["validation_loss"],
         "gemm": square_rate(device, CEILING[job.precision]),
         **peak.values(),
-        "whole_training": seconds * PRESETS[job.preset]["steps"],
+        "accuracy": directions.origin["accuracy"],
+        "until_first_steps": times[0] - started,
+        "whole_training": wall if job.steps == whole else seconds * whole,
     }
 
 
@@ -485,9 +509,13 @@ def jobs(preset: str, *, device: str, threads: int, batch: int | None) -> Iterat
     yield f"ours, memory {budget[0]} GB", replace(ours, memory=budget, keep=False, steps=2)
     if on_gpu:
         fit = replace(ours, kind="fit", steps=300 if small else 100)
-        for precision in get_args(Precision):
-            yield f"training, {precision}, one launch a step", replace(fit, precision=precision)
+        for precision, fuse in product(get_args(Precision), (False, True)):
+            how = f"{precision}, fused" if fuse else precision
+            yield f"training, {how}, one launch a step", replace(fit, precision=precision, fuse=fuse)
         yield "training, float32, step by step", replace(fit, graph=False)
+        if small:
+            whole = replace(fit, precision="tf32", fuse=True, steps=PRESETS[preset]["steps"])
+            yield "whole training, tf32, fused, one launch a step", whole
 
 
 def done(job: Job) -> dict[str, Any]:
@@ -511,6 +539,7 @@ def measure(what: str, job: Job, limits: Mapping[str, Any]) -> Row:
             what += f" (measured at N {found['batch']}, scaled)"
         return Row(what, seconds, **common, more=found)
     counts, gemm = Counts(**limits["counts"]), found.pop("gemm")
+    counts = counts.fused() if job.fuse else counts
     bound = sum(counts.bounds(gemm, max(limits["bandwidth"].values())).values())
     rate = counts.total / seconds
     kept = {key: value for key, value in found.items() if value is not None}

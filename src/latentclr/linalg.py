@@ -38,7 +38,8 @@ WORTH_BLOCKS = 256
 def gram(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n n"]:
     """Inner products of all rows, no gradient: one half is computed, the other is its mirror image."""
     n = len(rows)
-    if n < WORTH_BLOCKS or rows.is_cuda:  # on a GPU, one large product is faster than the parts of it
+    # On a GPU, one large product is faster than the parts of it. And compilers know no parts of a result.
+    if n < WORTH_BLOCKS or rows.is_cuda or torch.compiler.is_compiling():
         return rows @ rows.T
     product = rows.new_empty(n, n)
     edges = [n * i // BLOCKS for i in range(BLOCKS + 1)]

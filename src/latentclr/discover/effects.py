@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Literal
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from latentclr.directions import DirectionModel
 from latentclr.directions.edits import moved, read
+from latentclr.engine.fusion import fused
 from latentclr.errors import InputError
 from latentclr.generators import Generator, Latents
 from latentclr.linalg import unit
@@ -30,6 +32,7 @@ class Effects:
         compare: see `divergences`.
         chunk: run the generator on so many edits at a time, and only on these with a graph; None: on all.
         bfloat16: compute the generator's activations so; what is compared is float32 again.
+        fuse: compile what a gradient goes through; see `fused`.
     """
 
     generator: Generator
@@ -38,6 +41,7 @@ class Effects:
     compare: Compare = "difference"
     chunk: int | None = None
     bfloat16: bool = False
+    fuse: bool = False
 
     def features(self, latents: Latents) -> Float[Tensor, "n f"]:
         """G_f of some latents, flattened in the order in which it lies in memory (channels last): no copy."""
@@ -80,7 +84,7 @@ class Effects:
         one chunk's activations are held at any time.
         """
         if self.chunk is None:
-            value = loss(self.changes(model, latents, alphas))
+            value = self._to_loss(model, latents, alphas, loss)
             value.backward()
             return value.detach()
         edited, before = self._edited(model, latents, alphas)
@@ -89,7 +93,7 @@ class Effects:
         rows = before.new_empty(len(edited), before.shape[1])
         with torch.no_grad():
             self._fill(rows, again, before)
-        kept = self._change(last, before, start)
+        kept = self._to_changes(last, before, start)
         rows[start:] = kept.detach()
         changes = rows.view(*alphas.shape, -1).requires_grad_()
         value = loss(changes)
@@ -100,9 +104,26 @@ class Effects:
         kept.backward(gradient[start:])
         del kept
         for i, part in again:
-            self._change(part, before, i).backward(gradient[i : i + len(part)])
+            self._to_changes(part, before, i).backward(gradient[i : i + len(part)])
         edited.backward(leaf.grad)
         return value.detach()
+
+    @cached_property
+    def _to_loss(self) -> Callable[..., Float[Tensor, ""]]:
+        return fused(self._loss) if self.fuse else self._loss
+
+    @cached_property
+    def _to_changes(self) -> Callable[..., Float[Tensor, "m f"]]:
+        return fused(self._change) if self.fuse else self._change
+
+    def _loss(
+        self,
+        model: DirectionModel,
+        latents: Latents,
+        alphas: Float[Tensor, "k n"],
+        loss: Callable[[Changes], Float[Tensor, ""]],
+    ) -> Float[Tensor, ""]:
+        return loss(self.changes(model, latents, alphas))
 
     def _edited(
         self, model: DirectionModel, latents: Latents, alphas: Float[Tensor, "k n"]
@@ -126,7 +147,7 @@ class Effects:
         self, rows: Float[Tensor, "kn f"], chunks: list[tuple[int, Tensor]], before: Float[Tensor, "n f"]
     ) -> None:
         for i, part in chunks:
-            rows[i : i + len(part)] = self._change(part, before, i)
+            rows[i : i + len(part)] = self._to_changes(part, before, i)
 
     def _change(
         self, edited: Float[Tensor, "m slots dim"], before: Float[Tensor, "n f"], start: int

@@ -23,6 +23,7 @@ from latentclr.discover.contrastive import Similarity
 from latentclr.discover.effects import Compare, Effects, check_visible
 from latentclr.discover.ordering import visible_first
 from latentclr.engine.checkpoint import Keeper
+from latentclr.engine.fusion import forget_compiled, fused
 from latentclr.engine.graph import Graphed
 from latentclr.engine.memory import parse_bytes
 from latentclr.engine.precision import Precision, products
@@ -117,7 +118,7 @@ CHOICES = {
     "similarity": get_args(Similarity),
 }
 
-MAY_DIFFER = ("steps", "memory", "graph")
+MAY_DIFFER = ("steps", "memory", "graph", "fuse")
 """Fields that may change from the start of a training to its resumption."""
 
 
@@ -179,6 +180,8 @@ class LatentCLR(Discoverer):
     chunks, with the same result in up to twice the time. None: all at once."""
     graph: bool = True
     """On a GPU, launch each step as one CUDA graph. (One process only.)"""
+    fuse: bool = False
+    """Compile the step first, in up to a minute: worth it on a GPU for more than some ten thousand steps."""
 
     def fit(
         self,
@@ -214,7 +217,14 @@ class LatentCLR(Discoverer):
         held_latents, held_alphas = held_out[mine_held], alphas[:, mine_held].to(device)
 
         effects, tile = planned(
-            Effects(generator, layer, slots, self.compare, bfloat16=self.precision == "bfloat16"),
+            Effects(
+                generator,
+                layer,
+                slots,
+                self.compare,
+                bfloat16=self.precision == "bfloat16",
+                fuse=self.fuse,
+            ),
             model,
             held_out[:1],
             batch=mine.stop - mine.start,
@@ -222,6 +232,10 @@ class LatentCLR(Discoverer):
             budget=None if self.memory is None else parse_bytes(self.memory),
             ranks=world.size,
         )
+        mapping = generator.map
+        if self.fuse:
+            forget_compiled()
+            mapping = fused(mapping)
         contrast = Contrast(self.temperature, self.similarity, world, tile)
         training = Training({"model": model}, {"adam": optimizer}, rng, torch.zeros((), device=device))
         about = self.about(generator)
@@ -229,7 +243,7 @@ class LatentCLR(Discoverer):
 
         def step(z: Float[Tensor, "n z_dim"], alphas: Float[Tensor, "k n"]) -> None:
             optimizer.zero_grad()
-            latents = generator.map(z.to(device))
+            latents = mapping(z.to(device))
             loss = effects.backward(model, latents, alphas.to(device), contrast.loss)
             world.sum([loss, *(p.grad for p in model.parameters() if p.grad is not None)])
             optimizer.step()

@@ -54,8 +54,7 @@ def truncated_normal(z: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
 
     Each keeps its quantile. The networks are trained with z from this distribution.
     """
-    ends = torch.special.ndtr(torch.tensor([-2.0, 2.0], dtype=torch.float64)).tolist()
-    return _quantile(torch.special.ndtr(z.double()), *ends).to(z.dtype)
+    return _quantile(torch.special.ndtr(z.double())).to(z.dtype)
 
 
 def truncated_noise(n: int, z_dim: int, *, truncation: float, seed: int) -> Float[Tensor, "n z_dim"]:
@@ -65,12 +64,16 @@ def truncated_noise(n: int, z_dim: int, *, truncation: float, seed: int) -> Floa
     from `sample` and `from_seeds`.
     """
     uniform = torch.from_numpy(np.random.RandomState(seed).uniform(size=(n, z_dim)))
-    ends = torch.special.ndtr(torch.tensor([-2.0, 2.0], dtype=torch.float64)).tolist()
-    return _quantile(uniform, *ends).float() * truncation
+    return _quantile(uniform).float() * truncation
 
 
-def _quantile(p: Float[Tensor, "*any"], low: float, high: float) -> Float[Tensor, "*any"]:
-    """Where the normal distribution between its quantiles low and high reaches p."""
+ENDS: tuple[float, float] = tuple(torch.special.ndtr(torch.tensor([-2.0, 2.0], dtype=torch.float64)).tolist())
+"""Shares of the normal distribution below -2 and below 2."""
+
+
+def _quantile(p: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """Where the normal distribution between -2 and 2 reaches p."""
+    low, high = ENDS
     quantile: Tensor = torch.special.ndtri(low + p * (high - low))
     return quantile
 

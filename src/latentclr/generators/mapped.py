@@ -65,7 +65,9 @@ class MappedGenerator(Generator):
         if self.space == "z":
             return z.unsqueeze(1).repeat(1, self.num_slots, 1)
         w = self.mapped(z)
-        return torch.stack([self._truncated(w, slot) for slot in range(self.num_slots)], dim=1)
+        near = self._truncated(w, 0)  # as the slots before the cutoff are
+        cutoff = self.num_slots if self.cutoff is None else self.cutoff
+        return torch.stack([near if slot < cutoff else w for slot in range(self.num_slots)], dim=1)
 
     @final
     def style(self, latents: Latents, slot: int) -> Float[Tensor, "n w_dim"]:

@@ -1,0 +1,11 @@
+"""A compiled step computes what the plain one does."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.slow
+def test_a_compiled_training_is_the_plain_one() -> None:
+    subprocess.run([sys.executable, "-m", "tests.discover.fused"], check=True)
