@@ -47,7 +47,6 @@ measure() {  # one that fails does not keep the others from running
   "$@" || failed+=("$*")
   echo "$((SECONDS - started)) s: $*"
 }
-measure python -m pytest -q tests/gpu
 measure python -m benchmarks.step --device cuda --out "$out/step-cuda.json"
 measure python -m benchmarks.scaling --device cuda --out "$out/scaling-cuda.json"
 # The same discovery on both devices: seconds, accuracy and curves stand in each run.json.
@@ -57,4 +56,5 @@ for device in cuda cpu; do
 done
 measure python -m benchmarks.generators --device cuda --out "$out/generators-cuda.json"
 measure python -m benchmarks.layouts --device cuda > "$out/layouts-cuda.txt"
+measure python -m pytest -q tests/gpu
 ((${#failed[@]} == 0)) || { printf 'failed: %s\n' "${failed[@]}" && exit 1; }

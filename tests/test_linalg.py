@@ -1,10 +1,23 @@
 """Linear algebra that more than one method needs."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch.testing import assert_close
 
-from latentclr.linalg import WORTH_BLOCKS, cosines, gram, mean_absolute_cosine, pairs_above, unit
+from latentclr.linalg import (
+    WORTH_BLOCKS,
+    compilable_cosines,
+    cosines,
+    gram,
+    mean_absolute_cosine,
+    pairs_above,
+    unit,
+)
+
+Cosines = Callable[[torch.Tensor], torch.Tensor]
+both_cosines = pytest.mark.parametrize("cosines", [cosines, compilable_cosines])
 
 
 def test_unit_has_the_gradient_of_its_definition() -> None:
@@ -52,8 +65,9 @@ def test_gram_is_the_product(n: int) -> None:
     assert_close(gram(rows), rows @ rows.T)
 
 
+@both_cosines
 @pytest.mark.parametrize("n", [5, WORTH_BLOCKS + 1])
-def test_cosines_equal_those_of_scaled_rows_in_value_and_gradient(n: int) -> None:
+def test_cosines_equal_those_of_scaled_rows_in_value_and_gradient(n: int, cosines: Cosines) -> None:
     rows, weights = random_rows(n), random_rows(n, n)
     one, other = rows.clone().requires_grad_(), rows.clone().requires_grad_()
     (cosines(one) * weights).sum().backward()
@@ -63,11 +77,13 @@ def test_cosines_equal_those_of_scaled_rows_in_value_and_gradient(n: int) -> Non
     assert_close(one.grad, other.grad)
 
 
-def test_cosines_have_the_gradient_of_finite_differences() -> None:
+@both_cosines
+def test_cosines_have_the_gradient_of_finite_differences(cosines: Cosines) -> None:
     assert torch.autograd.gradcheck(cosines, random_rows(6).requires_grad_())
 
 
-def test_a_zero_row_has_no_angle_and_no_gradient() -> None:
+@both_cosines
+def test_a_zero_row_has_no_angle_and_no_gradient(cosines: Cosines) -> None:
     rows = random_rows(4)
     rows[2] = 0
     rows.requires_grad_()

@@ -38,8 +38,7 @@ WORTH_BLOCKS = 256
 def gram(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n n"]:
     """Inner products of all rows, no gradient: one half is computed, the other is its mirror image."""
     n = len(rows)
-    # On a GPU, one large product is faster than the parts of it. And compilers know no parts of a result.
-    if n < WORTH_BLOCKS or rows.is_cuda or torch.compiler.is_compiling():
+    if n < WORTH_BLOCKS or rows.is_cuda:  # on a GPU, one large product is faster than the parts of it
         return rows @ rows.T
     product = rows.new_empty(n, n)
     edges = [n * i // BLOCKS for i in range(BLOCKS + 1)]
@@ -55,7 +54,25 @@ def cosines(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n n"]:
     Rows are never scaled: their products are, so that nothing of the rows' size is computed but products of
     matrices, two in the forward pass (half of each) and one in the backward pass.
     """
+    if torch.compiler.is_compiling():
+        return compilable_cosines(rows)
     return _Cosines.apply(rows)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def compilable_cosines(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n n"]:
+    """The same, values and gradients, of nothing but operations that torch's compiler knows.
+
+    (With a backward pass of one's own, some versions of it compile gradients of zero.) Still there is one
+    product in each pass: the second factor counts as a constant, and what that leaves out of the gradient
+    is put in at the size of the result. There, small operations cost nothing once they are compiled.
+    """
+    product = rows @ rows.detach().T
+    inverse = inverse_lengths(rows.detach())
+    half = product * inverse * inverse[:, None]
+    cosine = half.detach()
+    # d |x_i| / |x_i| = x_i . d x_i / |x_i|^2, and x_i . d x_i is what the product's diagonal changes by.
+    own = half.diagonal() - cosine.diagonal()  # 0, with that gradient
+    return half + (half - cosine).T - cosine * (own + own[:, None])
 
 
 class _Cosines(torch.autograd.Function):

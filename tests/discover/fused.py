@@ -1,4 +1,6 @@
-"""Whether a compiled step computes what the plain one does. A program, since checks of types cannot be compiled.
+"""Whether a compiled step computes what the plain one does.
+
+A program, since the checks of types that tests run with cannot be compiled.
 
 python -m tests.discover.fused [cuda]
 """

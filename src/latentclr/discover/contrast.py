@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.discover.contrastive import Similarity, contrastive_loss, identification_accuracy
-from latentclr.discover.tiled import tiled_contrastive_loss
+from latentclr.discover.tiled import tiled_loss
 from latentclr.engine.world import ALONE, World
 
 
@@ -38,12 +38,13 @@ class Contrast:
         mine = changes.flatten(0, 1)
         rows = self.world.gather(mine)
         start = self.world.rank * len(mine)
-        return tiled_contrastive_loss(
+        return tiled_loss(
             rows,
-            torch.arange(k, device=rows.device).repeat_interleave(n).repeat(self.world.size),
+            torch.arange(len(rows), device=rows.device) // n % k,
             temperature=self.temperature,
             similarity=self.similarity,
-            own=None if self.world.size == 1 else slice(start, start + len(mine)),
+            start=start,
+            stop=start + len(mine),
             tile=self.tile or len(mine),
         )
 

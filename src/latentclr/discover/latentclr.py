@@ -181,7 +181,8 @@ class LatentCLR(Discoverer):
     graph: bool = True
     """On a GPU, launch each step as one CUDA graph. (One process only.)"""
     fuse: bool = False
-    """Compile the step first, in up to a minute: worth it on a GPU for more than some ten thousand steps."""
+    """Compile the step first, in up to a minute: worth it on a GPU for more than some ten thousand steps.
+    (One process only.)"""
 
     def fit(
         self,
@@ -216,6 +217,7 @@ class LatentCLR(Discoverer):
         held_out = generator.map(z.to(device))
         held_latents, held_alphas = held_out[mine_held], alphas[:, mine_held].to(device)
 
+        fuse = self.fuse and world.size == 1  # what comes from other processes has a gradient of its own
         effects, tile = planned(
             Effects(
                 generator,
@@ -223,7 +225,7 @@ class LatentCLR(Discoverer):
                 slots,
                 self.compare,
                 bfloat16=self.precision == "bfloat16",
-                fuse=self.fuse,
+                fuse=fuse,
             ),
             model,
             held_out[:1],
@@ -233,7 +235,7 @@ class LatentCLR(Discoverer):
             ranks=world.size,
         )
         mapping = generator.map
-        if self.fuse:
+        if fuse:
             forget_compiled()
             mapping = fused(mapping)
         contrast = Contrast(self.temperature, self.similarity, world, tile)

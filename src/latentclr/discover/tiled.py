@@ -62,6 +62,22 @@ def tiled_contrastive_loss(
             positives); tau <= 0; a tile below 1; own rows that there are not; rows in half precision.
     """
     start, stop = _checked(rows, direction, temperature, similarity, own, tile)
+    return tiled_loss(
+        rows, direction, temperature=temperature, similarity=similarity, start=start, stop=stop, tile=tile
+    )
+
+
+def tiled_loss(
+    rows: Float[Tensor, "m f"],
+    direction: Int[Tensor, " m"],
+    *,
+    temperature: float,
+    similarity: Similarity,
+    start: int,
+    stop: int,
+    tile: int,
+) -> Float[Tensor, ""]:
+    """The same without a check, for which a GPU would have to be waited for. Own rows: from start to stop."""
     return _TiledLoss.apply(  # type: ignore[no-any-return, no-untyped-call]
         rows, direction, float(temperature), similarity, start, stop, tile
     )
@@ -141,7 +157,7 @@ class _TiledLoss(torch.autograd.Function):
         tiles = _Tiles(rows, direction, inverse, temperature, min(tile, stop - start))
         work = tiles.buffer()
         negatives, positives = inverse.new_empty(2, stop - start)
-        never = inverse.new_tensor(-torch.inf)
+        never = inverse.new_full((), -torch.inf)
         for a, b in tiles.ranges(start, stop):
             logits, same = tiles.logits(a, b)
             if similarity == "absolute":

@@ -1,7 +1,7 @@
 """Small operations joined into few kernels, by torch's compiler.
 
-Between its products, a step reads and writes features some dozen times, each time through memory. Compiled, all
-that lies between two products is one pass.
+Between its products, a step reads and writes features some dozen times, each time through memory. Compiled,
+all that lies between two products is one pass.
 """
 
 from collections.abc import Callable
