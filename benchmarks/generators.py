@@ -17,6 +17,7 @@ import torch
 from benchmarks.plain import PlainBigGANDeep, PlainStyleGAN2, features
 from torch import Tensor
 
+from latentclr.engine.precision import products
 from latentclr.files import make_folder, write_json
 from latentclr.generators import BigGANDeep, Generator, StyleGAN2
 
@@ -82,7 +83,7 @@ def compare(
     what: str, ours: Callable[[], Tensor], plain: Callable[[], Tensor], repeats: int, device: torch.device
 ) -> Row:
     """Time both, and make sure that they give the same."""
-    with torch.no_grad():
+    with torch.no_grad(), products("float32"):
         seconds, mine = best(ours, repeats, device)
         plain_seconds, theirs = best(plain, repeats, device)
     difference = float((mine - theirs).abs().max() / theirs.abs().max())

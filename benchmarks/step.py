@@ -313,7 +313,7 @@ def measure_ours(job: Job, generator: Generator) -> dict[str, Any]:
     optimizer = adam(model.parameters(), settings.learning_rate, settings.weight_decay, generator.device)
     exact = Effects(generator, layer, slots, settings.compare)
     effects, tile = planned(
-        replace(exact, bfloat16=settings.precision == "bfloat16"),
+        replace(exact, bfloat16=settings.precision == "bfloat16", fuse=job.fuse),
         model,
         generator.map(z[:1]),
         batch=settings.batch,
@@ -494,13 +494,16 @@ def jobs(preset: str, *, device: str, threads: int, batch: int | None) -> Iterat
     reference = replace(any_job, kind="reference", keep=False, batch=batch)
     if not on_gpu and preset in REFERENCE_BATCH:
         yield REFERENCE, replace(reference, batch=batch or REFERENCE_BATCH[preset])
-        yield "ours, memory 6 GB", replace(any_job, memory="6GB", keep=False)
+        ours = replace(any_job, memory="6GB", keep=False)
+        yield "ours, memory 6 GB", ours
+        yield "ours, memory 6 GB, fused", replace(ours, fuse=True, steps=2)
         return
     ours = replace(any_job, steps=8)
     yield REFERENCE, reference
     yield "reference, generator frozen", replace(reference, frozen=True)
     yield "ours", ours
     if not on_gpu:
+        yield "ours, fused", replace(ours, fuse=True)
         yield "ours, memory given back at once", replace(ours, keep=False)
     else:
         yield "ours, tf32", replace(ours, precision="tf32")
@@ -637,13 +640,14 @@ def plot(results: Mapping[str, Any], path: Path) -> None:
         for i, (name, seconds) in enumerate(bounds.items()):
             stack.barh(["bound"], [seconds], left=left, label=name, color=colours(i))
             left += seconds
-        ours = [row for row in part["rows"] if row["what"].startswith("ours")][:1]
+        ours = [row for row in part["rows"] if row["what"].startswith("training, float32, fused")][:1]
+        ours = ours or [row for row in part["rows"] if row["what"].startswith("ours")][:1]
         for row in ours:
             stack.barh(["measured"], [row["seconds"]], color="tab:blue")
         stack.set(
             xlabel="seconds", title="bound by parts, float32" + (f"; {ours[0]['what']}" if ours else "")
         )
-        stack.legend(fontsize="x-small", ncols=2)
+        stack.legend(fontsize="x-small", ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.12))
     figure.suptitle(", ".join(f"{key} {results[key]}" for key in ("gpu", "cpu", "threads") if key in results))
     figure.savefig(path, dpi=150)
 

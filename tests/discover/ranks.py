@@ -26,8 +26,10 @@ def main() -> None:
         replace(SETTINGS, steps=10).fit(generator, keep=keep, world=world)
         resumed = SETTINGS.fit(generator, keep=keep, world=world)
         budgeted = replace(SETTINGS, memory="100GB").fit(generator, world=world)
+        other = replace(SETTINGS, negatives="same-latent").fit(generator, world=world)
         if world.first:
-            for name, directions in (("whole", whole), ("resumed", resumed), ("budgeted", budgeted)):
+            found = {"whole": whole, "resumed": resumed, "budgeted": budgeted, "same-latent": other}
+            for name, directions in found.items():
                 directions.save(folder / f"{name}.safetensors")
         try:
             replace(SETTINGS, batch=7).fit(generator, world=world)

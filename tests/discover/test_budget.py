@@ -13,7 +13,7 @@ from torch.testing import assert_close
 
 from latentclr import InputError, LatentCLR, load_generator
 from latentclr.directions import Global
-from latentclr.discover.budget import planned
+from latentclr.discover.budget import _fitting, planned
 from latentclr.discover.effects import Effects
 from latentclr.engine import memory
 from latentclr.engine.memory import parse_bytes
@@ -60,6 +60,20 @@ def test_smaller_budgets_have_smaller_chunks_until_one_says_what_is_needed() -> 
     assert small is not None
     assert large is not None
     assert 1 <= small < large <= 64
+
+
+def test_a_chunk_shrinks_until_it_fits_with_its_workspace() -> None:
+    asked: list[int] = []
+
+    def taken(chunk: int) -> int:
+        asked.append(chunk)
+        return 300 + 10 * chunk + (200 if chunk > 40 else 0)
+
+    assert _fitting(30, 600.0, taken) == 30
+    assert asked == [30]
+    assert 20 <= _fitting(100, 600.0, taken) <= 30
+    assert len(asked) < 8
+    assert _fitting(5, 10.0, taken) == 1, "nothing fits: the least"
 
 
 def test_the_result_is_that_of_the_plain_way(monkeypatch: pytest.MonkeyPatch) -> None:

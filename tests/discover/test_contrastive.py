@@ -10,7 +10,12 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from latentclr import InputError
-from latentclr.discover.contrastive import Similarity, contrastive_loss, identification_accuracy
+from latentclr.discover.contrastive import (
+    Similarity,
+    contrastive_loss,
+    identification_accuracy,
+    same_latent_loss,
+)
 
 
 def divergences(k: int, n: int, f: int = 5, seed: int = 0) -> Tensor:
@@ -21,8 +26,13 @@ def cosine(a: Tensor, b: Tensor) -> float:
     return float(a @ b / (a.norm() * b.norm()))
 
 
-def slow_loss(f: Tensor, tau: float, similarity: str, *, mean: bool = False) -> float:
-    """Section 3.2, term by term. With `mean`, averages stand in the place of the two sums."""
+def slow_loss(
+    f: Tensor, tau: float, similarity: str, *, mean: bool = False, same_latent: bool = False
+) -> float:
+    """Section 3.2, term by term.
+
+    With `mean`, averages stand in the place of the two sums; with `same_latent`, negatives are of one latent.
+    """
     k, n, _ = f.shape
     total = 0.0
     for edit in range(k):
@@ -34,7 +44,7 @@ def slow_loss(f: Tensor, tau: float, similarity: str, *, mean: bool = False) -> 
                     term = math.exp((abs(sim) if similarity == "absolute" else sim) / tau)
                     if other == edit and j != i:
                         positives.append(term)
-                    if other != edit:  # j = i among them
+                    if other != edit and (j == i or not same_latent):  # j = i among them
                         negatives.append(term)
             up, down = sum(positives), sum(negatives)
             if mean:
@@ -50,6 +60,26 @@ def test_equals_a_loop_over_the_equation(k: int, n: int, tau: float, similarity:
     f = divergences(k, n)
     loss = contrastive_loss(f, temperature=tau, similarity=similarity)
     assert float(loss) == pytest.approx(slow_loss(f, tau, similarity), rel=1e-12)
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "absolute"])
+@pytest.mark.parametrize(("k", "n"), [(2, 2), (2, 5), (5, 3)])
+def test_same_latent_loss_equals_a_loop(k: int, n: int, similarity: Similarity) -> None:
+    f = divergences(k, n)
+    loss = same_latent_loss(f, temperature=0.5, similarity=similarity)
+    assert float(loss) == pytest.approx(slow_loss(f, 0.5, similarity, same_latent=True), rel=1e-12)
+    assert torch.autograd.gradcheck(
+        lambda x: same_latent_loss(x, temperature=0.5, similarity=similarity), f.requires_grad_()
+    )
+
+
+def test_parts_of_the_same_latent_loss_add_up_to_it() -> None:
+    f = divergences(4, 6)
+    parts = [
+        same_latent_loss(f[:, start:end], temperature=0.5, similarity="cosine", everyone=f, start=start)
+        for start, end in ((0, 2), (2, 5), (5, 6))
+    ]
+    assert_close(torch.stack(parts).sum(), same_latent_loss(f, temperature=0.5, similarity="cosine"))
 
 
 @given(st.integers(2, 5), st.integers(2, 5), st.integers(1, 6), st.floats(0.05, 5), st.integers(0, 2**31))

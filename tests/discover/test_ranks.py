@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,10 @@ def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
         timeout=300,
     )
     alone = SETTINGS.fit(load_generator("scenes"))
+    alone_otherwise = replace(SETTINGS, negatives="same-latent").fit(load_generator("scenes"))
     latents = torch.randn(4, alone.model.dim, generator=torch.Generator().manual_seed(0))
-    for name in ("whole", "resumed", "budgeted"):
+    for name in ("whole", "resumed", "budgeted", "same-latent"):
+        alone = alone_otherwise if name == "same-latent" else alone
         found = Directions.load(tmp_path / f"{name}.safetensors")
         assert_close(found.model(latents), alone.model(latents), atol=1e-3, rtol=0)
         assert_close(found.scores, alone.scores, atol=1e-4, rtol=1e-3)

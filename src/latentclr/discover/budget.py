@@ -1,5 +1,6 @@
 """How to train within a memory budget: in what pieces the edits and their similarities are computed."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -51,11 +52,11 @@ def planned(
     """
     if budget is None:
         return effects, None
-    one, more = (peak_bytes(partial(_trial, effects, latent, edits)) for edits in TRIALS)
-    each = (more - one) / (TRIALS[1] - TRIALS[0])
+    one, more = (_taken(effects, latent, edits) for edits in TRIALS)
+    features = 4 * effects.features_length(latent)  # bytes of the features of one edit
+    each = max(features, (more - one) / (TRIALS[1] - TRIALS[0]))
     edits, checked = model.k * batch, model.k * held_out
     fixed = max(0.0, one - TRIALS[0] * each)
-    features = 4 * effects.features_length(latent)  # bytes of the features of one edit
     parameters = 4 * sum(value.numel() for value in model.parameters())
     # To come: gradient, two moments and the best model; in steps, the features of the latents themselves.
     used = in_use(latent.device) + 4 * parameters + max(batch, held_out) * features
@@ -78,9 +79,23 @@ def planned(
     tile = tile_rows(edits * ranks, int(FOR_TILES * left))
     free = left - fixed - 4 * TILE_BUFFERS * tile * edits * ranks
     chunk = min(max(edits, checked), max(1, int(free / each)))
+    if latent.is_cuda:  # the libraries' workspaces do not grow with a chunk as its tensors do
+        chunk = _fitting(chunk, free + fixed, partial(_taken, effects, latent))
     if chunk > batch:  # whole rounds of the latents: what they were before is then subtracted without a copy
         chunk -= chunk % batch
     return replace(effects, chunk=chunk), tile
+
+
+def _taken(effects: Effects, latent: Float[Tensor, "1 slots dim"], edits: int) -> int:
+    """Bytes that so many edits take."""
+    return peak_bytes(partial(_trial, effects, latent, edits), latent.device)
+
+
+def _fitting(chunk: int, allowed: float, taken: Callable[[int], float]) -> int:
+    """A chunk, no larger than the given one, that does not take more than is allowed (if any does)."""
+    while chunk > 1 and (needed := taken(chunk)) > allowed:
+        chunk = max(1, min(chunk - 1, int(chunk * allowed / needed)))
+    return chunk
 
 
 def _trial(effects: Effects, latent: Float[Tensor, "1 slots dim"], edits: int) -> None:

@@ -6,7 +6,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentclr.discover.contrastive import Similarity, contrastive_loss, identification_accuracy
+from latentclr.discover.contrastive import (
+    Negatives,
+    Similarity,
+    contrastive_loss,
+    identification_accuracy,
+    same_latent_loss,
+)
 from latentclr.discover.tiled import tiled_loss
 from latentclr.engine.world import ALONE, World
 
@@ -20,18 +26,22 @@ class Contrast:
         similarity: see `contrastive_loss`.
         world: each process has the changes of its own latents.
         tile: rows of the similarity matrix at a time; None: all.
+        negatives: "all" other directions on all latents (LatentCLR), or on the "same-latent" (NoiseCLR).
     """
 
     temperature: float
     similarity: Similarity
     world: World = ALONE
     tile: int | None = None
+    negatives: Negatives = "all"
 
     def loss(self, changes: Float[Tensor, "k n f"]) -> Float[Tensor, ""]:
         """This process's part of the loss: the parts add up to the loss of all changes, and so do gradients.
 
         Each process gets all rows, and answers for its own.
         """
+        if self.negatives == "same-latent":
+            return self._same_latent(changes)
         if self.world.size == 1 and self.tile is None:
             return contrastive_loss(changes, temperature=self.temperature, similarity=self.similarity)
         k, n, _ = changes.shape
@@ -46,6 +56,18 @@ class Contrast:
             start=start,
             stop=start + len(mine),
             tile=self.tile or len(mine),
+        )
+
+    def _same_latent(self, changes: Float[Tensor, "k n f"]) -> Float[Tensor, ""]:
+        everyone = None
+        if self.world.size > 1:
+            everyone = self.world.gather(changes.transpose(0, 1).contiguous()).transpose(0, 1)
+        return same_latent_loss(
+            changes,
+            temperature=self.temperature,
+            similarity=self.similarity,
+            everyone=everyone,
+            start=self.world.rank * changes.shape[1],
         )
 
     @torch.no_grad()

@@ -7,9 +7,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from latentclr.errors import InputError
-from latentclr.linalg import cosines, inverse_lengths
+from latentclr.linalg import cosines, inverse_lengths, unit
 
 Similarity = Literal["absolute", "cosine"]
+Negatives = Literal["all", "same-latent"]
 
 
 def similarities(divergences: Float[Tensor, "k n f"], similarity: Similarity) -> Float[Tensor, "k n k n"]:
@@ -50,18 +51,67 @@ def contrastive_loss(
         InputError: fewer than two directions or latents (no negatives or no positives), or tau <= 0.
     """  # noqa: D415
     k, n, _ = divergences.shape
-    if k < 2 or n < 2:
-        raise InputError(
-            f"k={k} directions and batch={n} latents: the contrastive loss needs at least 2 of each."
-        )
-    if not temperature > 0:
-        raise InputError(f"temperature={temperature} must be above 0.")
+    _check(k, n, temperature)
     logits = similarities(divergences, similarity) / temperature
     same_direction = _identity(k, logits).view(k, 1, k, 1)
     negatives = logits.masked_fill(same_direction, -torch.inf).logsumexp(dim=(2, 3))  # (k, n)
     own = logits.diagonal(dim1=0, dim2=2).movedim(-1, 0)  # (k, n, n): direction k against itself
     positives = own.masked_fill(_identity(n, logits), -torch.inf).logsumexp(dim=2)  # (k, n)
     return (negatives - positives).mean()
+
+
+def same_latent_loss(
+    divergences: Float[Tensor, "k n f"],
+    *,
+    temperature: float,
+    similarity: Similarity,
+    everyone: Float[Tensor, "k all f"] | None = None,
+    start: int = 0,
+) -> Float[Tensor, ""]:
+    """Mean over all edits of a loss whose negatives are the other directions on the same latent alone:
+
+        l(z_i^k) = -log ( sum_{j != i} exp(sim(f_i^k, f_j^k) / tau)
+                          / sum_{l != k} exp(sim(f_i^k, f_i^l) / tau) )
+
+    After Dalva and Yanardag: NoiseCLR (CVPR 2024), where f are changes of a diffusion model's noise
+    prediction. It asks two directions to differ where they meet, and nothing of one picture's against
+    another's. It takes K + N products for each edit instead of K N: no matrix of all similarities exists.
+
+    Args:
+        divergences: see `contrastive_loss`.
+        temperature: tau, a divisor.
+        similarity: see `similarities`.
+        everyone: the divergences of all processes' latents, if these are some of them; then it is the sum
+            over these, divided by the number of all.
+        start: the number of the first of these among all.
+
+    Raises:
+        InputError: see `contrastive_loss`.
+    """  # noqa: D415
+    rows = unit(divergences)
+    others = rows if everyone is None else unit(everyone)
+    (k, n, _), m = rows.shape, others.shape[1]
+    _check(k, m, temperature)
+    same = torch.einsum("kif,kjf->kij", rows, others)
+    meeting = torch.einsum("kif,lif->kil", rows, rows)
+    if similarity == "absolute":
+        same, meeting = same.abs(), meeting.abs()
+    itself = torch.arange(start, start + n, device=rows.device)[:, None] == torch.arange(
+        m, device=rows.device
+    )
+    positives = (same / temperature).masked_fill(itself, -torch.inf).logsumexp(2)  # (k, n)
+    own = _identity(k, rows).unsqueeze(1)
+    negatives = (meeting / temperature).masked_fill(own, -torch.inf).logsumexp(2)
+    return (negatives - positives).sum() / (k * m)
+
+
+def _check(k: int, n: int, temperature: float) -> None:
+    if k < 2 or n < 2:
+        raise InputError(
+            f"k={k} directions and batch={n} latents: the contrastive loss needs at least 2 of each."
+        )
+    if not temperature > 0:
+        raise InputError(f"temperature={temperature} must be above 0.")
 
 
 def identification_accuracy(

@@ -19,7 +19,7 @@ from latentclr.directions import DirectionModel, Directions, Global, Linear, Non
 from latentclr.discover.base import Discoverer, never, no_log
 from latentclr.discover.budget import planned
 from latentclr.discover.contrast import Contrast
-from latentclr.discover.contrastive import Similarity
+from latentclr.discover.contrastive import Negatives, Similarity
 from latentclr.discover.effects import Compare, Effects, check_visible
 from latentclr.discover.ordering import visible_first
 from latentclr.engine.checkpoint import Keeper
@@ -72,6 +72,7 @@ PRESETS: dict[str, Mapping[str, Any]] = {
         "learning_rate": 1e-3,
         "validate_every": 1000,
     },
+    "noiseclr": {"negatives": "same-latent", "similarity": "cosine", "temperature": 0.5},
     "released": {
         "k": 100,
         "batch": 8,
@@ -96,6 +97,7 @@ PRESETS: dict[str, Mapping[str, Any]] = {
 - "quick": the defaults, tuned on small face GANs.
 - "paper-stylegan2", "paper-biggan": section 4.3 of the paper, and its equation. What the paper leaves out
   (temperature, alpha, optimiser, learning rate) is the authors' released code's.
+- "noiseclr": the loss of a later method of the same group, on a GAN's features.
 - "released": what the authors' released StyleGAN2 models were trained with; their networks of depth 1 are
   the linear model with a bias.
 """
@@ -116,6 +118,7 @@ CHOICES = {
     "precision": get_args(Precision),
     "normalization": ("none", "layer"),
     "similarity": get_args(Similarity),
+    "negatives": get_args(Negatives),
 }
 
 MAY_DIFFER = ("steps", "memory", "graph", "fuse")
@@ -147,6 +150,9 @@ class LatentCLR(Discoverer):
     none: all."""
     similarity: Similarity = "absolute"
     """Of feature changes: cosine (the paper) or its absolute value (the authors' released code)."""
+    negatives: Negatives = "all"
+    """Edits that an edit is told from: other directions on all latents (the paper), or on the same one alone
+    (NoiseCLR, a later method of the same group)."""
     temperature: float = 0.2
     """tau, a divisor. (Not in the paper; the released code multiplies by 0.5, which is tau = 2.)"""
     alpha: float = 3.0
@@ -238,7 +244,7 @@ class LatentCLR(Discoverer):
         if fuse:
             forget_compiled()
             mapping = fused(mapping)
-        contrast = Contrast(self.temperature, self.similarity, world, tile)
+        contrast = Contrast(self.temperature, self.similarity, world, tile, self.negatives)
         training = Training({"model": model}, {"adam": optimizer}, rng, torch.zeros((), device=device))
         about = self.about(generator)
         resume(training, keep, about, may_differ=MAY_DIFFER, log=log, world=world)
