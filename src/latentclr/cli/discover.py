@@ -198,9 +198,12 @@ def _preset(arguments: Sequence[str]) -> str | None:
 
 
 def _help() -> str:
-    methods = "\n".join(f"  {name:<12}{kind.paper}" for name, kind in DISCOVERERS.items())
+    methods = "\n".join(
+        f"  {name:<14}{(kind.__doc__ or '').splitlines()[0]}\n{'':<16}{kind.paper}"
+        for name, kind in DISCOVERERS.items()
+    )
     presets = "\n".join(
-        f"  {name:<12}{', '.join(kind.presets)}" for name, kind in DISCOVERERS.items() if kind.presets
+        f"  {name:<14}{', '.join(kind.presets)}" for name, kind in DISCOVERERS.items() if kind.presets
     )
     return (
         "usage: latentclr discover METHOD --generator NAME --out FOLDER [options]\n\n"

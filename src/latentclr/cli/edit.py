@@ -9,11 +9,12 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from latentclr.cli.console import out
+from latentclr.cli.console import out, say
 from latentclr.cli.options import ClassName, Run, numbers, open_run, parse, run_truncation
 from latentclr.directions import Directions
+from latentclr.directions.published import DEFAULT_SIGMA, published_edit
 from latentclr.errors import InputError
-from latentclr.generators import Generator, Latents
+from latentclr.generators import Generator, Latents, check_slots
 from latentclr.images import save_picture, save_video, side_by_side, to_pil
 
 STRIP = 7
@@ -28,8 +29,11 @@ class Edit:
 
     run: Run
     """A run folder, or a directions file."""
-    edits: str
+    edits: str | None = None
     """What to do, as direction:alpha with commas between: "0:+3,4:-2" or "smile:+3"."""
+    from_ganspace: str | None = None
+    """Instead: an edit that was published with GANSpace, for a run of that method on the same generator. A
+    name ("ffhq/bald") or the paper's notation with the number of sigmas, "E(10, 7-8):-3"."""
     seed: int = 0
     """Picture to edit."""
     out: Path | None = None
@@ -56,10 +60,16 @@ class Edit:
         if self.strip and self.video:
             raise InputError("--strip and --video exclude each other; choose one.")
         directions, generator = open_run(self.run, self.generator, self.label)
-        edits = parse_edits(self.edits, directions)
+        if (self.edits is None) == (self.from_ganspace is None):
+            raise InputError('give either --edits, such as "0:+3,4:-2", or --from-ganspace.')
         generator = generator.at(run_truncation(directions, self.truncation))
         latents = generator.from_seeds([self.seed])
-        slots = None if self.slots is None else numbers(self.slots, int, "--slots")
+        slots: Sequence[int] | None = None if self.slots is None else numbers(self.slots, int, "--slots")
+        if self.from_ganspace is not None:
+            edits, moved = as_published(self.from_ganspace, directions, generator)
+            slots = moved if slots is None else slots
+        else:
+            edits = parse_edits(self.edits or "", directions)
 
         def pictures(strengths: Sequence[float]) -> list[Image.Image]:
             return _pictures(
@@ -105,6 +115,37 @@ def parse_edits(text: str, directions: Directions) -> list[tuple[int, float]]:
         which = match["which"]
         edits.append((directions.index(int(which) if which.isdigit() else which), alpha))
     return edits
+
+
+def as_published(
+    text: str, directions: Directions, generator: Generator
+) -> tuple[list[tuple[int, float]], tuple[int, ...]]:
+    """(direction, alpha) and slots of an edit of GANSpace; says what it will move.
+
+    The authors truncate after the edit, so that the edit shrinks by psi; ours come after truncation.
+
+    Raises:
+        InputError: the run is of another method, or has no such component or slot.
+    """
+    method = directions.origin.get("method")
+    if method != "ganspace":
+        raise InputError(
+            f"--from-ganspace needs a run of ganspace, this one is of {method}: latentclr discover ganspace."
+        )
+    edit = published_edit(text)
+    index = directions.index(edit.component)
+    slots = tuple(range(generator.num_slots)) if edit.slots is None else edit.slots
+    check_slots(slots, generator.num_slots)
+    psi = generator.truncation if generator.space == "w" else 1.0
+    sigma = DEFAULT_SIGMA if edit.sigma is None else edit.sigma
+    read = ", ".join(layer.name for layer in generator.layers if layer.slot in slots)
+    say(f"component {edit.component} by {sigma:+g} sigma in slots {_span(slots)} (layers {read})")
+    return [(index, sigma * psi)], slots
+
+
+def _span(slots: Sequence[int]) -> str:
+    """Neighbours as first-last."""
+    return str(slots[0]) if len(slots) == 1 else f"{slots[0]}-{slots[-1]}"
 
 
 def apply(
