@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from latentclr.cli import discover, edit, generators, name, pretrain, scenes, sheet
+from latentclr.cli import compare, discover, edit, generators, name, pretrain, scenes, sheet
 from latentclr.cli.console import err, out
 from latentclr.errors import InputError, did_you_mean
 
@@ -15,6 +15,7 @@ COMMANDS = {
     "sheet": (sheet.main, "draw what the directions of a run do"),
     "edit": (edit.main, "edit a picture along directions: a picture, a strip or a video"),
     "name": (name.main, "give a direction a name"),
+    "compare": (compare.main, "what methods found, beside each other at equal strength"),
     "pretrain": (pretrain.main, "train a small generator from scratch"),
     "scenes": (scenes.main, "pictures of the world whose factors are known"),
 }

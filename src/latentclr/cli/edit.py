@@ -122,7 +122,8 @@ def as_published(
 ) -> tuple[list[tuple[int, float]], tuple[int, ...]]:
     """(direction, alpha) and slots of an edit of GANSpace; says what it will move.
 
-    The authors truncate after the edit, so that the edit shrinks by psi; ours come after truncation.
+    The authors truncate after the edit, so that in W it shrinks by psi. Ours come after truncation, so here
+    they are made shorter: by psi, as a share of the truncation at which a standard deviation was measured.
 
     Raises:
         InputError: the run is of another method, or has no such component or slot.
@@ -136,11 +137,12 @@ def as_published(
     index = directions.index(edit.component)
     slots = tuple(range(generator.num_slots)) if edit.slots is None else edit.slots
     check_slots(slots, generator.num_slots)
-    psi = generator.truncation if generator.space == "w" else 1.0
+    measured_at = float(directions.origin["hyperparameters"].get("truncation", 1.0))
+    shorter = generator.truncation / measured_at if generator.space == "w" else 1.0
     sigma = DEFAULT_SIGMA if edit.sigma is None else edit.sigma
     read = ", ".join(layer.name for layer in generator.layers if layer.slot in slots)
     say(f"component {edit.component} by {sigma:+g} sigma in slots {_span(slots)} (layers {read})")
-    return [(index, sigma * psi)], slots
+    return [(index, sigma * shorter)], slots
 
 
 def _span(slots: Sequence[int]) -> str:

@@ -1,0 +1,212 @@
+"""All methods on one generator whose factors are known: how distinct their directions are, what each moves.
+
+    python -m benchmarks.methods --out benchmarks/results/methods.json
+
+For every generator, method and seed: the accuracy of a network that learns to tell the directions from
+pictures before and after an edit (separability: Voynov and Babenko's RCA; chance is 1 / K), and the effects
+on the factors of the scene, read by the oracle, at matched strength: each direction's edits change the picture
+as much as a random one of length 3 does in the median. An effect is the mean difference between the two
+signs in population standard deviations (a shape: the share of pictures in which it is another one).
+"selectivity" is a direction's largest effect as a share of the sum of its effects, in the mean over
+directions; "best" is the largest effect of any direction on a factor.
+
+What is in the file already is not measured again, so a run that was stopped goes on.
+"""
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import torch
+from benchmarks.machine import facts
+from torch import Tensor
+
+from latentclr import load_generator
+from latentclr.directions import Directions
+from latentclr.directions.edits import moved, read
+from latentclr.discover import DISCOVERERS, Discoverer, Random
+from latentclr.discover.voynov import separability
+from latentclr.files import make_folder, write_json
+from latentclr.generators import Generator
+from latentclr.report.strength import LENGTH, Measure, match_strength
+from latentclr.scenes.factors import FACTORS
+from latentclr.scorers import Oracle, load_oracle
+
+LATENTS = 64
+"""On which effects are measured; no method has seen them."""
+POPULATION = 512
+"""Pictures whose factors' deviations are the unit of effects."""
+UNIFORM = 1 / math.sqrt(12)
+"""Deviation of a circular factor, in turns."""
+METHODS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "latentclr": ("latentclr", {}),
+    "latentclr, linear": ("latentclr", {"model": "linear", "bias": True}),
+    "latentclr, nonlinear": ("latentclr", {"model": "nonlinear", "learning_rate": 1e-3}),
+    "latentclr, noiseclr": ("latentclr", {"preset": "noiseclr"}),
+    "ganspace": ("ganspace", {}),
+    "sefa": ("sefa", {}),
+    "voynov": ("voynov", {}),
+    "random": ("random", {}),
+}
+"""Those that look for K directions by themselves: method and settings."""
+TOLD: Mapping[str, Mapping[str, Any]] = {
+    "interfacegan": {"attributes": ("scale", "orientation", "brightness", "warmth")},
+    "ganalyze": {"attributes": ("scale", "orientation", "brightness", "warmth")},
+    "steerability": {},
+    "plumerault": {},
+}
+"""Those that are told what to look for: fewer directions, so their separability is another number's."""
+
+
+def made(name: str, k: int, seed: int) -> Discoverer:
+    """The method of a row with its settings."""
+    if name in TOLD:
+        return DISCOVERERS[name](seed=seed, **TOLD[name])
+    method, changes = METHODS[name]
+    settings = {**changes, "k": k, "seed": seed}
+    preset = settings.pop("preset", None)
+    kind = DISCOVERERS[method]
+    return kind.preset(preset, **settings) if preset else kind(**settings)
+
+
+def effects(
+    generator: Generator, directions: Directions, oracle: Oracle, target: float
+) -> tuple[dict[str, list[float]], list[int]]:
+    """For each factor the effect of every direction, without sign; and the directions that are too weak."""
+    rng = torch.Generator().manual_seed(12345)
+    latents = generator.sample(LATENTS, rng=rng)
+    population = oracle_values(generator, oracle, generator.sample(POPULATION, rng=rng))
+    measure, slots = Measure(generator), directions.slots
+    start = torch.full((directions.k,), LENGTH)
+    model = directions.model
+
+    def change(which: list[int], lengths: Tensor) -> Tensor:
+        return measure.change(model.select(which), latents[:16], lengths, slots=slots)
+
+    strengths = match_strength(change, start, change(list(range(directions.k)), start), target=target)
+    found: dict[str, list[float]] = {factor.name: [] for factor in FACTORS}
+    for index in range(directions.k):
+        shift = strengths.lengths[index] * model.select([index])(read(latents, slots))
+        plus, minus = (
+            oracle_values(generator, oracle, moved(latents, sign * shift, slots)[0]) for sign in (1, -1)
+        )
+        for factor in FACTORS:
+            difference = plus[factor.name] - minus[factor.name]
+            if factor.kind == "category":
+                found[factor.name].append(float((difference != 0).double().mean()))
+            elif factor.kind == "circular":
+                wrapped = (difference + 0.5) % 1 - 0.5
+                found[factor.name].append(abs(float(wrapped.mean())) / UNIFORM)
+            else:
+                deviation = max(float(population[factor.name].std()), 1e-6)
+                found[factor.name].append(abs(float(difference.mean())) / deviation)
+    return found, strengths.too_weak
+
+
+@torch.no_grad()
+def oracle_values(generator: Generator, oracle: Oracle, latents: Tensor) -> dict[str, Tensor]:
+    """Factors of the pictures of some latents."""
+    parts = [oracle(generator(some)) for some in latents.split(64)]
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+def varying(generator: Generator, oracle: Oracle) -> list[str]:
+    """Factors that this generator varies at all."""
+    values = oracle_values(generator, oracle, generator.sample(256, rng=torch.Generator().manual_seed(1)))
+    ranges = {factor.name: factor.high - factor.low for factor in FACTORS}
+    return [name for name, value in values.items() if float(value.std()) > 0.05 * ranges[name]]
+
+
+def measure(generator: Generator, oracle: Oracle, name: str, k: int, seed: int) -> dict[str, Any]:
+    """One row."""
+    started = time.perf_counter()
+    directions = made(name, k, seed).fit(generator)
+    seconds = time.perf_counter() - started
+    baseline = Random(k=k, seed=0).fit(generator)
+    latents = generator.sample(16, rng=torch.Generator().manual_seed(7))
+    lengths = torch.full((k,), LENGTH)
+    usual = Measure(generator).change(baseline.model, latents, lengths, slots=baseline.slots)
+    by_factor, too_weak = effects(generator, directions, oracle, float(usual.median()))
+    kept = {factor: by_factor[factor] for factor in varying(generator, oracle)}
+    matrix = torch.tensor(list(kept.values())).T  # (k, factors)
+    return {
+        "generator": generator.name,
+        "method": name,
+        "seed": seed,
+        "k": directions.k,
+        "seconds": seconds,
+        "separability": separability(generator, directions, seed=0),
+        "selectivity": float((matrix.amax(1) / matrix.sum(1).clamp(min=1e-6)).mean()),
+        "best": {factor: max(values) for factor, values in kept.items()},
+        "effects": kept,
+        "too_weak": too_weak,
+    }
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Rows of markdown: means and deviations over seeds."""
+    for generator in dict.fromkeys(row["generator"] for row in rows):
+        here = [row for row in rows if row["generator"] == generator]
+        factors = list(here[0]["best"])
+        yield f"\n`{generator}`\n"
+        yield f"| method | K | separability | selectivity | {' | '.join(factors)} | seconds |"
+        yield "|" + "---|" * (len(factors) + 5)
+        for method in dict.fromkeys(row["method"] for row in here):
+            same = [row for row in here if row["method"] == method]
+            cells = [spread([row[key] for row in same]) for key in ("separability", "selectivity")]
+            cells += [f"{fmean(row['best'][factor] for row in same):.2f}" for factor in factors]
+            seconds = fmean(row["seconds"] for row in same)
+            yield f"| {method} | {same[0]['k']} | {' | '.join(cells)} | {seconds:.0f} |"
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean and deviation.
+
+    >>> spread([0.5, 0.7])
+    '.60 ± .14'
+    """
+    mean = f"{fmean(values):.2f}".removeprefix("0")
+    return mean if len(values) < 2 else f"{mean} ± {f'{stdev(values):.2f}'.removeprefix('0')}"
+
+
+def main() -> None:
+    """Measure what is missing, print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--generators", nargs="+", default=["scenes", "scenes-biggan"])
+    parser.add_argument("--methods", nargs="+", default=[*METHODS, *TOLD], choices=[*METHODS, *TOLD])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--k", type=int, default=12)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    here = facts(options.threads, torch.device(options.device))
+    before = json.loads(options.out.read_text()) if options.out and options.out.exists() else {}
+    rows: list[dict[str, Any]] = before.get("rows", [])
+    oracle = load_oracle().to(options.device)
+    for seed in options.seeds:  # all methods once, then once more
+        for name in options.generators:
+            generator = load_generator(name).to(torch.device(options.device))
+            done = {row["method"] for row in rows if row["generator"] == name and row["seed"] == seed}
+            for method in (method for method in options.methods if method not in done):
+                rows.append(measure(generator, oracle, method, options.k, seed))
+                last = rows[-1]
+                print(
+                    f"{name}, {method}, seed {seed}: separability {last['separability']:.2f}, selectivity "
+                    f"{last['selectivity']:.2f}, {last['seconds']:.0f} s",
+                    flush=True,
+                )
+                if options.out:
+                    write_json(make_folder(options.out.parent) / options.out.name, {**here, "rows": rows})
+    order = [*METHODS, *TOLD]
+    print("\n".join(table(sorted(rows, key=lambda row: order.index(row["method"])))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,333 @@
+"""latentclr compare RUN RUN ...: what methods found, beside each other at equal strength."""
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import torch
+import tyro
+from filelock import FileLock, Timeout
+from rich.table import Table
+
+from latentclr.cli.console import out, say
+from latentclr.cli.options import ClassName, numbers, open_generator, parse, pick_device, run_truncation
+from latentclr.directions import Directions
+from latentclr.discover.ordering import SMALL
+from latentclr.errors import InputError
+from latentclr.files import make_folder, sync_folder, write_bytes, write_json
+from latentclr.generators import Generator
+from latentclr.images import save_picture
+from latentclr.report.comparison import (
+    ALONE,
+    Comparison,
+    Entry,
+    as_csv,
+    as_markdown,
+    compare,
+    record,
+    table,
+)
+from latentclr.report.runs import LOCK, RECORD, directions_file, unfinished
+from latentclr.report.side_by_side import Shown, heat_map
+from latentclr.report.strength import LONGEST, MeasureName
+
+COMPARISON = "comparison.json"
+SAMPLES = {True: 16, False: 4}
+"""Pictures that are edited to measure, where they are cheap to draw and where they are not."""
+SAMPLE_SEED = 2021
+"""Of these pictures: the same for every comparison."""
+TILE = (72, 96)
+"""Least and largest size of a picture on the sheets."""
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Options of the command."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN RUN ...")]
+    """Two or more run folders (or directions files) of one generator; the first is the reference."""
+    out: Path
+    """Folder for the comparison: pictures, heat maps, tables and comparison.json."""
+    seeds: str = "0,1,2"
+    """Pictures to edit on the sheets."""
+    slots: str | None = None
+    """Slots of the generator to move in all runs; none: each run's own."""
+    strength: float | None = None
+    """Change to which every direction is brought (root mean square; of pictures: white is 1, black -1);
+    none: the median over all directions of what edits of length 3 change."""
+    measure: MeasureName = "picture"
+    """What the change is of: the picture, or the features of --layer."""
+    layer: str | None = None
+    """Layer of --measure features."""
+    rows: int = 8
+    """Directions of the first run to draw, beside those of the others that match them."""
+    samples: int | None = None
+    """Pictures that are edited to measure; none: 16, or 4 of a generator above 128 pixels."""
+    longest: float = LONGEST
+    """Longest edit to try, as a length in latent space: a direction that needs a longer one is too weak."""
+    truncation: float | None = None
+    """Of the latents; none: as in the first run."""
+    generator: str | None = None
+    """Name or file of the generator; none: the one that the runs name."""
+    label: ClassName = None
+    """Class to draw, by number or name; none: the first run's. Directions of one class may fit another."""
+    device: str = "auto"
+    """cpu, cuda, or auto: a GPU if there is one."""
+    overwrite: bool = False
+    """Replace the comparison that is in the folder."""
+
+    def run(self) -> None:
+        """Compare, write the folder, print the table."""
+        seeds = tuple(numbers(self.seeds, int, "--seeds"))
+        self._check()
+        found = [Directions.load(directions_file(run)) for run in self.runs]
+        names = run_names(self.runs)
+        one_generator(names, found)
+        generator = self._open(found)
+        slots = None if self.slots is None else generator.check_slots(numbers(self.slots, int, "--slots"))
+        if self.layer is not None:
+            generator.layer(self.layer)
+        generator.from_seeds(seeds)  # refused now rather than after the work
+        entries = [
+            Entry(name, directions, directions.slots if slots is None else slots, run_seconds(run))
+            for name, directions, run in zip(names, found, self.runs, strict=True)
+        ]
+        samples = self.samples or SAMPLES[generator.resolution <= 2 * SMALL]
+        latents = generator.sample(samples, rng=torch.Generator().manual_seed(SAMPLE_SEED))
+        with new_comparison(self.out, overwrite=self.overwrite) as folder:
+            total = sum(directions.k for directions in found)
+            say(f"matching the strengths of {total} directions on {samples} pictures, both ways")
+            comparison = compare(
+                entries,
+                generator,
+                latents,
+                layer=self.layer,
+                strength=self.strength,
+                longest=self.longest,
+            )
+            facts = record(comparison, self._settings(generator, seeds, samples))
+            write_json(folder / COMPARISON, facts)
+            write_bytes(folder / "table.csv", as_csv(table(comparison)).encode())
+            write_bytes(folder / "table.md", as_markdown(table(comparison)).encode())
+            say("drawing")
+            _draw(comparison, generator, seeds, self.rows, folder)
+        self._tell(comparison, facts)
+
+    def _check(self) -> None:
+        if len(self.runs) < 2:
+            raise InputError(f"compare needs at least two runs, not {len(self.runs)}: give their folders.")
+        for name, value in (("rows", self.rows), ("samples", self.samples)):
+            if value is not None and value < 1:
+                raise InputError(f"--{name} {value} must be at least 1.")
+        for name, number in (("strength", self.strength), ("longest", self.longest)):
+            if number is not None and not 0 < number < float("inf"):
+                raise InputError(f"--{name} {number:g} must be above 0 and finite.")
+        if self.measure not in get_args(MeasureName) or (self.measure == "features") != bool(self.layer):
+            raise InputError(
+                f"--measure {self.measure} with --layer {self.layer}: give `--measure features --layer NAME` "
+                "for a layer's features, and neither for the picture."
+            )
+        check_place(self.out, overwrite=self.overwrite)
+
+    def _open(self, found: Sequence[Directions]) -> Generator:
+        """The generator of all runs, at the truncation and of the class of the first."""
+        origin = found[0].origin.get("generator", {})
+        name = self.generator or origin.get("name")
+        if not name:
+            raise InputError(f"{self.runs[0]} does not say which generator it belongs to; add --generator.")
+        generator = open_generator(
+            name,
+            device=pick_device(self.device),
+            label=origin.get("class") if self.label is None else self.label,
+            space=found[0].space,
+        )
+        for directions in found:
+            directions.require(generator)
+        return generator.at(run_truncation(found[0], self.truncation)).settled()
+
+    def _settings(self, generator: Generator, seeds: Sequence[int], samples: int) -> dict[str, Any]:
+        return {
+            "runs": [str(run) for run in self.runs],
+            "seeds": list(seeds),
+            "slots": "each run's own" if self.slots is None else numbers(self.slots, int, "--slots"),
+            "measure": self.measure,
+            "layer": self.layer,
+            "strength": self.strength,
+            "longest": self.longest,
+            "samples": samples,
+            "truncation": generator.truncation,
+            "class": None if generator.label is None else generator.label_number,
+        }
+
+    def _tell(self, comparison: Comparison, facts: dict[str, Any]) -> None:
+        for note in facts["notes"]:
+            say(f"note: {note}")
+        what = "picture" if self.layer is None else f"features of {self.layer}"
+        say(f"every edit changes the {what} by {facts['settings']['target']:.4g} (root mean square)")
+        say(
+            "seen in: mean |cos| between changes of the picture, of the best one-to-one pairs (any pair: of "
+            "all pairs; two runs of `random` say what chance gives); vectors in: the same of the directions "
+            f"themselves; found alone: directions whose best match in any other run is below {ALONE:g}"
+        )
+        shown = Table(box=None, pad_edge=False)
+        shown.add_column("")
+        by_run = table(comparison)
+        for name in by_run:
+            shown.add_column(name, justify="right", overflow="fold")
+        for fact in next(iter(by_run.values())):
+            shown.add_row(fact, *(about[fact] for about in by_run.values()))
+        out.print(shown, markup=False)
+        out.print(f"\nside by side: {self.out / 'side-by-side.png'}", markup=False)
+
+
+def run_names(runs: Sequence[Path]) -> list[str]:
+    """What to call runs: the names of their folders, with the folders above where these are the same.
+
+    Raises:
+        InputError: a run is given twice.
+    """
+    places = [directions_file(run).resolve() for run in runs]
+    for i, place in enumerate(places):
+        if place in places[:i]:
+            raise InputError(f"the run {runs[i]} is given twice; compare it with another one.")
+    # A file that is no run's own is called by its own name.
+    parts = [
+        place.parent.parts if run.is_dir() else (*place.parent.parts, place.stem)
+        for run, place in zip(runs, places, strict=True)
+    ]
+    depth = 1
+    while len({part[-depth:] for part in parts}) < len(parts):
+        depth += 1
+    return ["/".join(part[-depth:]) for part in parts]
+
+
+def one_generator(names: Sequence[str], found: Sequence[Directions]) -> None:
+    """Make sure that runs belong to one generator and one of its spaces, as far as they say.
+
+    Raises:
+        InputError: they do not.
+    """
+
+    def home(directions: Directions) -> tuple[object, ...]:
+        sha = directions.origin.get("generator", {}).get("sha256")
+        return sha, directions.space, directions.num_slots, directions.dim
+
+    for name, directions in zip(names, found, strict=True):
+        if home(directions) != home(found[0]):
+            first, other = (
+                f"{one.origin.get('generator', {}).get('name') or 'a generator'!r} (space {one.space})"
+                for one in (found[0], directions)
+            )
+            raise InputError(
+                f"{names[0]} was found in {first} and {name} in {other}: only runs of the same generator and "
+                "space can be compared."
+            )
+
+
+def run_seconds(run: Path) -> float | None:
+    """How long the search of a run took, where its record says it."""
+    try:
+        seconds = json.loads(((run if run.is_dir() else run.parent) / RECORD).read_bytes())["seconds"]
+        return float(seconds)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _draw(
+    comparison: Comparison, generator: Generator, seeds: tuple[int, ...], rows: int, folder: Path
+) -> None:
+    least, largest = TILE
+    tile = min(max(generator.resolution, least), largest)
+    shown = Shown(comparison, generator, seeds, tile)
+    wanted = range(min(rows, comparison.entries[0].directions.k))
+    blocks = shown.blocks(wanted)
+    save_picture(shown.side_by_side(blocks), folder / "side-by-side.png")
+    for i, row in enumerate(wanted):
+        save_picture(shown.match(row, blocks, i), folder / "matches" / f"{row:02}.png")
+    alone = shown.alone(rows)
+    if alone is not None:
+        save_picture(alone, folder / "alone.png")
+    for (a, b), overlap in comparison.overlaps.items():
+        names = comparison.entries[a].name, comparison.entries[b].name
+        for kind in ("visible", "latent"):
+            picture = heat_map(overlap, names, latent=kind == "latent")
+            save_picture(picture, folder / "overlaps" / f"{kind}-{a + 1}-{b + 1}.png")
+
+
+def check_place(folder: Path, *, overwrite: bool) -> None:
+    """Refuse a place that is taken, by anything but a comparison that may be replaced.
+
+    Raises:
+        InputError: it is taken.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; choose another folder.")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if not (folder / COMPARISON).is_file():
+        raise InputError(
+            f"{folder} is not the folder of a comparison and is not replaced; choose another one."
+        )
+    if not overwrite:
+        raise InputError(f"{folder} exists; choose another folder, or add --overwrite to replace it.")
+
+
+@contextmanager
+def new_comparison(folder: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Give a folder to write a comparison into; it becomes `folder` when all went well.
+
+    What failed leaves nothing; a comparison that is replaced stays until the new one is whole.
+
+    Raises:
+        InputError: the place is taken or cannot be written, or another process writes there.
+    """
+    check_place(folder, overwrite=overwrite)
+    staging = unfinished(folder)
+    retired = staging.with_name(f".{folder.name}-replaced")
+    missing = [above for above in (staging.parent, *staging.parent.parents) if not above.exists()]
+    try:
+        make_folder(staging)
+        lock = FileLock(staging / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except (Timeout, FileNotFoundError) as error:
+            raise InputError(f"another process is writing {folder}.") from error
+        try:
+            if retired.exists() and not folder.exists():  # killed while it replaced
+                retired.rename(folder)
+            shutil.rmtree(retired, ignore_errors=True)
+            for left in staging.iterdir():  # killed while it wrote
+                if left.is_dir():
+                    shutil.rmtree(left)
+                elif left.name != LOCK:
+                    left.unlink()
+            yield staging
+            check_place(folder, overwrite=overwrite)  # another process may have written there meanwhile
+            if folder.is_dir():
+                folder.rename(retired)
+            staging.rename(folder)
+            (folder / LOCK).unlink()
+            sync_folder(folder.absolute().parent)
+            shutil.rmtree(retired, ignore_errors=True)
+        except BaseException:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise
+        finally:
+            lock.release()
+    finally:
+        for above in missing:  # innermost first; those that hold the comparison stay
+            with suppress(OSError):
+                above.rmdir()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the command."""
+    about = (
+        "Show what methods found beside each other: every direction at the alpha where it changes the "
+        "picture as much as the others, the directions that match, and what each method found alone."
+    )
+    parse(Compare, arguments, prog="compare", about=about).run()
