@@ -18,7 +18,27 @@ from latentclr.engine.checkpoint import Keeper, has_state
 
 SMALL: dict[str, dict[str, Any]] = {
     "latentclr": {"k": 3, "steps": 4, "batch": 3, "held_out": 4, "validate_every": 2},
+    "ganspace": {"k": 3, "samples": 300, "regression_samples": 200},
+    "sefa": {"k": 3},
+    "voynov": {"k": 3, "steps": 4, "batch": 4, "held_out": 4, "validate_every": 2, "pixels": 16},
     "random": {"k": 3},
+    "interfacegan": {"attributes": ("brightness", "saturation", "warmth"), "samples": 48, "chosen": 0.25},
+    "ganalyze": {
+        "attributes": ("brightness", "saturation", "warmth"),
+        "steps": 4,
+        "batch": 2,
+        "measured": 8,
+        "held_out": 4,
+        "validate_every": 2,
+    },
+    "steerability": {
+        "transforms": ("zoom", "shift_x", "brightness"),
+        "steps": 4,
+        "batch": 2,
+        "held_out": 4,
+        "validate_every": 2,
+    },
+    "plumerault": {"trajectories": 4, "held_out": 2, "points": 2, "steps": 4},
 }
 """Settings for a fit in a moment; a new method adds its line."""
 

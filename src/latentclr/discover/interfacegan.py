@@ -1,0 +1,361 @@
+"""InterFaceGAN: the normal of the boundary between pictures with much and with little of an attribute.
+
+Shen, Gu, Tang, Zhou: Interpreting the Latent Space of GANs for Semantic Face Editing (CVPR 2020), sections
+3.1 (a linear support vector machine in latent space) and 3.2 (projection of one normal off others).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from latentclr.directions import Directions, Global
+from latentclr.directions.edits import read
+from latentclr.discover.base import Discoverer, never, no_log
+from latentclr.engine.checkpoint import Keeper
+from latentclr.engine.training import Log, Stop
+from latentclr.engine.world import ALONE, World
+from latentclr.errors import InputError, did_you_mean
+from latentclr.generators import Generator
+from latentclr.linalg import unit
+from latentclr.scorers.attributes import Attribute, attributes_of
+
+TRAINED = 0.7
+"""Share of the extreme pictures that the boundary is fitted to; the others are held out (authors' code)."""
+PENALTY = 1.0
+"""C of the support vector machine (authors' code)."""
+FEWEST = 10
+"""Pictures on each side of a boundary: with fewer, an accuracy on the held-out ones says nothing."""
+NOTHING_LEFT = 1e-6
+"""A unit vector of which a projection leaves less than this lies in the span of the conditions."""
+
+Points = Float[Tensor, "n dim"]
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """A hyperplane: normal . x + offset is above 0 on the side with more of the attribute.
+
+    Attributes:
+        normal: of length one, in float64.
+        offset: minus the hyperplane's distance from the origin along the normal.
+    """
+
+    normal: Float[Tensor, " dim"]
+    offset: float
+
+    def accuracy(self, high: Float[Tensor, "a dim"], low: Float[Tensor, "b dim"]) -> float:
+        """Share of points on their right side, each of the two sets counting by its size; NaN for none."""
+        right = (self.distance(high) > 0).sum() + (self.distance(low) <= 0).sum()
+        total = len(high) + len(low)
+        return int(right) / total if total else float("nan")
+
+    def distance(self, points: Points) -> Float[Tensor, " n"]:
+        """Of points from the hyperplane, with a sign."""
+        return points.double() @ self.normal + self.offset
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """Numbers of the pictures that a boundary is fitted to, is tested on, and has nothing to do with."""
+
+    train_high: Int[Tensor, " a"]
+    train_low: Int[Tensor, " a"]
+    held_high: Int[Tensor, " b"]
+    held_low: Int[Tensor, " b"]
+    rest_high: Int[Tensor, " c"]
+    rest_low: Int[Tensor, " d"]
+
+
+@dataclass(frozen=True)
+class InterFaceGAN(Discoverer):
+    """Normals of linear boundaries between pictures with much and with little of an attribute."""
+
+    method: ClassVar[str] = "interfacegan"
+    paper: ClassVar[str] = (
+        "Shen et al., Interpreting the Latent Space of GANs for Semantic Face Editing, CVPR 2020"
+    )
+
+    k: int = 0
+    """Number of attributes; 0: all that are given. (Each attribute has one direction.)"""
+    attributes: tuple[str, ...] = ("brightness", "contrast", "saturation", "warmth")
+    """What pictures are sorted by: brightness, contrast, saturation, warmth, sharpness; for pictures of
+    scenes also scale, orientation, light, position."""
+    conditions: tuple[str, ...] = ()
+    """Attributes that the other directions should leave as they are: each direction is made orthogonal to
+    the normals of these (but for its own): the paper's conditional manipulation."""
+    samples: int = 4000
+    """Pictures that are drawn and scored. (The authors advise more than 500,000.)"""
+    chosen: float = 0.1
+    """Share of the pictures with the highest, and with the lowest scores, that a boundary is fitted to. (The
+    authors' code has 0.02 of many more: of 4000 that is fewer than a latent has dimensions.)"""
+    slots: tuple[int, ...] | None = None
+    """Slots of the generator that edits move; none: all. (The boundary is the same.)"""
+    truncation: float = 1.0
+    """Of the generator that draws the pictures."""
+    batch: int = 16
+    """Pictures drawn at once: as many as memory allows."""
+
+    def fit(
+        self,
+        generator: Generator,
+        *,
+        log: Log = no_log,
+        stop: Stop = never,
+        keep: Keeper | None = None,
+        world: World = ALONE,
+    ) -> Directions:
+        """Find one direction for each attribute, named after it and pointing to more of it.
+
+        An edit with alpha = 1 has length 1 in latent space. Directions are sorted by the share of held-out
+        extreme pictures that their boundaries put on the right side.
+
+        `log` is told, at the end, "accuracy" (the mean of those) and each one's ("accuracy_brightness").
+
+        The record has "boundaries": for each attribute its accuracies ("train", "held_out" and "remaining":
+        of all pictures that are not extreme, split at their median score), "unconditioned_held_out" (before
+        the projection) and "kept" (length of what the projection left of the unit normal); and "cosines"
+        between the normals before it, both in the order of the directions.
+
+        Raises:
+            InputError: a field out of range, an unknown attribute or slot, an attribute that is the same in
+                all pictures, or a direction that lies in the span of its conditions.
+        """
+        scored = attributes_of(self.attributes)
+        self._check()
+        slots = generator.check_slots(self.slots)
+        generator = generator.at(self.truncation).settled()
+        rng = torch.Generator().manual_seed(self.seed)
+        points, scores = scored_latents(
+            generator, scored, self.samples, slots=slots, batch=self.batch, rng=rng, world=world
+        )
+        found: list[tuple[Boundary, Extremes]] = []
+        for name, values in zip(self.attributes, scores.unbind(1), strict=True):
+            check_varies(name, values)
+            extremes = split(values, self.chosen, rng)
+            boundary = separate(points[extremes.train_high], points[extremes.train_low])
+            found.append((boundary, extremes))
+        normals = torch.stack([boundary.normal for boundary, _ in found])
+        boundaries, facts = zip(
+            *(
+                self._conditioned(i, boundary, normals, points, extremes)
+                for i, (boundary, extremes) in enumerate(found)
+            ),
+            strict=True,
+        )
+        accuracies = torch.tensor([fact["held_out"] for fact in facts])
+        # Every process has the same points, but not every BLAS the same last digit.
+        directions = world.from_first(torch.stack([boundary.normal for boundary in boundaries]))
+        accuracies = world.from_first(accuracies)
+        order = accuracies.argsort(descending=True, stable=True)
+        log(
+            1,
+            {
+                "accuracy": float(accuracies.mean()),
+                **{f"accuracy_{self.attributes[i]}": float(accuracies[i]) for i in order.tolist()},
+            },
+        )
+        model = Global(len(found), generator.latent_dim, rng=rng)
+        with torch.no_grad():
+            model.theta.copy_(directions[order])
+        return self.result(
+            generator,
+            model,
+            slots=slots,
+            scale=torch.ones(len(found)),
+            scores=accuracies[order],
+            sorted_by="accuracy of the boundary on held-out pictures with extreme scores",
+            boundaries={self.attributes[i]: facts[i] for i in order.tolist()},
+            cosines=(normals @ normals.T)[order][:, order].tolist(),
+        ).rename({place: self.attributes[i] for place, i in enumerate(order.tolist())})
+
+    def _conditioned(
+        self,
+        i: int,
+        boundary: Boundary,
+        normals: Float[Tensor, "k dim"],
+        points: Points,
+        extremes: Extremes,
+    ) -> tuple[Boundary, dict[str, float | None]]:
+        """The boundary of attribute i, projected off its conditions, and what to record of it."""
+        held = points[extremes.held_high], points[extremes.held_low]
+        unconditioned = boundary.accuracy(*held)
+        others = [j for j, name in enumerate(self.attributes) if name in self.conditions and j != i]
+        kept = 1.0
+        if others:
+            try:
+                normal = project(boundary.normal, normals[others])
+            except InputError as error:
+                raise InputError(f"direction {self.attributes[i]!r} under its conditions: {error}") from error
+            kept = float(normal @ boundary.normal)
+            high, low = points[extremes.train_high].double(), points[extremes.train_low].double()
+            # The machine's offset belongs to its own normal; here, half-way between the two sides.
+            boundary = Boundary(normal, -float(normal @ (high.mean(0) + low.mean(0))) / 2)
+        remaining = boundary.accuracy(points[extremes.rest_high], points[extremes.rest_low])
+        return boundary, {
+            "train": boundary.accuracy(points[extremes.train_high], points[extremes.train_low]),
+            "held_out": boundary.accuracy(*held),
+            "remaining": None if remaining != remaining else remaining,
+            "unconditioned_held_out": unconditioned,
+            "kept": kept,
+        }
+
+    def _check(self) -> None:
+        check_count(self.k, self.attributes)
+        if unknown := [name for name in self.conditions if name not in self.attributes]:
+            hint = did_you_mean(unknown[0], self.attributes)
+            raise InputError(
+                f"condition {unknown[0]!r} is none of the attributes{hint}, which are "
+                f"{', '.join(self.attributes)}; its boundary has to be found too: name it there as well."
+            )
+        if self.batch < 1:
+            raise InputError(f"batch={self.batch} must be at least 1.")
+        if not 0 < self.chosen <= 0.5:
+            raise InputError(f"chosen={self.chosen} must be above 0 and at most 0.5, half of the pictures.")
+        if (each := int(self.chosen * self.samples)) < FEWEST:
+            raise InputError(
+                f"samples={self.samples} with chosen={self.chosen} leaves {max(each, 0)} pictures on each "
+                f"side of a boundary; {FEWEST} are the least: draw more samples or choose a larger share."
+            )
+
+
+def check_count(k: int, attributes: Sequence[str]) -> None:
+    """Make sure that a number of directions is that of the attributes, or 0, which means that.
+
+    Raises:
+        InputError: it is another one.
+    """
+    if k not in (0, len(attributes)):
+        raise InputError(
+            f"k={k} must be 0 (all) or {len(attributes)}, the number of attributes: each has one direction."
+        )
+
+
+def check_varies(name: str, values: Float[Tensor, " n"]) -> None:
+    """Make sure that pictures differ in an attribute.
+
+    Raises:
+        InputError: they do not, or it has values that are no numbers.
+    """
+    if not bool(values.isfinite().all()):
+        raise InputError(f"attribute {name!r} is not finite in some of this generator's pictures.")
+    # Rounding alone makes grey pictures differ a little in their saturation.
+    if float(values.max() - values.min()) <= 1e-6 * max(1.0, float(values.abs().max())):
+        raise InputError(
+            f"attribute {name!r} is the same, {float(values[0]):g}, in all pictures of this generator: there "
+            "is no direction to more of it."
+        )
+
+
+@torch.no_grad()
+def scored_latents(
+    generator: Generator,
+    attributes: Sequence[Attribute],
+    n: int,
+    *,
+    slots: Sequence[int],
+    batch: int,
+    rng: torch.Generator,
+    world: World = ALONE,
+) -> tuple[Points, Float[Tensor, "n k"]]:
+    """Random latents, and their pictures' values of some attributes; each process draws its share of them.
+
+    Args:
+        generator: draws the pictures.
+        attributes: k of them.
+        n: latents.
+        slots: in which a latent is read.
+        batch: pictures at once.
+        rng: on the CPU; advances in the same way on every process.
+        world: the processes that share the work.
+
+    Returns:
+        All latents, (n, dim), and all values, (n, k), on the CPU.
+    """
+    z = [torch.randn(len(rows), generator.z_dim, generator=rng) for rows in torch.arange(n).split(batch)]
+    points, scores = [torch.empty(0, generator.latent_dim)], [torch.empty(0, len(attributes))]
+    for some in z[world.share(len(z))]:
+        latents = generator.map(some.to(generator.device))
+        pictures = generator(latents)
+        points.append(read(latents, slots).float().cpu())
+        scores.append(torch.stack([score(pictures) for score in attributes], dim=1).float().cpu())
+    return world.gather_uneven(torch.cat(points)), world.gather_uneven(torch.cat(scores))
+
+
+def split(scores: Float[Tensor, " n"], chosen: float, rng: torch.Generator) -> Extremes:
+    """The pictures with the highest and with the lowest scores, and which of them are held out.
+
+    Args:
+        scores: of n pictures.
+        chosen: share of them that is taken on each side, at most 0.5.
+        rng: draws who is held out: `1 - TRAINED` of each side.
+    """
+    order = scores.argsort(descending=True, stable=True)
+    each = int(chosen * len(order))
+    trained = int(TRAINED * each)
+    high = order[:each][torch.randperm(each, generator=rng)]
+    low = order[len(order) - each :][torch.randperm(each, generator=rng)]
+    rest = order[each : len(order) - each]
+    half = len(rest) // 2  # the upper half of those between: at the median, so that neither side is rare
+    return Extremes(high[:trained], low[:trained], high[trained:], low[trained:], rest[:half], rest[half:])
+
+
+def separate(high: Float[Tensor, "a dim"], low: Float[Tensor, "b dim"]) -> Boundary:
+    """The boundary that a linear support vector machine finds, its normal pointing to the first set.
+
+    Args:
+        high: points with much of an attribute.
+        low: points with little of it.
+
+    Raises:
+        InputError: the sets cannot be told apart at all.
+    """
+    from sklearn.svm import SVC  # it takes a second to import
+
+    points = torch.cat([high, low]).double().numpy()
+    labels = np.repeat([1, 0], [len(high), len(low)])
+    # Without a random state of its own it would draw from numpy's global one.
+    machine = SVC(kernel="linear", C=PENALTY, random_state=0).fit(points, labels)
+    normal = torch.from_numpy(machine.coef_[0].copy())
+    length = float(normal.norm())
+    if not length > 0:
+        raise InputError("the latents with the highest and with the lowest scores are the same.")
+    return Boundary(normal / length, float(machine.intercept_[0]) / length)
+
+
+def project(primal: Float[Tensor, " dim"], conditions: Float[Tensor, "c dim"]) -> Float[Tensor, " dim"]:
+    """What is left of a direction without its part in the span of others: section 3.2, for any number.
+
+    With conditions C (one in each row) it is p - C^T x, scaled to length one, where x solves the normal
+    equations C C^T x = C p; solved by least squares, so that conditions may depend on each other.
+
+    >>> project(torch.tensor([1.0, 1.0, 0.0]), torch.tensor([[2.0, 0.0, 0.0]]))
+    tensor([0., 1., 0.])
+
+    Args:
+        primal: the direction, of any length but 0.
+        conditions: the directions that it shall be orthogonal to, of any length.
+
+    Returns:
+        A unit vector, in the type of `primal`.
+
+    Raises:
+        InputError: nothing is left: the direction lies in their span.
+    """
+    whole = unit(primal.double().cpu())
+    columns = unit(conditions.double().cpu()).T
+    left = whole
+    if columns.shape[1]:
+        for _ in range(2):  # once more, for what rounding leaves where little is left
+            solution = torch.linalg.lstsq(columns, left.unsqueeze(1), driver="gelsd").solution
+            left = left - (columns @ solution).squeeze(1)
+    if not float(left.norm()) > NOTHING_LEFT:
+        raise InputError(
+            "nothing of it is left once it is made orthogonal to the conditions; give fewer conditions."
+        )
+    projected: Tensor = unit(left).to(primal)
+    return projected

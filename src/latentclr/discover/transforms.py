@@ -1,0 +1,226 @@
+"""Edits of pictures, and how far a picture is from one that was edited.
+
+What methods that supervise themselves ask a generator to imitate: zoomed, shifted, turned or recoloured
+pictures. An edit that moves the picture uncovers places of which nothing is known; the mask that comes with
+it says so, and distances look only at what is known. An edit makes a target: it needs no gradient.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import affine_grid, avg_pool2d, grid_sample
+
+from latentclr.errors import InputError
+
+Pictures = Float[Tensor, "n 3 h w"]
+Amounts = Float[Tensor, " n"]
+Mask = Float[Tensor, "n 1 h w"]
+Edited = tuple[Pictures, Mask]
+
+COARSEST = 4
+"""Pixels of the shorter side at which a pyramid of pictures ends."""
+UNSEEN = 1e-10
+"""Mean squares below this are rounding."""
+PIXELS_AT_ONCE = 2**18
+"""Pixels that go through a generator in one pass with a graph: 64 pictures of 64 x 64, one of 512 x 512."""
+
+
+@dataclass(frozen=True)
+class Transform:
+    """One edit of pictures by an amount.
+
+    Attributes:
+        apply: (pictures, an amount for each) -> (edited pictures, mask). The mask is 1 where the edited
+            picture is known and 0 where it would come from outside the picture. Amount 0 changes nothing.
+        reach: the published training uses amounts in [-reach, reach].
+        unit: of the amount.
+        description: what a positive amount does.
+    """
+
+    apply: Callable[[Pictures, Amounts], Edited]
+    reach: float
+    unit: str
+    description: str
+
+
+def zoom(pictures: Pictures, amounts: Amounts) -> Edited:
+    """Magnify about the middle by exp(amount).
+
+    Pictures are sampled, not averaged: far below amount 0 fine detail aliases.
+    """
+    shrunk = (-amounts).exp()
+    zero = torch.zeros_like(amounts)
+    return _resampled(pictures, _matrix((shrunk, zero, zero), (zero, shrunk, zero)))
+
+
+def shift_x(pictures: Pictures, amounts: Amounts) -> Edited:
+    """Move to the right by a fraction of the width."""
+    zero, one = torch.zeros_like(amounts), torch.ones_like(amounts)
+    return _resampled(pictures, _matrix((one, zero, -2 * amounts), (zero, one, zero)))
+
+
+def shift_y(pictures: Pictures, amounts: Amounts) -> Edited:
+    """Move up by a fraction of the height."""
+    zero, one = torch.zeros_like(amounts), torch.ones_like(amounts)
+    return _resampled(pictures, _matrix((one, zero, zero), (zero, one, 2 * amounts)))
+
+
+def rotate(pictures: Pictures, amounts: Amounts) -> Edited:
+    """Turn about the middle, against the clock, by quarter turns."""
+    height, width = pictures.shape[-2:]
+    angle = amounts * (math.pi / 2)
+    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(amounts)
+    # The grid's coordinates are halves of the sides, and a turn is one only where both sides have one unit.
+    return _resampled(
+        pictures, _matrix((cos, -sin * height / width, zero), (sin * width / height, cos, zero))
+    )
+
+
+def brightness(pictures: Pictures, amounts: Amounts) -> Edited:
+    """Add to all colours (black to white is 2), up to white and down to black."""
+    return _coloured(pictures, amounts, (1.0, 1.0, 1.0))
+
+
+def red(pictures: Pictures, amounts: Amounts) -> Edited:
+    """Add to red."""
+    return _coloured(pictures, amounts, (1.0, 0.0, 0.0))
+
+
+def green(pictures: Pictures, amounts: Amounts) -> Edited:
+    """Add to green."""
+    return _coloured(pictures, amounts, (0.0, 1.0, 0.0))
+
+
+def blue(pictures: Pictures, amounts: Amounts) -> Edited:
+    """Add to blue."""
+    return _coloured(pictures, amounts, (0.0, 0.0, 1.0))
+
+
+TRANSFORMS: Mapping[str, Transform] = {
+    "zoom": Transform(zoom, math.log(4), "log of the factor", "larger"),
+    "shift_x": Transform(shift_x, 0.5, "widths", "to the right"),
+    "shift_y": Transform(shift_y, 0.5, "heights", "up"),
+    "rotate": Transform(rotate, 0.5, "quarter turns", "against the clock"),
+    "brightness": Transform(brightness, 0.5, "added to pictures in [-1, 1]", "brighter"),
+    "red": Transform(red, 0.5, "added to pictures in [-1, 1]", "more red"),
+    "green": Transform(green, 0.5, "added to pictures in [-1, 1]", "more green"),
+    "blue": Transform(blue, 0.5, "added to pictures in [-1, 1]", "more blue"),
+}
+"""Every edit by name; reaches are those of Jahanian et al. (2020) and their released code."""
+
+
+def check_transforms(names: Sequence[str], k: int) -> tuple[Transform, ...]:
+    """The edits of those names; `k`, a method's number of directions, must say the same or be 0.
+
+    Raises:
+        InputError: none, an unknown name, one that is given twice, or another number than k.
+    """
+    known = ", ".join(TRANSFORMS)
+    if not names:
+        raise InputError(f"transforms is empty; give one or more of {known}.")
+    if unknown := [name for name in names if name not in TRANSFORMS]:
+        raise InputError(f"there is no transform {unknown[0]!r}; there are: {known}.")
+    if len(set(names)) < len(names):
+        raise InputError(f"transforms={', '.join(names)}: give each once.")
+    if k not in (0, len(names)):
+        raise InputError(
+            f"k={k}: every transform gives one direction, and there are {len(names)} "
+            f"({', '.join(names)}); leave k out (0) and choose the transforms."
+        )
+    return tuple(TRANSFORMS[name] for name in names)
+
+
+def refuse_unseen(names: Sequence[str], still: Float[Tensor, " k"]) -> None:
+    """Make sure that every edit changes the pictures.
+
+    Args:
+        names: of the edits.
+        still: mean squared error of pictures that are not edited, for each.
+
+    Raises:
+        InputError: one does not; all pictures are of a single colour, for instance.
+    """
+    for name, error in zip(names, still.tolist(), strict=True):
+        if not error > UNSEEN:
+            raise InputError(f"transform {name!r} does not change the pictures of this generator.")
+
+
+def squared_error(
+    pictures: Pictures, targets: Pictures, mask: Mask, *, levels: int | None = 1
+) -> Float[Tensor, " n"]:
+    """Mean square of the difference to each target, over what the mask knows.
+
+    Args:
+        pictures: that should be the targets.
+        targets: edited pictures.
+        mask: of what is known of them. A target of which nothing is known has error 0.
+        levels: more than one adds the same of pictures at half the size, a quarter, ... (each pixel the mean
+            of the known part of four) and takes the mean of all; None: down to 4 pixels. Large pixels tell
+            how far off something is that small ones do not find at all.
+    """
+    difference = mask * (pictures - targets)
+    total = torch.zeros(len(pictures), device=pictures.device)
+    level = 0
+    while True:
+        # `difference` is the known share of a pixel times the mean difference there.
+        square = difference.square() / mask.clamp_min(1e-6)
+        total = total + square.sum((1, 2, 3)) / (3 * mask.sum((1, 2, 3)).clamp_min(1e-6))
+        level += 1
+        small = min(difference.shape[-2:]) // 2 < COARSEST
+        if level == levels or small:
+            return total / level
+        difference, mask = avg_pool2d(difference, 2), avg_pool2d(mask, 2)
+
+
+@torch.no_grad()
+def one_rate_for_all_entries(optimizer: torch.optim.Adam) -> None:
+    """Make the next step of Adam one along the (averaged) gradient of each row; call it before each step.
+
+    Adam divides every entry by its own root mean square. In a latent space, where entries mean nothing, its
+    steps so leave the gradient's line, and what they gather where pictures do not change is never taken back.
+    With the mean of the squares over a row (the last axis) for all its entries, the steps are as long, and
+    the same whatever the basis.
+    """
+    beta = optimizer.param_groups[0]["betas"][1]
+    for parameter, state in optimizer.state.items():
+        if parameter.grad is None:
+            continue
+        # The step makes beta * before + (1 - beta) * square of it: for all entries the same, given this.
+        square = parameter.grad.square()
+        state["exp_avg_sq"].add_((1 - beta) / beta * (square.mean(-1, keepdim=True) - square))
+
+
+def pictures_at_once(resolution: int) -> int:
+    """How many pictures of that height to draw in one pass with a graph; at least one."""
+    return max(1, PIXELS_AT_ONCE // resolution**2)
+
+
+def _matrix(
+    first: tuple[Tensor, Tensor, Tensor], second: tuple[Tensor, Tensor, Tensor]
+) -> Float[Tensor, "n 2 3"]:
+    return torch.stack([torch.stack(first, dim=-1), torch.stack(second, dim=-1)], dim=1)
+
+
+def _resampled(pictures: Pictures, matrix: Float[Tensor, "n 2 3"]) -> Edited:
+    """Bilinear samples at the places that the matrix gives for each pixel, as coordinates in [-1, 1].
+
+    A pixel is known if all that it is the mean of lies in the picture; beyond, the border's colour goes on.
+    """
+    height, width = pictures.shape[-2:]
+    grid = affine_grid(matrix, list(pictures.shape), align_corners=False)  # (n, h, w, 2), x before y
+    edited = grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    # -1 and 1 are the outer edges: the middles of the outermost pixels lie half a pixel inside.
+    last = grid.new_tensor([1 - 1 / width, 1 - 1 / height]) + 1e-5
+    mask = (grid.abs() <= last).all(-1).unsqueeze(1).to(pictures.dtype)
+    return edited, mask
+
+
+def _coloured(pictures: Pictures, amounts: Amounts, channels: tuple[float, float, float]) -> Edited:
+    added = amounts.view(-1, 1, 1, 1) * pictures.new_tensor(channels).view(1, 3, 1, 1)
+    # Nothing goes beyond white or black; what a network drew beyond them stays, so that 0 changes nothing.
+    edited = (pictures + added).clamp(pictures.clamp(max=-1), pictures.clamp(min=1))
+    return edited, torch.ones_like(pictures[:, :1])

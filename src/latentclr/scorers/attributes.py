@@ -1,0 +1,171 @@
+"""Attributes: single numbers that say how much of something a picture has, and that have gradients.
+
+What supervised methods look for. Statistics of the picture need no network and mean the same for every
+generator; factors of a scene are read by the oracle and mean something for pictures of scenes only.
+
+Pictures are in [-1, 1], and the statistics count in [0, 1] (black to white). Values a little beyond, which
+networks without a last tanh give, are not cut off: a cut would have no gradient.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latentclr.errors import InputError, did_you_mean
+from latentclr.scenes.factors import FACTORS
+from latentclr.scorers.oracle import SIZE, Oracle, load_oracle
+
+Pictures = Float[Tensor, "n 3 h w"]
+Values = Float[Tensor, " n"]
+Attribute = Callable[[Pictures], Values]
+"""A number for each picture, with a gradient."""
+
+LUMA = (0.2126, 0.7152, 0.0722)
+"""Shares of red, green and blue in what the eye takes for brightness (ITU-R BT.709)."""
+SMALLEST = SIZE // 2
+"""Pixels on a side below which the oracle cannot see a scene: what it was tested on, scaled up."""
+
+
+def brightness(pictures: Pictures) -> Values:
+    """Mean luma: 0 is black, 1 is white.
+
+    >>> brightness(torch.ones(1, 3, 2, 2))
+    tensor([1.])
+    """
+    mean: Values = _luma(pictures).mean((1, 2))
+    return mean
+
+
+def contrast(pictures: Pictures) -> Values:
+    """Standard deviation of luma over the pixels (rms contrast): 0 is flat, 0.5 is half black, half white."""
+    flat = _luma(pictures).flatten(1)
+    # A norm, because its gradient at a flat picture is 0, where that of a square root is infinite.
+    length: Values = torch.linalg.vector_norm(flat - flat.mean(1, keepdim=True), dim=1)
+    return length / math.sqrt(flat.shape[1])
+
+
+def saturation(pictures: Pictures) -> Values:
+    """Mean chroma, largest minus smallest of red, green and blue: 0 is grey, 1 is pure colour everywhere.
+
+    (Not divided by the largest, as HSV's saturation is: in the dark, that is noise.)
+    """
+    colours = _unit_range(pictures)
+    mean: Values = (colours.amax(1) - colours.amin(1)).mean((1, 2))
+    return mean
+
+
+def warmth(pictures: Pictures) -> Values:
+    """Mean of red minus blue: -1 is blue, 1 is red or yellow."""
+    colours = _unit_range(pictures)
+    mean: Values = (colours[:, 0] - colours[:, 2]).mean((1, 2))
+    return mean
+
+
+def sharpness(pictures: Pictures) -> Values:
+    """Mean length of luma's gradient, in luma a pixel; of pictures of one size, the larger the sharper.
+
+    Raises:
+        InputError: pictures of one pixel's height or width, which have no gradient.
+    """
+    luma = _luma(pictures)
+    if min(luma.shape[1:]) < 2:
+        raise InputError(f"sharpness needs pictures of 2 x 2 pixels or more, not {tuple(luma.shape[1:])}.")
+    down = luma[:, 1:, :-1] - luma[:, :-1, :-1]
+    right = luma[:, :-1, 1:] - luma[:, :-1, :-1]
+    length: Float[Tensor, "n h w"] = torch.linalg.vector_norm(torch.stack([down, right]), dim=0)
+    return length.mean((1, 2))
+
+
+def scene_factor(pictures: Pictures, name: str) -> Values:
+    """A factor of scenes with values in an interval, in its own unit, as the oracle reads it.
+
+    Args:
+        pictures: square ones, of 32 pixels or more; the oracle scales them to its own 64.
+        name: of the factor.
+
+    Raises:
+        InputError: pictures of another shape.
+    """
+    height, width = pictures.shape[-2:]
+    if height != width or width < SMALLEST:
+        raise InputError(
+            f"attribute {name!r} is read by the oracle of scenes, from square pictures of {SMALLEST} x "
+            f"{SMALLEST} pixels or more; these have {height} x {width}."
+        )
+    values: Values = _oracle(pictures.device)(pictures)[name]
+    return values
+
+
+_STATISTICS: Mapping[str, tuple[Attribute, str]] = {
+    "brightness": (brightness, "mean luma, from 0 (black) to 1 (white)"),
+    "contrast": (contrast, "standard deviation of luma over the pixels"),
+    "saturation": (saturation, "mean chroma, from 0 (grey) to 1 (pure colours)"),
+    "warmth": (warmth, "mean of red minus blue"),
+    "sharpness": (sharpness, "mean change of luma from one pixel to the next"),
+}
+_SCENE_FACTORS = {factor.name: factor for factor in FACTORS if factor.kind == "interval"}
+
+ATTRIBUTES: Mapping[str, str] = {
+    **{name: about for name, (_, about) in _STATISTICS.items()},
+    **{name: f"of a scene's object or light: {factor.unit}" for name, factor in _SCENE_FACTORS.items()},
+}
+"""What each attribute means, by name.
+
+A scene's hues and its shape are left out. Hues are circular: their largest value is next to their smallest,
+so there is neither a boundary between them nor a way to more of it; a shape is one of several, not a number.
+"""
+
+
+def attribute(name: str) -> Attribute:
+    """The attribute of that name: a function from pictures (n, 3, h, w) in [-1, 1] to n numbers.
+
+    >>> attribute("warmth")(torch.tensor([1.0, 0.0, -1.0]).view(1, 3, 1, 1))
+    tensor([1.])
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    if name in _STATISTICS:
+        return _STATISTICS[name][0]
+    if name in _SCENE_FACTORS:
+        return partial(scene_factor, name=name)
+    if name in {factor.name for factor in FACTORS}:
+        raise InputError(
+            f"{name!r} is no attribute: a direction leads to more of something, and a hue comes round to "
+            f"itself, while a shape is one of several. Attributes are {', '.join(ATTRIBUTES)}."
+        )
+    raise InputError(
+        f"there is no attribute {name!r}{did_you_mean(name, ATTRIBUTES)}; there are {', '.join(ATTRIBUTES)}."
+    )
+
+
+def attributes_of(names: Sequence[str]) -> tuple[Attribute, ...]:
+    """The attributes of those names.
+
+    Raises:
+        InputError: none is given, one is given twice, or there is none of a name.
+    """
+    if not names:
+        raise InputError(f"give at least one attribute; there are {', '.join(ATTRIBUTES)}.")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(f"attribute {twice[0]!r} is given twice; each has one direction.")
+    return tuple(attribute(name) for name in names)
+
+
+def _unit_range(pictures: Pictures) -> Pictures:
+    return (pictures + 1) / 2
+
+
+def _luma(pictures: Pictures) -> Float[Tensor, "n h w"]:
+    weights = pictures.new_tensor(LUMA).view(3, 1, 1)
+    luma: Float[Tensor, "n h w"] = (_unit_range(pictures) * weights).sum(1)
+    return luma
+
+
+@cache
+def _oracle(device: torch.device) -> Oracle:
+    return load_oracle().to(device)

@@ -1,0 +1,167 @@
+"""Attributes: known values of simple pictures, gradients against differences, and what is refused."""
+
+import colorsys
+
+import pytest
+import torch
+from torch.autograd import gradcheck
+from torch.testing import assert_close
+
+from latentclr import InputError
+from latentclr.scenes import BY_NAME, FACTORS, draw, render
+from latentclr.scorers.attributes import (
+    _STATISTICS,
+    ATTRIBUTES,
+    attribute,
+    attributes_of,
+    brightness,
+    contrast,
+    saturation,
+    sharpness,
+    warmth,
+)
+
+
+def flat(red: float, green: float, blue: float) -> torch.Tensor:
+    """A picture of one colour, given in [0, 1]."""
+    return (
+        (torch.tensor([float(red), float(green), float(blue)]).view(1, 3, 1, 1) * 2 - 1)
+        .expand(1, 3, 4, 6)
+        .contiguous()
+    )
+
+
+def random_pictures(n: int = 2, size: int = 5) -> torch.Tensor:
+    return torch.rand(n, 3, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+@pytest.mark.parametrize(
+    ("picture", "values"),
+    [
+        (flat(0, 0, 0), {"brightness": 0.0, "saturation": 0.0, "warmth": 0.0}),
+        (flat(1, 1, 1), {"brightness": 1.0, "saturation": 0.0, "warmth": 0.0}),
+        (flat(1, 0, 0), {"brightness": 0.2126, "saturation": 1.0, "warmth": 1.0}),
+        (flat(0, 0.5, 0.75), {"brightness": 0.41175, "saturation": 0.75, "warmth": -0.75}),
+    ],
+)
+def test_pictures_of_one_colour(picture: torch.Tensor, values: dict[str, float]) -> None:
+    for name, value in ({"contrast": 0.0, "sharpness": 0.0} | values).items():
+        assert_close(attribute(name)(picture), torch.tensor([value]), atol=1e-6, rtol=0)
+
+
+def test_contrast_and_sharpness_of_stripes() -> None:
+    stripes = torch.tensor([-1.0, 1.0]).repeat(4).expand(1, 3, 8, 8).contiguous()
+    assert_close(contrast(stripes), torch.tensor([0.5]))
+    assert_close(sharpness(stripes), torch.tensor([1.0]))
+    wide = stripes.repeat_interleave(2, dim=3)
+    assert_close(contrast(wide), torch.tensor([0.5]))
+    assert_close(sharpness(wide), torch.tensor([7 / 15]))  # 7 edges between the 15 pairs of neighbours
+    ramp = torch.linspace(0, 1, 11).view(1, 1, -1, 1).expand(1, 3, 11, 4) * 2 - 1
+    assert_close(sharpness(ramp), torch.tensor([0.1]))
+
+
+def test_statistics_equal_a_loop_over_pixels() -> None:
+    pictures = random_pictures()
+    for picture, *found in zip(
+        pictures,
+        brightness(pictures),
+        contrast(pictures),
+        saturation(pictures),
+        warmth(pictures),
+        strict=True,
+    ):
+        pixels = ((picture + 1) / 2).flatten(1).T.tolist()
+        luma = [0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in pixels]
+        mean = sum(luma) / len(luma)
+        hsv = [colorsys.rgb_to_hsv(*pixel) for pixel in pixels]
+        expected = [
+            mean,
+            (sum((y - mean) ** 2 for y in luma) / len(luma)) ** 0.5,
+            sum(s * v for _, s, v in hsv) / len(hsv),
+            sum(r - b for r, _, b in pixels) / len(pixels),
+        ]
+        assert torch.stack(found).tolist() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", _STATISTICS)
+def test_gradients_against_differences(name: str) -> None:
+    pictures = random_pictures().double().requires_grad_()
+    assert gradcheck(attribute(name), pictures)
+
+
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_gradients_are_finite_even_where_nothing_is_to_be_seen(name: str) -> None:
+    grey = torch.zeros(2, 3, 64, 64).requires_grad_()
+    values = attribute(name)(grey)
+    assert values.shape == (2,)
+    values.sum().backward()
+    assert grey.grad is not None
+    assert bool(grey.grad.isfinite().all())
+
+
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_each_picture_has_its_own_value(name: str) -> None:
+    pictures = random_pictures(4, 64)
+    together = attribute(name)(pictures)
+    apart = torch.cat([attribute(name)(picture[None]) for picture in pictures])
+    assert_close(together, apart, atol=1e-4, rtol=1e-4)
+    assert len(set(together.tolist())) == 4
+
+
+def test_factors_of_scenes_are_those_that_were_drawn() -> None:
+    factors = draw(64, torch.Generator().manual_seed(11))
+    pictures = render(factors)
+    intervals = [factor for factor in FACTORS if factor.kind == "interval"]
+    assert {factor.name for factor in intervals} == {"scale", "orientation", "light", "position"}
+    for factor in intervals:
+        error = attribute(factor.name)(pictures) - factors[factor.name]
+        assert error.abs().mean() < 0.05 * (factor.high - factor.low)
+
+
+def test_a_gradient_through_the_oracle_is_the_change_that_is_seen() -> None:
+    factors = draw(8, torch.Generator().manual_seed(11))
+    pictures = render(factors).requires_grad_()
+    other = render({**factors, "orientation": factors["orientation"] * 0.9})
+    seen = attribute("orientation")
+    (slope,) = torch.autograd.grad(seen(pictures).sum(), pictures)
+    with torch.no_grad():
+        step = 0.01 * (other - pictures)
+        change = seen(pictures + step) - seen(pictures - step)
+        assert_close((slope * 2 * step).sum((1, 2, 3)), change, atol=0.01 * float(change.abs().max()), rtol=0)
+
+
+def test_every_attribute_is_described() -> None:
+    assert list(ATTRIBUTES)[:5] == list(_STATISTICS)
+    assert all(ATTRIBUTES.values())
+    assert len(attributes_of(tuple(ATTRIBUTES))) == len(ATTRIBUTES)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (
+            ("brightnes",),
+            r"no attribute 'brightnes' \(did you mean 'brightness'\?\); there are brightness, con",
+        ),
+        (("xyz",), "no attribute 'xyz'; there are brightness"),
+        (("object_hue",), "'object_hue' is no attribute: .* a hue comes round to itself"),
+        (("shape",), "'shape' is no attribute"),
+        ((), "give at least one attribute"),
+        (("warmth", "contrast", "warmth"), "attribute 'warmth' is given twice"),
+    ],
+)
+def test_wrong_names(names: tuple[str, ...], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        attributes_of(names)
+    assert BY_NAME["object_hue"].kind == "circular"
+
+
+@pytest.mark.parametrize("size", [(16, 16), (64, 32), (32, 64)])
+def test_pictures_that_the_oracle_cannot_read(size: tuple[int, int]) -> None:
+    with pytest.raises(InputError, match=rf"'scale' is read by the oracle.*these have {size[0]} x {size[1]}"):
+        attribute("scale")(torch.zeros(1, 3, *size))
+
+
+def test_a_line_has_no_sharpness() -> None:
+    with pytest.raises(InputError, match="sharpness needs pictures of 2 x 2"):
+        sharpness(torch.zeros(1, 3, 1, 8))
