@@ -11,7 +11,18 @@ torch.Size([2, 3, 32, 32])
 from latentclr import generators
 from latentclr.checkpoints import ZOO, load_generator
 from latentclr.directions import Directions
-from latentclr.discover import DISCOVERERS, LatentCLR, Random
+from latentclr.discover import (
+    DISCOVERERS,
+    GANalyze,
+    GANSpace,
+    InterFaceGAN,
+    LatentCLR,
+    Plumerault,
+    Random,
+    SeFa,
+    Steerability,
+    Voynov,
+)
 from latentclr.errors import InputError
 from latentclr.generators import Generator
 from latentclr.report import contact_sheet
@@ -20,10 +31,17 @@ __all__ = [
     "DISCOVERERS",
     "ZOO",
     "Directions",
+    "GANSpace",
+    "GANalyze",
     "Generator",
     "InputError",
+    "InterFaceGAN",
     "LatentCLR",
+    "Plumerault",
     "Random",
+    "SeFa",
+    "Steerability",
+    "Voynov",
     "contact_sheet",
     "generators",
     "load_generator",

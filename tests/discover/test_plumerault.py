@@ -251,6 +251,11 @@ def test_an_edit_is_never_longer_than_the_ball(blob: Blob) -> None:
     assert directions.origin["alpha_1_is"]["rotate"] < 0.1
 
 
+def test_the_preset_runs(blob: Blob) -> None:
+    directions = Plumerault.preset("paper", steps=5, trajectories=3, held_out=2).fit(blob)
+    assert directions.k == 4
+
+
 def test_the_preset_says_what_the_papers_code_says() -> None:
     paper = Plumerault.preset("paper")
     assert [round(paper.amounts(point)[0], 6) for point in range(5)] == [0.1, 0.2, 0.3, 0.4, 0.5]
@@ -258,6 +263,7 @@ def test_the_preset_says_what_the_papers_code_says() -> None:
     assert (paper.trajectories + paper.held_out, paper.steps // paper.points) == (50, 50)
     assert (paper.learning_rate, paper.drop, paper.ridge) == (0.01, 0.1, 0.1)
     assert paper.blur * 128 == 3
+    assert paper.transforms == ("shift_x", "shift_y", "zoom", "brightness")
 
 
 @pytest.mark.parametrize(

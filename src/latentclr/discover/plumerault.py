@@ -125,6 +125,7 @@ class Plumerault(Discoverer):
     )
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {
+            "transforms": ("shift_x", "shift_y", "zoom", "brightness"),
             "largest": 0.5,
             "points": 5,
             "trajectories": 40,

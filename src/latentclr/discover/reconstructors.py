@@ -71,7 +71,7 @@ class Reconstructor(nn.Module, ABC):
 
 
 class LeNet(Reconstructor):
-    """Two convolutions with averages between, two hidden layers (LeCun et al. 1998), at twice the width.
+    """Two convolutions with averages between, two hidden layers, as LeCun et al. 1998, but wider.
 
     Before the hidden layers, maps of any size are averaged to 4 x 4 (of 8 x 8 pictures: 2 x 2 repeated).
     """

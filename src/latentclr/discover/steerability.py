@@ -27,7 +27,7 @@ from latentclr.discover.transforms import (
 )
 from latentclr.engine.checkpoint import Keeper
 from latentclr.engine.precision import products
-from latentclr.engine.training import Log, Stop, Training, adam, resume, run
+from latentclr.engine.training import Log, Stop, Training, adam, resume, run, set_rate
 from latentclr.engine.world import ALONE, World
 from latentclr.errors import InputError
 from latentclr.generators import Generator, Latents
@@ -48,9 +48,8 @@ PAPER: Mapping[str, Any] = {
     "learning_rate": 1e-3,
     "validate_every": 250,
 }
-"""The released configurations of BigGAN: 20,000 samples in batches of 4. (Zoom alone had a rate of 1e-4.)"""
-MAY_DIFFER = ("steps",)
-"""Fields that may change from the start of a training to its resumption."""
+"""The released configurations of BigGAN: 20,000 samples in batches of 4. (Zoom alone had a rate of 1e-4, and
+nonlinear walks a perceptual loss.)"""
 
 
 class LinearWalks(nn.Module):
@@ -76,6 +75,8 @@ class NonlinearWalks(nn.Module):
     """A field of directions and a length for each edit, walked along in equal steps.
 
     What is trained is the walk that `Directions.edit(..., steps=steps)` takes, from its start to its end.
+    (The authors' networks have one size of step, and one network for each way; they scale latents back to
+    their first length after each step, which an edit with these directions would not do: so not here.)
     """
 
     def __init__(self, k: int, dim: int, unit: float, *, steps: int, rng: torch.Generator) -> None:
@@ -143,8 +144,9 @@ class Steerability(Discoverer):
     batch: int = 4
     """Latents a step; each is edited by all transforms. (The authors' code: 4, and one transform for each
     training.)"""
-    learning_rate: float = 0.05
-    """Of Adam, in standard deviations of a latent's entries. (The authors' code: 0.001 or 0.0001.)"""
+    learning_rate: float = 0.1
+    """Of Adam at the start, in standard deviations of a latent's entries; falls linearly to 0. (The authors'
+    code: 0.001 or 0.0001, and it does not fall.)"""
     truncation: float = 1.0
     """Of the generator, in training and in validation."""
     held_out: int = 32
@@ -186,12 +188,14 @@ class Steerability(Discoverer):
         optimizer = adam(walks.parameters(), self.learning_rate, 0.0, device)
         training = Training({"model": walks}, {"adam": optimizer}, rng, torch.zeros((), device=device))
         about = self.about(generator)
-        resume(training, keep, about, may_differ=MAY_DIFFER, log=log, world=world)
+        resume(training, keep, about, may_differ=(), log=log, world=world)
         still, _ = self._losses(generator, transforms, held_out[mine_held], held_alphas, None, slots)
         world.sum([still])
         refuse_unseen(self.transforms, still / self.held_out)
 
         def learn() -> None:
+            # Few latents a step, and each edit by an amount of its own: what is left at the end is the mean.
+            set_rate(optimizer, self.learning_rate * (1 - training.step / self.steps))
             optimizer.zero_grad()
             latents = generator.map(torch.randn(self.batch, generator.z_dim, generator=rng).to(device))[mine]
             alphas = self._alphas(self.batch, rng).to(device)[:, mine]
