@@ -180,6 +180,38 @@ def test_edit_writes_a_picture_a_strip_and_a_loop(run: Path, latentclr: Command)
         assert video.n_frames > 20  # type: ignore[attr-defined]
 
 
+def test_edits_published_with_ganspace(dcgan_file: Path, run: Path, latentclr: Command) -> None:
+    ganspace = (
+        "discover",
+        "ganspace",
+        "--generator",
+        dcgan_file,
+        "--out",
+        "g",
+        "--k",
+        "4",
+        "--samples",
+        "300",
+    )
+    assert latentclr(*ganspace, "--regression-samples", "300").code == 0
+    found = latentclr("edit", "g", "--seed", 3, "--size", 32, "--from-ganspace", "E(2, 0):-3")
+    assert found.code == 0, found.err
+    assert "component 2 by -3 sigma in slots 0 (layers b4, " in found.err
+    published = Path("edited.png").read_bytes()
+    assert latentclr("edit", "g", "--seed", 3, "--size", 32, "--edits", "2:-3").code == 0
+    assert Path("edited.png").read_bytes() == published
+    for arguments, expected in (
+        (["edit", run, "--from-ganspace", "E(2)"], "needs a run of ganspace, this one is of latentclr"),
+        (["edit", "g", "--from-ganspace", "E(9)"], "no direction 9"),
+        (["edit", "g", "--from-ganspace", "E(1, 3)"], "slots [3] are not possible"),
+        (["edit", "g", "--from-ganspace", "E(1)", "--edits", "0:1"], "give either --edits"),
+        (["edit", "g"], "give either --edits"),
+    ):
+        result = latentclr(*arguments)
+        assert result.code == 2
+        assert expected in result.err
+
+
 def test_edit_is_the_librarys_edit(run: Path, latentclr: Command, dcgan_file: Path) -> None:
     from latentclr.images import to_pil
 

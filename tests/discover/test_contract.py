@@ -20,7 +20,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "latentclr": {"k": 3, "steps": 4, "batch": 3, "held_out": 4, "validate_every": 2},
     "ganspace": {"k": 3, "samples": 300, "regression_samples": 200},
     "sefa": {"k": 3},
-    "voynov": {"k": 3, "steps": 4, "batch": 4, "held_out": 4, "validate_every": 2, "pixels": 16},
+    "voynov": {"k": 3, "steps": 4, "batch": 4, "held_out": 2, "validate_every": 2, "pixels": 8},
     "random": {"k": 3},
     "interfacegan": {"attributes": ("brightness", "saturation", "warmth"), "samples": 48, "chosen": 0.25},
     "ganalyze": {

@@ -25,6 +25,7 @@ from latentclr.generators import Generator
 from latentclr.images import save_picture
 from latentclr.report import contact_sheet
 from latentclr.report.runs import DIRECTIONS, LOG, RECORD, SHEET, is_finished, new_run
+from latentclr.report.sheet import strong_alpha
 
 CHEAP = 128
 """Pixels up to which a sheet shows every direction."""
@@ -158,10 +159,11 @@ class Discover(Generic[Method]):
         if generator.resolution > CHEAP and directions.k > ROWS:
             others = f"--directions {ROWS}-{directions.k - 1} --columns 2 --out others.png"
             say(f"it has the first {ROWS}; the others: latentclr sheet {self.out} {others}")
-        last = min(4, directions.k - 1)
+        last, strong = min(4, directions.k - 1), strong_alpha(directions)
+        edits = f"0:+{strong / 2:g},{last}:-{strong / 3:.2g}"
         say(
             "\nnext:\n"
-            f'  latentclr edit {self.out} --seed 3 --edits "0:+3,{last}:-2" --out edited.png\n'
+            f'  latentclr edit {self.out} --seed 3 --edits "{edits}" --out edited.png\n'
             f"  latentclr name {self.out} 0 light\n"
             f"  latentclr sheet {self.out} --seeds 5,6,7 --out more.png"
         )

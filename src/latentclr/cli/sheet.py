@@ -21,8 +21,9 @@ class Sheet:
     """Picture to write; none: sheet.png of the run."""
     seeds: str = "0,1,2"
     """Pictures to edit."""
-    alphas: str = "-6,-3,0,3,6"
-    """Strengths, in the order of the columns. (Write --alphas=-6,0,6 when the first is negative.)"""
+    alphas: str | None = None
+    """Strengths, in the order of the columns; none: five, up to what the method calls a strong edit. (Write
+    --alphas=-6,0,6 when the first is negative.)"""
     directions: str | None = None
     """Which, by number or name: "0,3,smile" or "0-7"; none: all."""
     slots: str | None = None
@@ -45,7 +46,7 @@ class Sheet:
             generator.at(run_truncation(found, self.truncation)),
             found,
             seeds=numbers(self.seeds, int, "--seeds"),
-            alphas=numbers(self.alphas, float, "--alphas"),
+            alphas=None if self.alphas is None else numbers(self.alphas, float, "--alphas"),
             indices=None if self.directions is None else which(found, self.directions),
             slots=None if self.slots is None else numbers(self.slots, int, "--slots"),
             columns=self.columns,

@@ -2,7 +2,7 @@
 
 Härkönen, Hertzmann, Lehtinen, Paris: GANSpace (NeurIPS 2020); the lists are those of its figures and
 notebooks. The paper writes E(10, 7-8), both ends included; its code writes 10, [7, 9). The sign and number of
-a component are those of the authors' run: another sample may turn one round, or exchange two of like variance.
+a component are those of the authors' run: another sample may turn one round, or exchange two of like size.
 """
 
 import re

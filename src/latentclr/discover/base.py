@@ -45,6 +45,8 @@ class Discoverer(ABC):
     """Where the method comes from."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Named settings: the fields that each changes from the defaults."""
+    strong: ClassVar[float] = 6.0
+    """An alpha that is a strong edit, of what the method calls 1: contact sheets go so far both ways."""
 
     k: int = 16
     """Number of directions."""

@@ -63,6 +63,7 @@ class GANalyze(Discoverer):
     """Directions along which attributes of the picture change by as much as is asked."""
 
     method: ClassVar[str] = "ganalyze"
+    strong: ClassVar[float] = 2.0
     paper: ClassVar[str] = "Goetschalckx et al., GANalyze, ICCV 2019"
 
     k: int = 0

@@ -58,6 +58,7 @@ class GANSpace(Discoverer):
     """Principal components of w, or of a layer's activations."""
 
     method: ClassVar[str] = "ganspace"
+    strong: ClassVar[float] = 4.0
     paper: ClassVar[str] = "Härkönen et al., GANSpace, NeurIPS 2020"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
 

@@ -120,6 +120,7 @@ class Plumerault(Discoverer):
     """Directions that zoom, shift or brighten, from latents that were fitted to edited pictures."""
 
     method: ClassVar[str] = "plumerault"
+    strong: ClassVar[float] = 1.0
     paper: ClassVar[str] = (
         "Plumerault et al., Controlling Generative Models with Continuous Factors of Variations, ICLR 2020"
     )

@@ -112,6 +112,7 @@ class Steerability(Discoverer):
     """Walks that zoom, shift, turn or recolour pictures, learnt from edited pictures."""
 
     method: ClassVar[str] = "steerability"
+    strong: ClassVar[float] = 1.0
     paper: ClassVar[str] = (
         'Jahanian et al., On the "Steerability" of Generative Adversarial Networks, ICLR 2020'
     )

@@ -8,16 +8,23 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from latentclr.directions import Directions
+from latentclr.discover import DISCOVERERS, Discoverer
 from latentclr.errors import InputError
 from latentclr.generators import Generator
 from latentclr.images import to_pil
 
 SEEDS = (0, 1, 2)
-ALPHAS = (-6.0, -3.0, 0.0, 3.0, 6.0)
+STEPS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+"""Columns of a sheet, as shares of a strong edit."""
 
 PAPER, INK, FAINT = "#ffffff", "#1a1a1a", "#8a8a8a"
 GAP = 10
 TEXT = 15
+
+
+def strong_alpha(directions: Directions) -> float:
+    """An alpha that is a strong edit, for the method that the directions are of."""
+    return DISCOVERERS.get(directions.origin.get("method", ""), Discoverer).strong
 
 
 @torch.no_grad()
@@ -26,7 +33,7 @@ def contact_sheet(
     directions: Directions,
     *,
     seeds: Sequence[int] = SEEDS,
-    alphas: Sequence[float] = ALPHAS,
+    alphas: Sequence[float] | None = None,
     indices: Sequence[int] | None = None,
     slots: Sequence[int] | None = None,
     columns: int = 1,
@@ -38,7 +45,7 @@ def contact_sheet(
         generator: that the directions belong to.
         directions: to show.
         seeds: numbers of the pictures to edit.
-        alphas: strengths, in the order of the columns.
+        alphas: strengths, in the order of the columns; None: up to what the method calls a strong edit.
         indices: which directions; None is all.
         slots: to move; None is the directions' own.
         columns: lay the rows out in so many columns side by side, for many directions.
@@ -48,6 +55,7 @@ def contact_sheet(
         InputError: directions of another generator, an unknown direction or slot, nothing to show.
     """
     directions.require(generator)
+    alphas = [step * strong_alpha(directions) for step in STEPS] if alphas is None else alphas
     chosen = list(range(directions.k)) if indices is None else [directions.index(i) for i in indices]
     if not chosen or not alphas or columns < 1:
         raise InputError("a contact sheet needs at least one direction, one alpha and one column.")
