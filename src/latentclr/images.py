@@ -93,7 +93,7 @@ def _save_mp4(frames: Sequence[Image.Image], path: Path, fps: int) -> None:
 def blurred(pictures: Float[Tensor, "n 3 h w"], sigma: float) -> Float[Tensor, "n 3 h w"]:
     """Pictures smoothed by a normal distribution of that many pixels; borders are continued."""
     reach = max(1, math.ceil(3 * sigma))
-    line = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
+    line = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=pictures.device) / sigma) ** 2)
     line = line / line.sum()
     for weight in (line.view(1, 1, 1, -1), line.view(1, 1, -1, 1)):
         sides = (weight.shape[-1] // 2,) * 2 + (weight.shape[-2] // 2,) * 2
