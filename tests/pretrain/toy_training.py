@@ -28,7 +28,8 @@ def small(kind: str, **changes: Any) -> Settings:
             batch=4,
             standing=6,
         )
-    return replace(base, log_every=2, r1_every=4, **changes)
+    # Not "auto": some processors would compute with bfloat16.
+    return replace(base, **{"log_every": 2, "r1_every": 4, "precision": "float32", **changes})
 
 
 def stripes(n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
