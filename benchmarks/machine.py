@@ -30,7 +30,7 @@ def facts(threads: int, device: torch.device) -> dict[str, Any]:
     """What a result must say about where it comes from."""
     found: dict[str, Any] = {"torch": torch.__version__, "threads": threads, "device": str(device)}
     if name := cpu_name():
-        found["cpu"] = name
+        found["cpu"] = f"{name}, {torch.backends.cpu.get_cpu_capability()}"  # one name, many processors
     if device.type == "cuda":
         found["gpu"] = torch.cuda.get_device_name(device)
     return found

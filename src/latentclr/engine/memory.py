@@ -5,6 +5,7 @@ import re
 import sys
 import weakref
 from collections.abc import Callable, Mapping
+from math import ceil
 from typing import Any
 
 import psutil
@@ -37,12 +38,12 @@ def parse_bytes(text: str) -> int:
 
 
 def show_bytes(count: float) -> str:
-    """The amount in words.
+    """The amount in words, no less than it is: what is said to be needed is enough.
 
-    >>> show_bytes(1.234e9)
-    '1.2 GB'
+    >>> show_bytes(1.234e9), show_bytes(2e9)
+    ('1.24 GB', '2.00 GB')
     """
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
+    return f"{ceil(count / 1e7) / 100:.2f} GB" if count >= 1e8 else f"{ceil(count / 1e5) / 10:.1f} MB"
 
 
 def in_use(device: torch.device) -> int:

@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from latentclr.directions import DirectionModel, Directions
@@ -141,6 +140,8 @@ def best_pairs(overlap: Float[Tensor, "k l"]) -> tuple[tuple[int, int], ...]:
     >>> best_pairs(torch.tensor([[0.9, 0.8], [0.8, 0.1]]))
     ((0, 1), (1, 0))
     """
+    from scipy.optimize import linear_sum_assignment  # half a second and 30 MB that others need not have
+
     rows, columns = linear_sum_assignment(overlap.double().numpy(), maximize=True)
     return tuple((int(i), int(j)) for i, j in zip(rows, columns, strict=True))
 
