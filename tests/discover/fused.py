@@ -20,7 +20,7 @@ from latentclr.discover.effects import Effects
 from latentclr.discover.latentclr import LatentCLR
 from latentclr.generators import Generator
 
-LAYERS = {"scenes": "b16.conv1", "scenes-biggan": "generator.layers.1"}
+LAYERS = {"scenes": "b8.conv1", "scenes-biggan": "generator.layers.1"}
 
 
 def losses(settings: LatentCLR, generator: Generator) -> Tensor:
@@ -36,9 +36,10 @@ def gradient(effects: Effects, latents: Tensor) -> Tensor:
     return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
 
-def main(device: str = "cpu") -> None:
-    """A training with all edits at once, and a gradient in chunks."""
-    for name, layer in LAYERS.items() if device != "cpu" else [("scenes", "b8.conv1")]:  # one takes a minute
+def main(device: str = "cpu", *names: str) -> None:
+    """A training with all edits at once, and a gradient in chunks. A generator takes up to a minute."""
+    for name in names or ["scenes"]:
+        layer = LAYERS[name]
         generator = load_generator(name).to(device)
         settings = LatentCLR(k=4, batch=6, steps=20, held_out=4, model="nonlinear", layer=layer)
         plain, compiled = (losses(replace(settings, fuse=fuse), generator) for fuse in (False, True))
