@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every measurement and training that wants a GPU, in one call; results go to benchmarks/results (or $OUT).
 #
-#   benchmarks/gpu.sh measurements          under 8 minutes on an H100
+#   benchmarks/gpu.sh measurements          about 8 minutes on an H200
 #   benchmarks/gpu.sh measurements scenes   these parts
 #   benchmarks/gpu.sh                       all parts: hours
 #

@@ -76,6 +76,7 @@ class InterFaceGAN(Discoverer):
     """Normals of linear boundaries between pictures with much and with little of an attribute."""
 
     method: ClassVar[str] = "interfacegan"
+    strong: ClassVar[float] = 4.0
     paper: ClassVar[str] = (
         "Shen et al., Interpreting the Latent Space of GANs for Semantic Face Editing, CVPR 2020"
     )
