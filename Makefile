@@ -49,7 +49,7 @@ clean:
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch
-	$(PIP) --editable .
+	$(PIP) --editable '.[explore,study,video]'
 	touch $@
 
 $(VENV)/.developing: $(VENV)/.installed
