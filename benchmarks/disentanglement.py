@@ -1,10 +1,13 @@
-"""MIG, DCI and FactorVAE score of every method's directions, on pictures whose factors are known.
+"""MIG, DCI, FactorVAE score and leakage of every method's directions, on pictures whose factors are known.
 
     python -m benchmarks.disentanglement --out benchmarks/results/disentanglement.json
 
-An encoder is taught on each method's edits (`latentclr.evaluate.representation`) and scored on renders of the
-generator's world. The figures of the literature that are printed beside are of other generators, of another
-data set (3D Shapes), and of encoders of their authors; they say how large such numbers are, not who wins.
+An encoder is taught on each method's edits (`latentclr.evaluate.representation`) and scored on renders of
+the generator's world. Leakage is read by the oracle: what directions do to factors that they are not the
+best of, as a share of what they do to those that they are (`latentclr.evaluate.leakage`), at equal visible
+change. Means over seeds have Student's interval. The figures of the literature that are printed beside are
+of other generators, of another data set (3D Shapes), and of encoders of their authors; they say how large
+such numbers are, not who wins.
 
 What is in the file already is not measured again. Directions are taken from --runs where they are there (as
 `benchmarks.methods --runs` leaves them), and found otherwise.
@@ -19,15 +22,22 @@ from typing import Any
 
 import torch
 from benchmarks.machine import facts
-from benchmarks.methods import METHODS, TOLD, made, spread
+from benchmarks.methods import METHODS, TOLD, made
 
 from latentclr import Directions, load_generator
 from latentclr.engine.memory import keep_memory
+from latentclr.evaluate.attributes import scorer_of
+from latentclr.evaluate.calibration import calibrate
+from latentclr.evaluate.intervals import over_runs, told
+from latentclr.evaluate.leakage import change_matrix
+from latentclr.evaluate.measuring import measure as measure_edits
 from latentclr.evaluate.representation import Renders, evaluate_disentanglement, renders
 from latentclr.files import make_folder, write_json
 from latentclr.generators import Generator
 
-SCORES = ("mig", "dci", "factor_vae")
+SCORES = {"mig": "MIG", "dci": "DCI", "factor_vae": "FactorVAE score", "leakage": "leakage"}
+LATENTS = 100
+"""On which leakage is measured; no method has seen them."""
 PUBLISHED: Mapping[str, tuple[str, str, str]] = {
     "Voynov and Babenko (LD)": (".168 ± .056", ".380 ± .062", ".805 ± .064"),
     "GANSpace (GS)": (".121 ± .048", ".284 ± .034", ".788 ± .091"),
@@ -61,6 +71,7 @@ def measure(
         "k": directions.k,
         "steps": steps,
         **scores(generator, directions, shown=shown, steps=steps, seed=seed),
+        **leaks(generator, directions),
         "cpu_seconds": time.process_time() - started,
     }
 
@@ -81,24 +92,50 @@ def scores(
     }
 
 
+def leaks(generator: Generator, directions: Directions) -> dict[str, float]:
+    """How much of what the directions do is beside the point, with an interval over latents."""
+    scorer, scales = scorer_of(generator)
+    rng = torch.Generator().manual_seed(12345)
+    latents, population = (generator.sample(n, rng=rng) for n in (LATENTS, 4 * LATENTS))
+    lengths = calibrate(directions, generator).scale
+    scored = measure_edits(
+        generator,
+        directions,
+        scorer,
+        scales,
+        latents,
+        lengths=lengths,
+        multiples=(-1.0, 1.0),
+        population=population,
+    )
+    ratio = change_matrix(scored).ratio
+    return {"leakage": ratio.value, "leakage_low": ratio.low, "leakage_high": ratio.high}
+
+
 def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Rows of markdown: means and deviations over seeds."""
+    """Rows of markdown: means over seeds, with intervals."""
     for generator, k in dict.fromkeys((row["generator"], row["k"]) for row in rows):
         here = [row for row in rows if (row["generator"], row["k"]) == (generator, k)]
         yield f"\n`{generator}`, K = {k}\n"
-        yield "| method | seeds | MIG | DCI | FactorVAE score |"
-        yield "|---|---|---|---|---|"
+        yield f"| method | seeds | {' | '.join(SCORES.values())} |"
+        yield "|---|---|" + "---|" * len(SCORES)
         for method in dict.fromkeys(row["method"] for row in here):
             same = [row for row in here if row["method"] == method]
             yield (
                 f"| {method} | {len(same)} | "
-                + " | ".join(spread([row[score] for row in same]) for score in SCORES)
+                + " | ".join(mean([row[score] for row in same]) for score in SCORES)
                 + " |"
             )
     yield "\n3D Shapes, other generators and encoders (published)\n"
     yield "| method | MIG | DCI (of classes) | FactorVAE score |"
     yield "|---|---|---|---|"
     yield from (f"| {method} | {' | '.join(figures)} |" for method, figures in PUBLISHED.items())
+
+
+def mean(values: Sequence[float]) -> str:
+    """With its interval, where there is one."""
+    found = over_runs(values)
+    return told(found.value) if len(values) < 2 else str(found)
 
 
 def main() -> None:
@@ -120,7 +157,10 @@ def main() -> None:
     rows: list[dict[str, Any]] = before.get("rows", [])
     for seed, k, name in ((s, k, g) for s in options.seeds for k in options.k for g in options.generators):
         generator, shown = load_generator(name), renders(name)
-        done = {row["method"] for row in rows if (row["generator"], row["seed"], row["k"]) == (name, seed, k)}
+        same = [row for row in rows if (row["generator"], row["seed"], row["k"]) == (name, seed, k)]
+        for row in (row for row in same if "leakage" not in row):
+            row |= leaks(generator, directions_of(generator, row["method"], k, seed, options.runs))
+        done = {row["method"] for row in same}
         for method in (method for method in options.methods if method not in done):
             rows.append(measure(generator, shown, method, k, seed, options.runs, options.steps))
             last = rows[-1]

@@ -65,11 +65,11 @@ def effects_of(generator: str, method: str, k: int, seed: int) -> Mapping[str, f
 
 
 def disentangled(generator: str, method: str, k: int, seed: int) -> Mapping[str, float]:
-    """MIG, DCI and FactorVAE score (docs/evaluation.md)."""
-    directions = methods.made(method, k, seed).fit(load_generator(generator))
-    found = disentanglement.scores(
-        load_generator(generator), directions, shown=_renders(generator), steps=800, seed=seed
-    )
+    """MIG, DCI, FactorVAE score and leakage (docs/evaluation.md)."""
+    drawn = load_generator(generator)
+    directions = methods.made(method, k, seed).fit(drawn)
+    found = disentanglement.scores(drawn, directions, shown=_renders(generator), steps=800, seed=seed)
+    found |= disentanglement.leaks(drawn, directions)
     return {key: found[key] for key in disentanglement.SCORES}
 
 

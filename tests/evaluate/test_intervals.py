@@ -18,6 +18,7 @@ from latentclr.evaluate.intervals import (
     Intervals,
     crossed,
     nested,
+    over_runs,
     quantile,
     resamples,
     told,
@@ -42,6 +43,16 @@ def test_nineteen_of_twenty_intervals_hold_the_true_mean() -> None:
     normal = torch.randn(60, 2000, generator=rng(), dtype=torch.float64)
     assert 0.92 < coverage(Bootstrap().means(normal), 0.0) < 0.96
     assert 0.77 < coverage(Bootstrap(level=0.8).means(normal), 0.0) < 0.81
+
+
+def test_intervals_of_three_runs_hold_the_true_mean_as_often_as_they_say() -> None:
+    normal = torch.randn(2000, 3, generator=rng(1), dtype=torch.float64)
+    found = [over_runs(row) for row in normal.tolist()]
+    assert 0.93 < sum(interval.low <= 0 <= interval.high for interval in found) / 2000 < 0.97
+    assert over_runs([0.5]).value == 0.5
+    assert math.isnan(over_runs([0.5]).low)
+    with pytest.raises(InputError, match="no runs"):
+        over_runs([])
 
 
 def test_corrected_intervals_hold_a_skewed_mean_more_often() -> None:
