@@ -9,47 +9,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.cli.command import Command
 
 from latentclr import ZOO, Directions, LatentCLR, Random, load_generator
-from latentclr.cli import COMMANDS, main
+from latentclr.cli import COMMANDS
 from latentclr.discover import DISCOVERERS
 
 SMALL = ("--k", "3", "--steps", "4", "--batch", "3", "--held-out", "4", "--validate-every", "2")
 
 
-@dataclass(frozen=True)
-class Result:
-    code: int
-    out: str
-    err: str
-
-
-class Command:
-    """Runs `latentclr` in this process, in a folder of its own."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-
-    def __call__(self, *arguments: object) -> Result:
-        self._capsys.readouterr()
-        try:
-            main([str(argument) for argument in arguments])
-            code = 0
-        except SystemExit as error:
-            code = error.code if isinstance(error.code, int) else int(error.code is not None)
-        captured = self._capsys.readouterr()
-        return Result(code, captured.out, captured.err)
-
-
 @pytest.fixture
-def latentclr(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+def latentclr(latentclr: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """In an empty folder."""
     monkeypatch.chdir(tmp_path)
-    return Command(capsys)
+    return latentclr
 
 
 @pytest.fixture

@@ -3,18 +3,17 @@
 import csv
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from tests.cli.command import Command
 
 from latentclr import Random, load_generator
-from latentclr.cli import main
 from latentclr.cli.compare import COMPARISON
-from latentclr.cli.runs import run_names
 from latentclr.report.folders import new_folder
+from latentclr.report.runs import run_names
 
 FILES = {
     "comparison.json",
@@ -49,24 +48,6 @@ def runs(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[s
     monkeypatch.chdir(tmp_path)
     shutil.copytree(made, "runs")
     return "runs/r0", "runs/r1"
-
-
-@pytest.fixture
-def latentclr(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    def run(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = 0
-        try:
-            main([str(argument) for argument in arguments])
-        except SystemExit as error:
-            code = error.code if isinstance(error.code, int) else 1
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
-
-
-Command = Callable[..., tuple[int, str, str]]
 
 
 def tree(folder: Path) -> set[str]:

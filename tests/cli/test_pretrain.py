@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.cli.test_commands import SMALL, Command, latentclr
+from tests.cli.command import Command
+from tests.cli.test_commands import SMALL, latentclr
 
 from latentclr import load_generator
 from latentclr.scenes import SHAPES

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.test_commands import SMALL, Command, Result, latentclr, start, tree, wait_for_steps
+from tests.cli.command import Command, Result
+from tests.cli.test_commands import SMALL, latentclr, start, tree, wait_for_steps
 
 from latentclr import Directions, LatentCLR, load_generator
 from latentclr.cli.console import Follower
