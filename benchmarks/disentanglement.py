@@ -14,15 +14,14 @@ What is in the file already is not measured again. Directions are taken from --r
 """
 
 import argparse
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from benchmarks.machine import facts
 from benchmarks.methods import METHODS, TOLD, made
+from benchmarks.rows import Rows
 
 from latentclr import Directions, load_generator
 from latentclr.engine.memory import keep_memory
@@ -32,7 +31,7 @@ from latentclr.evaluate.intervals import over_runs, told
 from latentclr.evaluate.leakage import change_matrix
 from latentclr.evaluate.measuring import measure as measure_edits
 from latentclr.evaluate.representation import Renders, evaluate_disentanglement, renders
-from latentclr.files import make_folder, write_json
+from latentclr.files import make_folder
 from latentclr.generators import Generator
 
 SCORES = {"mig": "MIG", "dci": "DCI", "factor_vae": "FactorVAE score", "leakage": "leakage"}
@@ -152,27 +151,24 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     keep_memory()  # as the command does
-    here = facts(options.threads, torch.device("cpu"))
-    before = json.loads(options.out.read_text()) if options.out and options.out.exists() else {}
-    rows: list[dict[str, Any]] = before.get("rows", [])
+    kept = Rows(options.out, threads=options.threads)
     for seed, k, name in ((s, k, g) for s in options.seeds for k in options.k for g in options.generators):
         generator, shown = load_generator(name), renders(name)
-        same = [row for row in rows if (row["generator"], row["seed"], row["k"]) == (name, seed, k)]
+        same = kept.having(generator=name, seed=seed, k=k)
         for row in (row for row in same if "leakage" not in row):
             row |= leaks(generator, directions_of(generator, row["method"], k, seed, options.runs))
+            kept.write()
         done = {row["method"] for row in same}
         for method in (method for method in options.methods if method not in done):
-            rows.append(measure(generator, shown, method, k, seed, options.runs, options.steps))
-            last = rows[-1]
+            row = measure(generator, shown, method, k, seed, options.runs, options.steps)
+            kept.add(row)
             print(
-                f"{name}, {method}, K {k}, seed {seed}: MIG {last['mig']:.3f}, DCI {last['dci']:.3f}, "
-                f"FactorVAE {last['factor_vae']:.3f}",
+                f"{name}, {method}, K {k}, seed {seed}: MIG {row['mig']:.3f}, DCI {row['dci']:.3f}, "
+                f"FactorVAE {row['factor_vae']:.3f}",
                 flush=True,
             )
-            if options.out:
-                write_json(make_folder(options.out.parent) / options.out.name, {**here, "rows": rows})
     order = [*METHODS, *TOLD]
-    print("\n".join(table(sorted(rows, key=lambda row: order.index(row["method"])))))
+    print("\n".join(table(sorted(kept.rows, key=lambda row: order.index(row["method"])))))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ directions themselves are kept too, each in a file of its own.
 """
 
 import argparse
-import json
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +24,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 import torch
-from benchmarks.machine import facts
+from benchmarks.rows import Rows
 from torch import Tensor
 
 from latentclr import load_generator
@@ -34,7 +33,7 @@ from latentclr.directions.edits import moved, read
 from latentclr.discover import DISCOVERERS, Discoverer, Random, separability
 from latentclr.engine.memory import keep_memory
 from latentclr.evaluate.strength import LENGTH, Measure, Strengths, match_strength
-from latentclr.files import make_folder, write_json
+from latentclr.files import make_folder
 from latentclr.generators import Generator
 from latentclr.scenes.factors import FACTORS
 from latentclr.scorers import Oracle, load_oracle
@@ -198,26 +197,22 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     keep_memory()  # as the command does
-    here = facts(options.threads, torch.device(options.device))
-    before = json.loads(options.out.read_text()) if options.out and options.out.exists() else {}
-    rows: list[dict[str, Any]] = before.get("rows", [])
+    kept = Rows(options.out, threads=options.threads, device=options.device)
     oracle = load_oracle().to(options.device)
     for seed in options.seeds:  # all methods once, then once more
         for name in options.generators:
             generator = load_generator(name).to(torch.device(options.device))
-            done = {row["method"] for row in rows if row["generator"] == name and row["seed"] == seed}
+            done = {row["method"] for row in kept.having(generator=name, seed=seed)}
             for method in (method for method in options.methods if method not in done):
-                rows.append(measure(generator, oracle, method, options.k, seed, options.runs))
-                last = rows[-1]
+                row = measure(generator, oracle, method, options.k, seed, options.runs)
+                kept.add(row)
                 print(
-                    f"{name}, {method}, seed {seed}: separability {last['separability']:.2f}, selectivity "
-                    f"{last['selectivity']:.2f}, {last['seconds']:.0f} s",
+                    f"{name}, {method}, seed {seed}: separability {row['separability']:.2f}, selectivity "
+                    f"{row['selectivity']:.2f}, {row['seconds']:.0f} s",
                     flush=True,
                 )
-                if options.out:
-                    write_json(make_folder(options.out.parent) / options.out.name, {**here, "rows": rows})
     order = [*METHODS, *TOLD]
-    print("\n".join(table(sorted(rows, key=lambda row: order.index(row["method"])))))
+    print("\n".join(table(sorted(kept.rows, key=lambda row: order.index(row["method"])))))
 
 
 if __name__ == "__main__":

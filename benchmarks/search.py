@@ -11,7 +11,6 @@ What is in the file already is not measured again.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,12 +18,11 @@ from typing import Any
 
 import torch
 from benchmarks.disentanglement import mean, scores
-from benchmarks.machine import facts
+from benchmarks.rows import Rows
 
 from latentclr import LatentCLR, load_generator
 from latentclr.engine.memory import keep_memory
 from latentclr.evaluate.representation import renders
-from latentclr.files import make_folder, write_json
 
 BASE: Mapping[str, Any] = {"preset": "noiseclr", "k": 6}
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
@@ -90,24 +88,21 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     keep_memory()  # as the command does
-    before = json.loads(options.out.read_text()) if options.out.exists() else {}
-    rows: list[dict[str, Any]] = before.get("rows", [])
+    kept = Rows(options.out, threads=options.threads)
     stages: list[tuple[str, str, Mapping[str, Mapping[str, Any]], Sequence[int]]]
     stages = [("search, scenes", "scenes", VARIANTS, (0,))]
     stages += [(f"check, {name}", name, CHECKED, SEEDS) for name in ("scenes", "scenes-biggan")]
     for stage, name, variants, seeds in stages:
         generator, shown = load_generator(name), renders(name)
-        done = {(row["setting"], row["seed"]) for row in rows if row["stage"] == stage}
+        done = {(row["setting"], row["seed"]) for row in kept.having(stage=stage)}
         for seed, setting in ((s, v) for s in seeds for v in variants if (v, s) not in done):
             started = time.process_time()
             directions = settings(variants[setting], seed).fit(generator)
             found = scores(generator, directions, shown=shown, steps=options.steps, seed=seed)
             seconds = time.process_time() - started
-            rows.append({"stage": stage, "setting": setting, "seed": seed, **found, "cpu_seconds": seconds})
+            kept.add({"stage": stage, "setting": setting, "seed": seed, **found, "cpu_seconds": seconds})
             print(f"{stage}, {setting}, seed {seed}: MIG {found['mig']:.3f}, {seconds:.0f} s", flush=True)
-            here = facts(options.threads, torch.device("cpu"))
-            write_json(make_folder(options.out.parent) / options.out.name, {**here, "rows": rows})
-    print("\n".join(table(rows)))
+    print("\n".join(table(kept.rows)))
 
 
 if __name__ == "__main__":
