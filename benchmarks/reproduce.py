@@ -13,18 +13,23 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks import disentanglement, methods
+from benchmarks import disentanglement, faces, methods, search, step
 from latentclr import Directions, LatentCLR, load_generator
 from latentclr.engine.memory import keep_memory
+from latentclr.evaluate.attributes import scorer_of
+from latentclr.evaluate.calibration import calibrate
+from latentclr.evaluate.measuring import measure
 from latentclr.evaluate.representation import Renders, renders
+from latentclr.evaluate.rescoring import rescore
 from latentclr.scorers import load_oracle
+from latentclr.scorers.faces import load_faces
 
 ROOT = Path(__file__).parent.parent
 FIGURES = Path(__file__).parent / "documented.json"
@@ -73,6 +78,50 @@ def disentangled(generator: str, method: str, k: int, seed: int) -> Mapping[str,
     return {key: found[key] for key in disentanglement.SCORES}
 
 
+def searched(generator: str, setting: str, seed: int) -> Mapping[str, float]:
+    """MIG, DCI and FactorVAE score of a setting of the search (docs/evaluation.md)."""
+    directions = search.settings(search.CHECKED[setting], seed).fit(load_generator(generator))
+    shown = _renders(generator)
+    found = disentanglement.scores(load_generator(generator), directions, shown=shown, steps=800, seed=seed)
+    return {key: found[key] for key in search.SCORES}
+
+
+def rescored(generator: str, method: str, seed: int) -> Mapping[str, float]:
+    """Effects of directions chosen on one half of the latents, on the other (docs/experiments.md)."""
+    drawn = load_generator(generator)
+    scorer, scales = scorer_of(drawn)
+    directions = calibrate(methods.made(method, 12, seed).fit(drawn), drawn)
+    rng = torch.Generator().manual_seed(0)
+    latents, population = drawn.sample(100, rng=rng), drawn.sample(256, rng=rng)
+    scored = measure(
+        drawn,
+        directions,
+        scorer,
+        scales,
+        latents,
+        lengths=directions.scale,
+        multiples=(-1.0, 1.0),
+        population=population,
+    )
+    return {scale.name: rescore(scored, scale.name).measured.value for scale in scales}
+
+
+def mirrored(generator: str) -> Mapping[str, float]:
+    """Correlations of face scores with those of mirrored pictures (docs/scorers.md)."""
+    drawn, scorer = load_generator(generator), load_faces(generator)
+    latents = drawn.from_seeds(list(faces.SEEDS))
+    with torch.no_grad():
+        pictures = torch.cat([drawn(some) for some in latents.split(64)])
+        return faces.agreement(scorer(pictures), scorer(pictures.flip(3)))
+
+
+def stepped(preset: str, threads: int) -> Mapping[str, float]:
+    """How many times as fast as the reference a step is, both measured here and now (docs/performance.md)."""
+    ours = step.Job("ours", preset, threads=threads, steps=8)
+    reference = step.done(replace(ours, kind="reference", keep=False, steps=1))
+    return {"ratio": reference["seconds"] / step.done(ours)["seconds"]}
+
+
 def identified(generator: str, seed: int) -> Mapping[str, float]:
     """Identification accuracy of LatentCLR's defaults, and how many directions repeat (docs/latentclr.md)."""
     found: Directions = LatentCLR(seed=seed).fit(load_generator(generator))
@@ -87,6 +136,10 @@ MEASUREMENTS: Mapping[str, Callable[..., Mapping[str, float]]] = {
     "effects": effects_of,
     "disentangled": disentangled,
     "identified": identified,
+    "mirrored": mirrored,
+    "rescored": rescored,
+    "searched": searched,
+    "stepped": stepped,
 }
 """By the names that `documented.json` uses."""
 
