@@ -1,5 +1,6 @@
 """Pictures and videos on the disk."""
 
+import io
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 from PIL import Image
 
 from latentclr import InputError
-from latentclr.images import blurred, save_picture, save_video, side_by_side, to_pil
+from latentclr.images import blurred, picture_bytes, save_picture, save_video, side_by_side, to_pil
 
 
 def frames(n: int = 4, size: tuple[int, int] = (33, 21)) -> list[Image.Image]:
@@ -61,6 +62,33 @@ def test_mp4_without_its_extra_says_how_to_get_it(tmp_path: Path, monkeypatch: p
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     with pytest.raises(InputError, match=r"latentclr\[video\]"):
         save_video(frames(), tmp_path / "a.mp4", fps=10)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_a_still_keeps_a_note_where_its_kind_has_a_place_for_it(tmp_path: Path, suffix: str) -> None:
+    plain = frames()[2]
+    save_picture(plain, tmp_path / f"a{suffix}", note='{"seed": 1}')
+    with Image.open(tmp_path / f"a{suffix}") as found:
+        note = found.info.get("latentclr") if suffix == ".png" else found.getexif()[0x010E]
+        assert note == '{"seed": 1}'
+        with Image.open(io.BytesIO(picture_bytes(plain, suffix))) as without:
+            assert found.convert("RGB").tobytes() == without.convert("RGB").tobytes()
+    assert picture_bytes(plain, ".bmp", note="no place") == picture_bytes(plain, ".bmp")
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+def test_a_loop_keeps_a_note(tmp_path: Path, suffix: str) -> None:
+    save_video(frames(), tmp_path / f"a{suffix}", fps=10, note='{"seed": 1}')
+    with Image.open(tmp_path / f"a{suffix}") as found:
+        note = found.info["comment"].decode() if suffix == ".gif" else found.getexif()[0x010E]
+        assert note == '{"seed": 1}'
+        assert found.n_frames == 4  # type: ignore[attr-defined]
+
+
+def test_a_picture_that_its_kind_cannot_hold_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a picture of \(70000, 1\) cannot be written as JPEG"):
+        save_picture(Image.new("RGB", (70_000, 1)), tmp_path / "a.jpg")
     assert list(tmp_path.iterdir()) == []
 
 

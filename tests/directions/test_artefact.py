@@ -35,6 +35,13 @@ def directions_of(toy: Toy, model: DirectionModel) -> Directions:
     )
 
 
+def read_header(path: Path) -> str:
+    size = int.from_bytes(path.read_bytes()[:8], "little")
+    header = json.loads(path.read_bytes()[8 : 8 + size])["__metadata__"][HEADER]
+    assert isinstance(header, str)
+    return header
+
+
 @pytest.fixture(params=["global", "linear", "nonlinear"])
 def directions(request: pytest.FixtureRequest, toy: Toy) -> Directions:
     models: dict[str, DirectionModel] = {
@@ -166,6 +173,48 @@ def test_impossible_names_are_refused(directions: Directions, names: dict[int, s
         directions.rename(names)
 
 
+def marks(directions: Directions) -> tuple[list[int], list[int]]:
+    return sorted(directions.starred), sorted(directions.hidden)
+
+
+def test_marks_are_put_on_and_taken_off_by_number_or_name(directions: Directions) -> None:
+    marked = directions.star(2).star("light").hide(0)
+    assert marks(marked) == ([1, 2], [0])
+    assert marks(directions) == ([], [])
+    back = marked.star(2, False).star(0, on=False).hide(0, on=False)
+    assert marks(back) == ([1], [])
+    with pytest.raises(InputError, match="no direction 3"):
+        directions.star(3)
+    with pytest.raises(InputError, match="no direction 'dark'"):
+        directions.hide("dark")
+
+
+def test_marks_go_with_their_directions(directions: Directions, tmp_path: Path) -> None:
+    marked = directions.star(2).star(1).hide(0)
+    chosen = marked.select([2, 0, 2])
+    assert marks(chosen) == ([0, 2], [1])
+    renamed = marked.rename({0: "dark"})
+    assert marks(renamed) == ([1, 2], [0])
+    path = tmp_path / "directions.safetensors"
+    marked.save(path)
+    loaded = Directions.load(path)
+    assert marks(loaded) == ([1, 2], [0])
+    assert loaded.names == directions.names
+
+
+def test_a_file_without_marks_is_as_it_was_before_marks(directions: Directions, tmp_path: Path) -> None:
+    plain, unmarked, by_hand = (tmp_path / f"{name}.safetensors" for name in ("plain", "unmarked", "by_hand"))
+    directions.save(plain)
+    directions.star(0).hide(1).star(0, on=False).hide(1, on=False).save(unmarked)
+    assert unmarked.read_bytes() == plain.read_bytes()
+    header = json.loads(read_header(plain))
+    known = {"format", "model", "space", "num_slots", "slots", "names", "origin", "sha256"}
+    assert set(header) == known
+    write_tensors(by_hand, load_file(plain), header)  # all that older versions wrote
+    assert by_hand.read_bytes() == plain.read_bytes()
+    assert Directions.load(by_hand).starred == frozenset()
+
+
 def test_require_accepts_its_generator_only(directions: Directions, toy: Toy) -> None:
     directions.require(toy)
     with pytest.raises(InputError, match="were found in 'toy'"):
@@ -190,9 +239,7 @@ def test_file_round_trip_is_exact(directions: Directions, latents: Tensor, tmp_p
 def test_header_is_readable_json(directions: Directions, tmp_path: Path) -> None:
     path = tmp_path / "directions.safetensors"
     directions.save(path)
-    size = int.from_bytes(path.read_bytes()[:8], "little")
-    metadata = json.loads(path.read_bytes()[8 : 8 + size])["__metadata__"]
-    header = json.loads(metadata[HEADER])
+    header = json.loads(read_header(path))
     assert header["format"] == 1
     assert header["names"] == ["", "light", ""]
 
@@ -248,12 +295,17 @@ class TestFilesThatAreRefused:
             {"slots": "all"},
             {"names": ["a"]},
             {"num_slots": None},
+            {"starred": [3]},
+            {"starred": [-1]},
+            {"hidden": [True]},
+            {"hidden": "all"},
+            {"hidden": [0.0]},
+            {"starred": {"0": 1}},
         ],
     )
     def test_header_that_does_not_fit(self, path: Path, change: dict[str, object], toy: Toy) -> None:
         directions_of(toy, Global(K, toy.latent_dim, rng=rng())).save(path)
-        size = int.from_bytes(path.read_bytes()[:8], "little")
-        header = json.loads(json.loads(path.read_bytes()[8 : 8 + size])["__metadata__"][HEADER])
+        header = json.loads(read_header(path))
         write_tensors(path, load_file(path), header | change)
         with pytest.raises(InputError, match="is not a directions file"):
             Directions.load(path)

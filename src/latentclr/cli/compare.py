@@ -10,8 +10,8 @@ import tyro
 from rich.table import Table
 
 from latentclr.cli.console import out, say
-from latentclr.cli.options import ClassName, numbers, parse
-from latentclr.cli.runs import one_generator, open_for, run_names, run_seconds
+from latentclr.cli.options import ClassName, parse
+from latentclr.cli.runs import one_generator, open_for, run_seconds
 from latentclr.directions import Directions
 from latentclr.discover.ordering import SMALL
 from latentclr.errors import InputError
@@ -19,6 +19,7 @@ from latentclr.evaluate.strength import LONGEST, MeasureName
 from latentclr.files import write_bytes, write_json
 from latentclr.generators import Generator
 from latentclr.images import save_picture
+from latentclr.ranges import numbers
 from latentclr.report.comparison import (
     ALONE,
     Comparison,
@@ -30,7 +31,7 @@ from latentclr.report.comparison import (
     table,
 )
 from latentclr.report.folders import check_place, new_folder
-from latentclr.report.runs import directions_file
+from latentclr.report.runs import directions_file, run_names
 from latentclr.report.side_by_side import Shown, heat_map
 
 COMPARISON = "comparison.json"

@@ -10,12 +10,17 @@ import torch
 from PIL import Image
 
 from latentclr.cli.console import out, say
-from latentclr.cli.options import ClassName, Run, numbers, open_run, parse, run_truncation
+from latentclr.cli.options import ClassName, Run, open_run, parse, run_truncation
 from latentclr.directions import Directions
 from latentclr.directions.published import DEFAULT_SIGMA, published_edit
+from latentclr.directions.several import Move, edit_all
 from latentclr.errors import InputError
 from latentclr.generators import Generator, Latents, check_slots
 from latentclr.images import save_picture, save_video, side_by_side, to_pil
+from latentclr.invert.artefact import Inversion
+from latentclr.invert.difference import Difference
+from latentclr.ranges import numbers, told
+from latentclr.report.inversions import LATENTS, TUNING
 
 STRIP = 7
 """Pictures of a strip."""
@@ -36,6 +41,11 @@ class Edit:
     name ("ffhq/bald") or the paper's notation with the number of sigmas, "E(10, 7-8):-3"."""
     seed: int = 0
     """Picture to edit."""
+    latents: Path | None = None
+    """Instead: a photo. The file of latents that `latentclr invert` left, or its folder; what tuned the
+    generator to the photos is used if it lies beside it."""
+    photo: int = 0
+    """Which of its photos, 0 the first."""
     out: Path | None = None
     """Picture or video to write; none: edited.png (strip.png with --strip)."""
     strip: bool = False
@@ -62,22 +72,25 @@ class Edit:
         directions, generator = open_run(self.run, self.generator, self.label)
         if (self.edits is None) == (self.from_ganspace is None):
             raise InputError('give either --edits, such as "0:+3,4:-2", or --from-ganspace.')
-        generator = generator.at(run_truncation(directions, self.truncation))
-        latents = generator.from_seeds([self.seed])
+        if self.latents is None:
+            generator = generator.at(run_truncation(directions, self.truncation))
+            latents = generator.from_seeds([self.seed])
+        else:
+            generator, latents = self.inverted(generator, self.latents)
         slots: Sequence[int] | None = None if self.slots is None else numbers(self.slots, int, "--slots")
         if self.from_ganspace is not None:
             edits, moved = as_published(self.from_ganspace, directions, generator)
             slots = moved if slots is None else slots
         else:
             edits = parse_edits(self.edits or "", directions)
+        moves = [
+            Move(directions, index, alpha, None if slots is None else tuple(slots)) for index, alpha in edits
+        ]
 
         def pictures(strengths: Sequence[float]) -> list[Image.Image]:
             return _pictures(
                 generator,
-                [
-                    apply(directions, latents, edits, strength=strength, slots=slots, steps=self.steps)
-                    for strength in strengths
-                ],
+                [edit_all(latents, moves, share=strength, steps=self.steps) for strength in strengths],
                 self.size or max(256, generator.resolution),
             )
 
@@ -93,6 +106,27 @@ class Edit:
             path = self.out or Path("edited.png")
             save_picture(pictures([1.0])[0], path)
         out.print(str(path), markup=False)
+
+    def inverted(self, generator: Generator, path: Path) -> tuple[Generator, Latents]:
+        """The generator as a photo needs it, and the photo's latents.
+
+        Raises:
+            InputError: no such file or photo, or inverted in another generator.
+        """
+        if self.truncation is not None:
+            raise InputError(
+                "--truncation and --latents exclude each other: a photo keeps that of its inversion."
+            )
+        file = path / LATENTS if path.is_dir() else path
+        found = Inversion.load(file).select([self.photo])
+        generator = found.require(generator)
+        if found.labels[0] is not None and self.label is None:
+            generator = generator.for_class(found.labels[0])
+        tuning = file.with_name(TUNING)
+        if tuning.is_file():
+            say(f"drawn by the generator as {tuning} changes it")
+            generator = Difference.load(tuning).apply(generator)
+        return generator, found.latents
 
 
 def parse_edits(text: str, directions: Directions) -> list[tuple[int, float]]:
@@ -141,28 +175,8 @@ def as_published(
     shorter = generator.truncation / measured_at if generator.space == "w" else 1.0
     sigma = DEFAULT_SIGMA if edit.sigma is None else edit.sigma
     read = ", ".join(layer.name for layer in generator.layers if layer.slot in slots)
-    say(f"component {edit.component} by {sigma:+g} sigma in slots {_span(slots)} (layers {read})")
+    say(f"component {edit.component} by {sigma:+g} sigma in slots {told(slots)} (layers {read})")
     return [(index, sigma * shorter)], slots
-
-
-def _span(slots: Sequence[int]) -> str:
-    """Neighbours as first-last."""
-    return str(slots[0]) if len(slots) == 1 else f"{slots[0]}-{slots[-1]}"
-
-
-def apply(
-    directions: Directions,
-    latents: Latents,
-    edits: Sequence[tuple[int, float]],
-    *,
-    strength: float,
-    slots: Sequence[int] | None,
-    steps: int,
-) -> Latents:
-    """Latents after all edits, one after the other, each at a share `strength` of its alpha."""
-    for index, alpha in edits:
-        latents = directions.edit(latents, index, strength * alpha, slots, steps=steps)
-    return latents
 
 
 @torch.no_grad()

@@ -10,8 +10,8 @@ import tyro
 from rich.table import Table
 
 from latentclr.cli.console import counted, out, say
-from latentclr.cli.options import ClassName, numbers, parse
-from latentclr.cli.runs import one_generator, open_for, run_names, run_seconds
+from latentclr.cli.options import ClassName, parse
+from latentclr.cli.runs import one_generator, open_for, run_seconds
 from latentclr.directions import Directions
 from latentclr.engine.memory import keep_memory
 from latentclr.errors import InputError
@@ -24,6 +24,7 @@ from latentclr.evaluate.strength import LONGEST
 from latentclr.files import make_folder, write_bytes, write_json
 from latentclr.generators import Generator
 from latentclr.images import save_picture
+from latentclr.ranges import numbers
 from latentclr.report.evaluation import (
     Evaluated,
     Reading,
@@ -36,7 +37,7 @@ from latentclr.report.evaluation import (
 )
 from latentclr.report.folders import check_place, new_folder
 from latentclr.report.page import page
-from latentclr.report.runs import directions_file
+from latentclr.report.runs import directions_file, run_names
 
 METRICS = "metrics.json"
 PAGE = "report.html"

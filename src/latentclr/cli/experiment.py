@@ -10,7 +10,7 @@ from rich.table import Table
 
 from latentclr.checkpoints import load_generator
 from latentclr.cli.console import counted, out, say
-from latentclr.cli.options import ClassName, numbers, parse, pick_device
+from latentclr.cli.options import ClassName, parse, pick_device
 from latentclr.directions import Directions
 from latentclr.engine.memory import keep_memory
 from latentclr.errors import InputError, did_you_mean
@@ -23,6 +23,7 @@ from latentclr.experiments.folder import KIND, MARK, RUNS, experiment_folder, wr
 from latentclr.experiments.questions import EXPERIMENTS, Question
 from latentclr.generators import Generator
 from latentclr.generators.classes import find_class
+from latentclr.ranges import numbers
 from latentclr.report.folders import check_place
 from latentclr.report.runs import directions_file
 

@@ -9,6 +9,7 @@ import tyro
 from latentclr.cli.console import out, say
 from latentclr.cli.options import Run, parse, which
 from latentclr.directions import Directions
+from latentclr.directions.change import change
 from latentclr.errors import InputError
 from latentclr.report.runs import directions_file
 
@@ -27,12 +28,10 @@ class Name:
     def write(self) -> None:
         """Change the artefact, print the direction's new label."""
         path = directions_file(self.run)
-        directions = Directions.load(path)
-        chosen = which(directions, self.direction)
+        chosen = which(Directions.load(path), self.direction)
         if len(chosen) != 1:
             raise InputError(f"{self.direction!r} is more than one direction; a name belongs to one.")
-        renamed = directions.rename({chosen[0]: self.name})
-        renamed.save(path)
+        renamed = change(path, lambda directions: directions.rename({chosen[0]: self.name}))
         out.print(renamed.label(chosen[0]), markup=False)
         say(f"`latentclr sheet {self.run}` draws the sheet with its names anew.")
 

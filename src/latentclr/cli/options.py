@@ -12,10 +12,10 @@ from latentclr.cli.console import say
 from latentclr.directions import Directions
 from latentclr.errors import InputError
 from latentclr.generators import Generator
+from latentclr.ranges import numbers
 from latentclr.report.runs import directions_file
 
 Options = TypeVar("Options")
-Number = TypeVar("Number", int, float)
 
 Run = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
 """A run folder, or a directions file."""
@@ -94,19 +94,6 @@ def pick_device(device: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def numbers(text: str, kind: Callable[[str], Number], what: str) -> list[Number]:
-    """Numbers from a list with commas ("-3,0,3"); whole ones may come as ranges ("0-7").
-
-    Raises:
-        InputError: it is no such list.
-    """
-    try:
-        return [number for part in text.split(",") for number in _expand(part.strip(), kind)]
-    except ValueError as error:
-        example = "0,3,5 or 0-7" if kind is int else "-3,0,1.5"
-        raise InputError(f"{what} {text!r} is no list of numbers such as {example}.") from error
-
-
 def which(directions: Directions, text: str) -> list[int]:
     """Directions from a list of numbers, ranges and names ("0,3,smile", "0-7").
 
@@ -118,10 +105,3 @@ def which(directions: Directions, text: str) -> list[int]:
         known = [part] if part in directions.names else numbers(part, int, "direction")
         found += [directions.index(one) for one in known]
     return found
-
-
-def _expand(part: str, kind: Callable[[str], Number]) -> list[Number]:
-    first, dash, last = part.partition("-")
-    if kind is int and dash and first:
-        return [kind(str(number)) for number in range(int(first), int(last) + 1)]
-    return [kind(part)]

@@ -8,28 +8,7 @@ from latentclr.cli.options import open_generator, pick_device, run_truncation
 from latentclr.directions import Directions
 from latentclr.errors import InputError
 from latentclr.generators import Generator
-from latentclr.report.runs import RECORD, directions_file
-
-
-def run_names(runs: Sequence[Path]) -> list[str]:
-    """What to call runs: the names of their folders, with the folders above where these are the same.
-
-    Raises:
-        InputError: a run is given twice.
-    """
-    places = [directions_file(run).resolve() for run in runs]
-    for i, place in enumerate(places):
-        if place in places[:i]:
-            raise InputError(f"the run {runs[i]} is given twice; compare it with another one.")
-    # A file that is no run's own is called by its own name.
-    parts = [
-        place.parent.parts if run.is_dir() else (*place.parent.parts, place.stem)
-        for run, place in zip(runs, places, strict=True)
-    ]
-    depth = 1
-    while len({part[-depth:] for part in parts}) < len(parts):
-        depth += 1
-    return ["/".join(part[-depth:]) for part in parts]
+from latentclr.report.runs import RECORD
 
 
 def one_generator(names: Sequence[str], found: Sequence[Directions]) -> None:

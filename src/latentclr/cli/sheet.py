@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentclr.cli.console import out
-from latentclr.cli.options import ClassName, Run, numbers, open_run, parse, run_truncation, which
+from latentclr.cli.options import ClassName, Run, open_run, parse, run_truncation, which
 from latentclr.images import save_picture
+from latentclr.ranges import numbers
 from latentclr.report import contact_sheet
 from latentclr.report.runs import sheet_file
 

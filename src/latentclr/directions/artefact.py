@@ -18,6 +18,9 @@ from latentclr.generators import Generator, Latents, check_slots
 FORMAT = 1
 """Number of the file format; a file with another number is refused."""
 
+MARKS = ("starred", "hidden")
+"""What people mark directions with."""
+
 _KIND = "a directions file (directions.safetensors of a run)"
 _MODEL = "model."
 
@@ -36,6 +39,8 @@ class Directions:
         names: what people call them; "" for those without a name.
         origin: how they were found: "method", "hyperparameters", "generator" (name and sha256), "versions"
             and whatever the method adds. JSON values only.
+        starred: numbers of the directions that people marked as worth keeping.
+        hidden: numbers of those that they do not want to see; nothing else changes for them.
     """
 
     model: DirectionModel
@@ -46,6 +51,8 @@ class Directions:
     scores: Float[Tensor, " k"]
     names: tuple[str, ...]
     origin: Mapping[str, Any] = field(default_factory=dict)
+    starred: frozenset[int] = frozenset()
+    hidden: frozenset[int] = frozenset()
 
     @property
     def k(self) -> int:
@@ -138,6 +145,8 @@ class Directions:
             scale=self.scale[chosen],
             scores=self.scores[chosen],
             names=tuple(self.names[i] for i in chosen),
+            starred=frozenset(i for i, old in enumerate(chosen) if old in self.starred),
+            hidden=frozenset(i for i, old in enumerate(chosen) if old in self.hidden),
         )
 
     def rename(self, names: Mapping[int, str]) -> "Directions":
@@ -157,6 +166,22 @@ class Directions:
         if twice:
             raise InputError(f"name {twice[0]!r} is taken; every direction needs a name of its own.")
         return replace(self, names=tuple(renamed))
+
+    def star(self, index: int | str, on: bool = True) -> "Directions":
+        """The same directions with a star on one, or without it.
+
+        Raises:
+            InputError: no such direction.
+        """
+        return replace(self, starred=_marked(self.starred, self.index(index), on))
+
+    def hide(self, index: int | str, on: bool = True) -> "Directions":
+        """The same directions with one hidden, or shown again. It can be edited along all the same.
+
+        Raises:
+            InputError: no such direction.
+        """
+        return replace(self, hidden=_marked(self.hidden, self.index(index), on))
 
     def require(self, generator: Generator) -> None:
         """Make sure that these directions belong to this generator.
@@ -196,6 +221,8 @@ class Directions:
             "names": list(self.names),
             "origin": dict(self.origin),
         }
+        # Only where there are any: files without marks are what they were before there were marks.
+        header |= {name: sorted(marks) for name in MARKS if (marks := getattr(self, name))}
         write_tensors(Path(path), tensors | {"scale": self.scale, "scores": self.scores}, header)
 
     @classmethod
@@ -227,6 +254,7 @@ class Directions:
         names = tuple(str(name) for name in header["names"])
         if not len(names) == len(scale) == len(scores) == k:
             raise InputError(f"names, scales and scores must be {k} each.")
+        marks = {name: _read_marks(header.get(name, []), k) for name in MARKS}
         state = {name.removeprefix(_MODEL): value for name, value in tensors.items()}
         model = kind.from_state(state, **settings)
         return cls(
@@ -238,4 +266,15 @@ class Directions:
             scores=scores,
             names=names,
             origin=header["origin"],
+            **marks,
         )
+
+
+def _marked(marks: frozenset[int], index: int, on: bool) -> frozenset[int]:
+    return marks | {index} if on else marks - {index}
+
+
+def _read_marks(numbers: Any, k: int) -> frozenset[int]:
+    if not isinstance(numbers, list) or any(type(i) is not int or not 0 <= i < k for i in numbers):
+        raise InputError(f"marks must be numbers of directions, 0 to {k - 1}.")
+    return frozenset(numbers)

@@ -19,7 +19,7 @@ from latentclr.experiments.bench import Bench, own_class
 from latentclr.experiments.pictures import Camera
 from latentclr.experiments.statistics import halves, means, over_seeds, strongest
 from latentclr.generators import Generator
-from latentclr.report.comparison import told_slots
+from latentclr.ranges import told
 from latentclr.report.side_by_side import Block
 
 GROUPS = ("coarse", "middle", "fine")
@@ -68,7 +68,7 @@ def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
     best = [strongest(halves(table)[0]) for table in tables[ALL]]
     found = {group: summarised(bench, measured, best) for group, measured in tables.items()}
     rows: list[dict[str, Cell]] = [
-        {"group": group, "slots": told_slots(groups[group]), "measure": name, **cells("value", value)}
+        {"group": group, "slots": told(groups[group]), "measure": name, **cells("value", value)}
         for group, values in found.items()
         for name, value in values.items()
     ]
@@ -80,7 +80,7 @@ def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
         for group, slots in groups.items():
             effect = means(tables[group][0])[k].abs()
             top = int(effect.argmax())
-            note = f"slots {told_slots(slots)}\nmost: {bench.names()[top]} {float(effect[top]):.2f}"
+            note = f"slots {told(slots)}\nmost: {bench.names()[top]} {float(effect[top]):.2f}"
             lines.append(camera.line(group, note, calibrated[0], k, slots=slots))
         blocks.append(Block(f"direction {k}: {bench.names()[i]}", tuple(lines)))
     figure = camera.draw(

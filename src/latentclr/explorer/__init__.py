@@ -1,1 +1,1 @@
-"""The page on which directions are tried: UI-free modules (recipe, shelf, drawing, export), and a page over them."""
+"""The page on which directions are tried, over modules without a UI: recipe, shelf, drawing, export."""

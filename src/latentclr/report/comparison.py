@@ -9,7 +9,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import combinations, pairwise
+from itertools import combinations
 from typing import Any
 
 import torch
@@ -24,6 +24,7 @@ from latentclr.errors import InputError
 from latentclr.evaluate.strength import LENGTH, LONGEST, Measure, Strengths, match_strength
 from latentclr.generators import Generator, Latents
 from latentclr.linalg import mean_absolute_cosine, pairs_above, unit
+from latentclr.ranges import told
 
 ALONE = 0.5
 """A direction has no match where no other run has one whose visible overlap with it is at least this."""
@@ -226,7 +227,7 @@ def _check_seen(layer: str, entries: Sequence[Entry], generator: Generator) -> N
         if min(entry.slots) > read_until:
             raise InputError(
                 f"layer {layer!r} does not see the edits of {entry.name}, which move slots "
-                f"{told_slots(entry.slots)}: choose a later layer or slots up to {read_until}."
+                f"{told(entry.slots)}: choose a later layer or slots up to {read_until}."
             )
 
 
@@ -250,17 +251,6 @@ def told_settings(directions: Directions) -> str:
     return ", ".join(f"{name} {_plain(value)}" for name, value in told.items())
 
 
-def told_slots(slots: Sequence[int]) -> str:
-    """Slots in one word, runs of neighbours as ranges.
-
-    >>> told_slots([0, 1, 2, 5, 7, 8])
-    '0-2,5,7-8'
-    """
-    starts = [slots[0], *(b for a, b in pairwise(slots) if b != a + 1)]
-    ends = [*(a for a, b in pairwise(slots) if b != a + 1), slots[-1]]
-    return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
-
-
 def table(comparison: Comparison) -> dict[str, dict[str, str]]:
     """What there is to say of each run, by its name: facts as text, the same ones for every run."""
     facts = {}
@@ -270,7 +260,7 @@ def table(comparison: Comparison) -> dict[str, dict[str, str]]:
             "method": str(entry.directions.origin.get("method", "?")),
             "settings": told_settings(entry.directions),
             "directions": str(entry.directions.k),
-            "slots": told_slots(entry.slots),
+            "slots": told(entry.slots),
             "seconds": "?" if entry.seconds is None else f"{entry.seconds:.0f}",
             "alpha, mean": f"{float(alphas.mean()):.2f}" if len(alphas) else "-",
             "alpha, median": f"{float(alphas.quantile(0.5)):.2f}" if len(alphas) else "-",
@@ -313,7 +303,7 @@ def notes(comparison: Comparison) -> list[str]:
     """What a reader of the numbers should know of these runs."""
     entries, said = comparison.entries, []
     if len({entry.slots for entry in entries}) > 1:
-        moved = "; ".join(f"{entry.name}: {told_slots(entry.slots)}" for entry in entries)
+        moved = "; ".join(f"{entry.name}: {told(entry.slots)}" for entry in entries)
         said.append(
             f"the runs move different slots ({moved}): overlaps of vectors compare the directions whatever "
             "slots they move; what one sees takes the slots into account."

@@ -33,7 +33,8 @@ from latentclr.evaluate.rescoring import Level, rescoring_table
 from latentclr.evaluate.scored import Scored
 from latentclr.generators import Generator, Latents
 from latentclr.images import to_pil
-from latentclr.report.comparison import told_settings, told_slots
+from latentclr.ranges import told
+from latentclr.report.comparison import told_settings
 from latentclr.report.measures import MEASURES
 from latentclr.scorers import Scorer
 
@@ -209,7 +210,7 @@ def run_record(
         "name": subject.name,
         "method": str(directions.origin.get("method", "?")),
         "settings": told_settings(directions),
-        "slots": told_slots(subject.slots),
+        "slots": told(subject.slots),
         "seconds": subject.seconds,
         "k": directions.k,
         "summary": _summary(evaluated, matrix, paths, strongest, bootstrap),

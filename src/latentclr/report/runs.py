@@ -1,6 +1,6 @@
 """Run folders: what a discovery leaves on the disk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,30 @@ def directions_file(run: Path) -> Path:
     if not path.is_file():
         raise InputError(f"there is no run at {run}: give a run folder or its {DIRECTIONS}.")
     return path
+
+
+def run_names(runs: Sequence[Path]) -> list[str]:
+    """What to call runs: the names of their folders, with the folders above where these are the same.
+
+    A file that is no run's own is called by its own name.
+
+    Raises:
+        InputError: a run is given twice.
+    """
+    places = [directions_file(run).resolve() for run in runs]
+    for i, place in enumerate(places):
+        if place in places[:i]:
+            raise InputError(f"the run {runs[i]} is given twice; compare it with another one.")
+    parts = [
+        place.parent.parts if place.name == DIRECTIONS else (*place.parent.parts, place.stem)
+        for place in places
+    ]
+    if len(set(parts)) < len(parts):  # x/directions.safetensors beside x.safetensors
+        parts = [place.parts for place in places]
+    depth = 1
+    while len({part[-depth:] for part in parts}) < len(parts):
+        depth += 1
+    return ["/".join(part[-depth:]) for part in parts]
 
 
 def sheet_file(run: Path) -> Path:
