@@ -18,6 +18,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 demo: $(VENV)/.installed
 	$(BIN)/latentclr discover latentclr --generator faces --out runs/faces --overwrite
+	@echo "the page to try them on: $(BIN)/latentclr explore runs/faces"
 
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/pytest

@@ -163,6 +163,7 @@ class Discover(Generic[Method]):
         edits = f"0:+{strong / 2:g},{last}:-{strong / 3:.2g}"
         say(
             "\nnext:\n"
+            f"  latentclr explore {self.out}    # sliders, in the browser\n"
             f'  latentclr edit {self.out} --seed 3 --edits "{edits}" --out edited.png\n'
             f"  latentclr name {self.out} 0 light\n"
             f"  latentclr sheet {self.out} --seeds 5,6,7 --out more.png"

@@ -1,1 +1,25 @@
-"""What both pages share: how a server is started and what it refuses."""
+"""What both pages share: how a server is started and what it refuses.
+
+Importing this imports no library of the extras; what needs one says so in a sentence.
+"""
+
+from latentclr.web.extras import needs
+from latentclr.web.guards import SAME_ORIGIN, UNEXPECTED, Guards, host_of
+from latentclr.web.offline import offline
+from latentclr.web.sentences import as_sentences
+from latentclr.web.server import HOST, PORT, check_host, running, serve
+
+__all__ = [
+    "HOST",
+    "PORT",
+    "SAME_ORIGIN",
+    "UNEXPECTED",
+    "Guards",
+    "as_sentences",
+    "check_host",
+    "host_of",
+    "needs",
+    "offline",
+    "running",
+    "serve",
+]

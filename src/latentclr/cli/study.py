@@ -1,0 +1,182 @@
+"""latentclr study: freeze a user study, serve it to participants, and report what they said."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from latentclr.cli.console import counted, out, say
+from latentclr.cli.options import ClassName, parse
+from latentclr.cli.runs import one_generator, open_for
+from latentclr.cli.study_pages import LIBRARIES, Folder, Serve, answers_of
+from latentclr.directions import Directions
+from latentclr.engine.memory import keep_memory
+from latentclr.errors import InputError
+from latentclr.ranges import numbers
+from latentclr.report.folders import check_place
+from latentclr.report.runs import directions_file, run_names
+from latentclr.study import create
+from latentclr.study.plan import CONSENT, INSTRUCTIONS, STUDY, Checks, Sides, Study, Unit
+from latentclr.web import needs
+
+DEFAULT = create.Options()
+
+
+@dataclass(frozen=True)
+class Create:
+    """Freeze a study: draw its pictures once, and write down everything that participants will be asked."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")]
+    """Run folders (or directions files) of one generator."""
+    out: Path
+    """Folder for the study."""
+    title: str = DEFAULT.title
+    """What participants read above everything."""
+    pictures: int = DEFAULT.pictures
+    """Pictures of the study, drawn at random by the generator."""
+    per_direction: int = DEFAULT.per_direction
+    """Of these, how many a participant sees of each direction."""
+    unit: Unit = DEFAULT.unit
+    """What is answered at once: a direction on all its pictures, as in the paper, or each picture alone."""
+    per_participant: int | None = None
+    """Directions that one participant sees; none: all."""
+    directions: str | None = None
+    """Directions of each run to show, such as 0-7; none: all that are not hidden."""
+    sides: Sides = DEFAULT.sides
+    """Where -alpha stands: on a random side, or always left, as in the paper."""
+    names: bool = False
+    """Ask for a name of each direction, too (free text)."""
+    preference: int = 0
+    """Pairs of directions of every two runs of which participants say which is clearer; 0: none."""
+    same: int = DEFAULT.checks.same
+    """Attention checks with three equal pictures."""
+    drastic: int = DEFAULT.checks.drastic
+    """Attention checks with three wholly different pictures."""
+    repeated: int = DEFAULT.checks.repeated
+    """Items that come again later, to see how steady answers are."""
+    alpha: float | None = None
+    """Of all edits, in each run's own units; none: all directions at equal visible change."""
+    multiple: float = DEFAULT.multiple
+    """Of that change: how much of it is shown."""
+    slots: str | None = None
+    """Slots of the generator to move in all runs; none: each run's own."""
+    size: int | None = None
+    """Height of the pictures in pixels; none: the generator's own."""
+    seed: int = 0
+    """Of everything that is random: pictures, orders, sides."""
+    truncation: float | None = None
+    """Of the latents; none: as in the first run."""
+    generator: str | None = None
+    """Name or file of the generator; none: the one that the runs name."""
+    label: ClassName = None
+    """Class to draw, by number or name; none: the first run's."""
+    device: str = "auto"
+    """cpu, cuda, or auto: a GPU if there is one."""
+    overwrite: bool = False
+    """Replace the study that is in the folder, as long as nobody has answered it."""
+
+    def run(self) -> None:
+        """Write the folder, print its path."""
+        check_place(self.out, mark=STUDY, kind="a study", overwrite=self.overwrite)
+        if answers_of(self.out).exists():
+            raise InputError(f"{self.out} holds answers of participants; choose another folder.")
+        keep_memory()
+        found = [Directions.load(directions_file(run)) for run in self.runs]
+        names = run_names(self.runs)
+        one_generator(names, found)
+        generator = open_for(
+            self.runs,
+            found,
+            name=self.generator,
+            label=self.label,
+            truncation=self.truncation,
+            device=self.device,
+        )
+        sources = [
+            create.Source(
+                name,
+                directions,
+                create.sha256_of(directions_file(run)),
+                indices=None
+                if self.directions is None
+                else tuple(numbers(self.directions, int, "--directions")),
+                slots=None
+                if self.slots is None
+                else generator.check_slots(numbers(self.slots, int, "--slots")),
+            )
+            for run, name, directions in zip(self.runs, names, found, strict=True)
+        ]
+        create.check(sources, generator, self._options())
+        with counted("drawing the pictures", create.count(sources, self._options())) as log:
+            create.create(self.out, sources, generator, self._options(), overwrite=self.overwrite, log=log)
+        out.print(str(self.out), markup=False)
+        say(f"Before anybody takes part, read and edit {self.out / CONSENT} and {self.out / INSTRUCTIONS}.")
+        say(f"Then: latentclr study serve {self.out}")
+
+    def _options(self) -> create.Options:
+        return create.Options(
+            title=self.title,
+            pictures=self.pictures,
+            per_direction=self.per_direction,
+            unit=self.unit,
+            per_participant=self.per_participant,
+            sides=self.sides,
+            alpha=self.alpha,
+            multiple=self.multiple,
+            names=self.names,
+            preference=self.preference,
+            checks=Checks(self.same, self.drastic, self.repeated),
+            size=self.size,
+            seed=self.seed,
+        )
+
+
+@dataclass(frozen=True)
+class Report:
+    """Write what a study found: report.html, summary.json, and tables as CSV."""
+
+    folder: Folder
+    """Folder of the study."""
+    out: Path
+    """Folder for the report."""
+    database: str | None = None
+    """Where the answers are; none: in the study's folder."""
+    mistakes: int = 0
+    """Attention checks that a participant may get wrong and still be counted."""
+    overwrite: bool = False
+    """Replace the report that is in the folder."""
+
+    def run(self) -> None:
+        """Write the report, print its page's path."""
+        needs("study", *LIBRARIES)
+        from latentclr.study.report import PAGE, report
+        from latentclr.study.store import Store
+
+        study = Study.open(self.folder)
+        if self.database is None and not answers_of(self.folder).exists():
+            raise InputError(
+                f"there are no answers in {self.folder}: run latentclr study serve {self.folder}, or say "
+                "where they are (--database)."
+            )
+        with Store.open(self.database, study) as store:
+            folder = report(study, store, self.out, mistakes=self.mistakes, overwrite=self.overwrite)
+        out.print(str(folder / PAGE), markup=False)
+
+
+Command = (
+    Annotated[Create, tyro.conf.subcommand("create")]
+    | Annotated[Serve, tyro.conf.subcommand("serve")]
+    | Annotated[Report, tyro.conf.subcommand("report")]
+)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the command."""
+    parse(
+        Command,  # type: ignore[arg-type]
+        arguments or ["--help"],
+        prog="study",
+        about="Ask people what directions do: freeze a study, serve it, report what they said.",
+    ).run()

@@ -1,0 +1,101 @@
+"""Agreement between participants: Krippendorff's alpha, for any number of them and with answers missing.
+
+1 is agreement, 0 is what chance gives, below 0 is worse than chance (Krippendorff 2011, "Computing
+Krippendorff's Alpha-Reliability"). Its interval comes from drawing the things that were judged again (Zapf et
+al. 2016).
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latentclr.evaluate.intervals import Bootstrap, Interval
+from latentclr.study.responses import GRADED, Responses
+
+Level = Literal["nominal", "ordinal", "interval"]
+
+
+def alpha(
+    counts: Float[np.ndarray, "units values"],
+    level: Level = "nominal",
+    *,
+    bootstrap: Bootstrap | None = None,
+    scale: Float[np.ndarray, " values"] | None = None,
+) -> Interval:
+    """Krippendorff's alpha.
+
+    NaN where nothing can be told: fewer than two answers to every unit, or one value everywhere. Draws in
+    which that is so are left out of the interval and counted.
+
+    Args:
+        counts: how often each unit was given each value, values in ascending order.
+        level: of measurement, which says how far apart two values are.
+        bootstrap: draws units; None: no interval.
+        scale: the values as numbers, for "interval"; None: 0, 1, 2 ...
+    """
+    units = torch.from_numpy(counts[counts.sum(1) > 1].astype(float))
+    n = units.sum(1)
+    # o[u] is the unit's part of the coincidence matrix: ordered pairs of answers, each answer with weight 1.
+    pairs = units[:, :, None] * units[:, None, :] - torch.diag_embed(units)
+    coincidences = pairs / (n - 1)[:, None, None]
+    numbers = torch.arange(counts.shape[1], dtype=torch.float64) if scale is None else torch.from_numpy(scale)
+    apart = _DISTANCES[level]
+
+    def statistic(weights: Tensor) -> Tensor:
+        o = (weights @ coincidences.flatten(1)).unflatten(1, coincidences.shape[1:])
+        totals = o.sum(2)
+        all_pairs = totals.sum(1)
+        distance = apart(totals, numbers)
+        observed = (o * distance).sum((1, 2))
+        expected = (totals[:, :, None] * totals[:, None, :] * distance).sum((1, 2))
+        found = 1 - (all_pairs - 1) * observed / expected
+        return torch.where(expected > 0, found, torch.nan)
+
+    nan = float("nan")
+    if not len(units):
+        return Interval(nan, nan, nan)
+    value = float(statistic(torch.ones(1, len(units), dtype=torch.float64))[0])
+    if bootstrap is None or len(units) < 2:
+        return Interval(value, nan, nan)
+    drawn = statistic(bootstrap.weights(len(units)))
+    known = drawn[~drawn.isnan()]
+    ends = [(1 - bootstrap.level) / 2, (1 + bootstrap.level) / 2]
+    low, high = (float(known.quantile(end)) if len(known) else nan for end in ends)
+    return Interval(value, low, high, bootstrap.level, dropped=len(drawn) - len(known))
+
+
+def ratings(responses: Responses, question: str) -> Float[np.ndarray, "units 3"]:
+    """How often each direction (or picture of one, where these are items) was answered No, Maybe, Yes."""
+    found: dict[tuple[int | None, int | None, tuple[int, ...]], np.ndarray] = {}
+    for row in responses.rows:
+        if row.question == question and row.step.kind == "direction" and row.value is not None:
+            panel = row.step.panels[0]
+            shown = panel.pictures if responses.study.unit == "picture" else ()
+            unit = found.setdefault((panel.method, panel.way, shown), np.zeros(len(GRADED)))
+            unit[len(GRADED) - 1 - GRADED.index(row.value)] += 1
+    return np.stack(list(found.values())) if found else np.zeros((0, len(GRADED)))
+
+
+def _nominal(totals: Tensor, _: Tensor) -> Tensor:
+    return 1 - torch.eye(totals.shape[1], dtype=totals.dtype).expand(len(totals), -1, -1)
+
+
+def _ordinal(totals: Tensor, _: Tensor) -> Tensor:
+    """By how many answers lie between two values, those at the ends half."""
+    up_to = totals.cumsum(1) - totals / 2
+    return (up_to[:, :, None] - up_to[:, None, :]).square()
+
+
+def _interval(totals: Tensor, numbers: Tensor) -> Tensor:
+    return (numbers[:, None] - numbers[None, :]).square().expand(len(totals), -1, -1)
+
+
+_DISTANCES: dict[Level, Callable[[Tensor, Tensor], Tensor]] = {
+    "nominal": _nominal,
+    "ordinal": _ordinal,
+    "interval": _interval,
+}

@@ -1,0 +1,131 @@
+"""Participants and answers as values: what the store takes in and gives out."""
+
+import datetime
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from latentclr.errors import InputError
+
+ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+"""Of codes: without 0, 1, i, l and o, which people misread."""
+CODE = 26
+"""Characters of a code: 128 bits."""
+
+
+class UnknownCodeError(InputError):
+    """Nobody takes part with this code; whether it ever was one is not told."""
+
+    def __init__(self) -> None:
+        super().__init__("this code is not known here; check it, or ask who gave it to you.")
+
+
+class NoConsentError(InputError):
+    """Somebody answers who has not agreed to take part."""
+
+    def __init__(self) -> None:
+        super().__init__("please agree to take part first.")
+
+
+class UnreachableError(InputError):
+    """The database is busy, full or gone for now: nothing was wrong with what was asked, so ask again."""
+
+
+@dataclass(frozen=True)
+class Participant:
+    """Somebody who takes part.
+
+    Attributes:
+        number: from 1 on.
+        code: by which they come back. Known to them alone: only a hash of it is stored.
+        key: that hash, from which their order follows (`order.steps`).
+        consented: whether they have agreed.
+        new: whether they have just joined, so that the code must be shown to them now.
+    """
+
+    number: int
+    code: str
+    key: str
+    consented: bool
+    new: bool = False
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What became of an answer; it is on the disk.
+
+    Attributes:
+        value: as it is kept.
+        new: it is the first to this question.
+        revised: it replaced another one. Neither: the same was there already.
+    """
+
+    value: str
+    new: bool
+    revised: bool
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far somebody is.
+
+    Attributes:
+        answers: value by (item, question).
+        done: items whose required questions are all answered, in the participant's order.
+        total: items.
+        next: number of the first item that is not done; None: all are.
+    """
+
+    answers: Mapping[tuple[str, str], str]
+    done: frozenset[str]
+    total: int
+    next: int | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to answer."""
+        return self.next is None
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A participant as the report sees them: without a code (and a key leads to none).
+
+    Attributes:
+        number: from 1 on.
+        key: hash of their code.
+        day: on which they agreed; None: they have not.
+    """
+
+    number: int
+    key: str
+    day: datetime.date | None
+
+
+@dataclass(frozen=True)
+class Given:
+    """An answer as the report sees it; attributes as in `tables.AnswerRow`."""
+
+    participant: int
+    item: str
+    question: str
+    value: str
+    milliseconds: int | None
+    revisions: int
+
+
+def new_code() -> str:
+    """A code that nobody guesses: 128 random bits."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(CODE))
+
+
+def key_of(code: str) -> str:
+    """What is stored of a code: its SHA-256. Capitals, spaces and dashes make no difference.
+
+    >>> key_of("AB-cd 23") == key_of("abcd23")
+    True
+    """
+    plain = code.lower().replace("-", "").replace(" ", "").strip()
+    # What cannot be written as UTF-8 is nobody's code, but no reason to stumble.
+    return hashlib.sha256(f"latentclr participant|{plain}".encode(errors="surrogatepass")).hexdigest()

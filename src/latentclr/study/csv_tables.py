@@ -1,0 +1,150 @@
+"""The tables of a report as CSV."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from latentclr.study.answers import Joined
+from latentclr.study.completion import completion_code
+from latentclr.study.csv_cells import Cell, table
+from latentclr.study.order import Panel
+from latentclr.study.plan import Study
+from latentclr.study.preference import FIRST, SECOND, preferred
+from latentclr.study.responses import Response, Responses
+
+Row = dict[str, Cell]
+
+ANSWERS = (
+    "participant kept position item kind method direction label left_is other_method other_direction "
+    "other_label pictures question answer prefers milliseconds revisions"
+)
+DIRECTIONS = (
+    "group method direction label alpha length too_weak question yes maybe no missing share_yes "
+    "share_yes_low share_yes_high share_not_no share_not_no_low share_not_no_high names"
+)
+PARTICIPANTS = (
+    "participant kept asked answered finished checks right wrong repeated same seconds longest "
+    "straight revisions"
+)
+COMPLETED = "completion kept"
+PREFERENCES = (
+    "group kind first second question wins losses ties missing value low high wilson_low wilson_high "
+    "people_first people_second people_neither p p_holm p_answers"
+)
+
+
+def answers_csv(responses: Responses, kept: Collection[int]) -> bytes:
+    """Every question that was asked, answered or not."""
+    return table(
+        ANSWERS,
+        ({**_answer(responses.study, row), "kept": row.participant in kept} for row in responses.rows),
+    )
+
+
+def directions_csv(summary: Mapping[str, Any]) -> bytes:
+    """A row for each direction and question, of those who are kept and of all."""
+    return table(DIRECTIONS, _directions(summary))
+
+
+def participants_csv(summary: Mapping[str, Any]) -> bytes:
+    """A row for each participant."""
+    return table(PARTICIPANTS, summary["participants"])
+
+
+def completed_csv(
+    study: Study, joined: Sequence[Joined], finished: Collection[int], kept: Collection[int]
+) -> bytes:
+    """The completion codes of those who answered everything, for whoever pays them.
+
+    In alphabetical order and without numbers, so that a code that somebody hands in leads to no answers.
+    """
+    codes = (
+        (completion_code(study, one.key), one.number in kept) for one in joined if one.number in finished
+    )
+    return table(COMPLETED, ({"completion": code, "kept": good} for code, good in sorted(codes)))
+
+
+def preferences_csv(summary: Mapping[str, Any]) -> bytes:
+    """A row for each two methods: which was preferred ("preference"), which got more Yes ("contrast")."""
+    return table(PREFERENCES, _preferences(summary))
+
+
+def _answer(study: Study, row: Response) -> Row:
+    panels = row.step.panels
+    cells: Row = {
+        "participant": row.participant,
+        "position": row.position,
+        "item": row.step.item,
+        "kind": row.step.kind,
+        **_panel(study, panels[0], ""),
+        **(_panel(study, panels[1], "other_") if len(panels) > 1 else {}),
+        "pictures": " ".join(str(study.seeds[i]) for i in panels[0].pictures),
+        "question": row.question,
+        "answer": row.value,
+        "milliseconds": row.milliseconds,
+        "revisions": row.revisions if row.value is not None else None,
+    }
+    if panels[0].method is not None:
+        cells["left_is"] = "plus" if panels[0].flipped else "minus"
+    if row.step.pair is not None:
+        pair, winner = study.pairs[row.step.pair], preferred(row)
+        names = {FIRST: pair.first, SECOND: pair.second}
+        cells["prefers"] = study.methods[names[winner][0]].name if winner in names else winner
+    return cells
+
+
+def _panel(study: Study, panel: Panel, prefix: str) -> Row:
+    if panel.method is None or panel.way is None:
+        return {}
+    method = study.methods[panel.method]
+    way = method.ways[panel.way]
+    return {
+        f"{prefix}method": method.name,
+        f"{prefix}direction": way.index,
+        f"{prefix}label": way.label,
+    }
+
+
+def _directions(summary: Mapping[str, Any]) -> Iterator[Row]:
+    for group, found in summary["groups"].items():
+        for one in found["directions"]:
+            for question, grade in one["grades"].items():
+                yield {
+                    "group": group,
+                    "method": summary["methods"][one["method"]]["name"],
+                    "direction": one["index"],
+                    **{name: one[name] for name in ("label", "alpha", "length", "too_weak")},
+                    "question": question,
+                    **{name: grade[name] for name in ("yes", "maybe", "no", "missing")},
+                    **_spread("share_yes", grade["share_yes"]),
+                    **_spread("share_not_no", grade["share_not_no"]),
+                    "names": " | ".join(f"{name['name']} ({name['times']})" for name in one["names"]),
+                }
+
+
+def _preferences(summary: Mapping[str, Any]) -> Iterator[Row]:
+    names = [method["name"] for method in summary["methods"]]
+    for group, found in summary["groups"].items():
+        for kind in ("preferences", "contrasts"):
+            for one in found[kind]:
+                value = one["share"] if kind == "preferences" else one["difference"]
+                people = dict(zip(("first", "second", "neither"), one["people"], strict=True))
+                wilson = one.get("independent") or {}
+                yield {
+                    "group": group,
+                    "kind": kind.removesuffix("s"),
+                    "first": names[one["first"]],
+                    "second": names[one["second"]],
+                    "question": one.get("question", "clearer"),
+                    **{name: one.get(name) for name in ("wins", "losses", "ties", "missing")},
+                    **{end: (value or {}).get(end) for end in ("value", "low", "high")},
+                    **{f"wilson_{end}": wilson.get(end) for end in ("low", "high")},
+                    **{f"people_{name}": number for name, number in people.items()},
+                    "p": one["p"],
+                    "p_holm": one["corrected"],
+                    "p_answers": one.get("p_answers"),
+                }
+
+
+def _spread(name: str, quantity: Mapping[str, Any] | None) -> Row:
+    found = quantity or {}
+    return {name: found.get("value"), f"{name}_low": found.get("low"), f"{name}_high": found.get("high")}

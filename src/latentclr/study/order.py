@@ -1,0 +1,197 @@
+"""What a participant sees, in which order and on which side: a function of study and participant alone.
+
+Nothing of it is stored. A reload, another device or the report finds the same order again, from the study's
+seed and the participant's key. Only hashes and `random.Random.random` are used, whose values Python promises
+to keep.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from random import Random
+from typing import Literal, TypeVar
+
+from latentclr.study.plan import Study
+from latentclr.study.questions import OBVIOUS
+
+Kind = Literal["direction", "same", "drastic", "repeat", "pair"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Row:
+    """Three pictures beside each other, as files of the study."""
+
+    left: str
+    middle: str
+    right: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One direction on some pictures.
+
+    Attributes:
+        method: number of its run in the study; None: a check, which has none.
+        way: its place among the run's ways; None: a check.
+        pictures: numbers of the pictures, a row each.
+        flipped: +alpha is on the left.
+        rows: the pictures themselves.
+    """
+
+    method: int | None
+    way: int | None
+    pictures: tuple[int, ...]
+    flipped: bool
+    rows: tuple[Row, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One item: what is on the screen at once, and what is asked of it.
+
+    Attributes:
+        item: its id, unique for the participant.
+        kind: "direction" (real), "same", "drastic" or "repeat" (checks), "pair". Not for participants' eyes.
+        panels: one; of a pair two, left and right.
+        questions: ids, in the order in which they are asked.
+        expected: of a check, the only right answer by question.
+        repeats: of a repeat, the item that it shows again.
+        pair: of a pair, its number in the study.
+        swapped: of a pair, whether its second direction is on the left.
+    """
+
+    item: str
+    kind: Kind
+    panels: tuple[Panel, ...]
+    questions: tuple[str, ...]
+    expected: Mapping[str, str] = field(default_factory=dict)
+    repeats: str | None = None
+    pair: int | None = None
+    swapped: bool = False
+
+
+@lru_cache(maxsize=128)
+def steps(study: Study, key: str) -> tuple[Step, ...]:
+    """Everything that a participant is asked, in order.
+
+    Directions in random order with the checks among them; a repeated item is one of the first third and comes
+    again in the last third. Pairs follow, since they ask something else. In each item the order of the
+    questions of one kind is random; free texts come last.
+
+    Args:
+        study: the plan.
+        key: of the participant (`store.key_of` their code).
+    """
+    return _Order(study, key).steps()
+
+
+@dataclass(frozen=True)
+class _Order:
+    study: Study
+    key: str
+
+    def steps(self) -> tuple[Step, ...]:
+        real = self._shuffled("order", self._directions())
+        placed = self._with_repeats(real)
+        return (*self._with_checks(placed), *self._shuffled("pairs", self._pairs()))
+
+    def _rng(self, purpose: str) -> Random:
+        text = f"latentclr study|{self.study.seed}|{self.key}|{purpose}"
+        return Random(int.from_bytes(hashlib.sha256(text.encode()).digest()))
+
+    def _shuffled(self, purpose: str, values: Sequence[T]) -> list[T]:
+        rng = self._rng(purpose)
+        return [value for _, _, value in sorted((rng.random(), i, value) for i, value in enumerate(values))]
+
+    def _coin(self, purpose: str) -> bool:
+        return self._rng(purpose).random() < 0.5
+
+    def _flipped(self, item: str) -> bool:
+        return self.study.sides == "random" and self._coin(f"side {item}")
+
+    def _some(self, purpose: str) -> tuple[int, ...]:
+        """Numbers of the pictures that are shown: so many of all."""
+        return tuple(self._shuffled(f"pictures {purpose}", range(len(self.study.seeds)))[: self.study.shown])
+
+    def _asked(self, item: str, of: str) -> tuple[str, ...]:
+        asked = [question for question in self.study.questions if question.of == of]
+        mixed = self._shuffled(f"questions {item}", [q.id for q in asked if not q.free])
+        return (*mixed, *(q.id for q in asked if q.free))
+
+    def _panel(self, method: int, way: int, pictures: tuple[int, ...], *, flipped: bool) -> Panel:
+        shown = self.study.methods[method].ways[way]
+        left, right = (shown.plus, shown.minus) if flipped else (shown.minus, shown.plus)
+        rows = tuple(Row(left[i], self.study.originals[i], right[i]) for i in pictures)
+        return Panel(method, way, pictures, flipped, rows)
+
+    def _directions(self) -> list[Step]:
+        """In no order yet; of "picture" studies each direction's pictures one by one."""
+        every = [(m, w) for m, method in enumerate(self.study.methods) for w in range(len(method.ways))]
+        if self.study.per_participant is not None:
+            every = self._shuffled("directions", every)[: self.study.per_participant]
+        found = []
+        for m, w in every:
+            pictures = self._some(f"{m} {w}")
+            single = self.study.unit == "picture"
+            for shown in [(i,) for i in pictures] if single else [pictures]:
+                item = f"d{m}-{w}" + (f"-{shown[0]}" if single else "")
+                panel = self._panel(m, w, shown, flipped=self._flipped(item))
+                found.append(Step(item, "direction", (panel,), self._asked(item, "item")))
+        return found
+
+    def _with_repeats(self, real: list[Step]) -> list[Step]:
+        third = len(real) // 3
+        count = min(self.study.checks.repeated, third)
+        placed = list(real)
+        for i, first in enumerate(self._shuffled("repeats", real[:third])[:count]):
+            again = Step(f"r{i}", "repeat", first.panels, self._asked(f"r{i}", "item"), repeats=first.item)
+            start = len(placed) - max(third, 1)
+            placed.insert(start + round(self._rng(f"place r{i}").random() * (len(placed) - start)), again)
+        return placed
+
+    def _with_checks(self, placed: list[Step]) -> list[Step]:
+        """Never as the first item, where nobody is tired yet."""
+        checks = [self._same(i) for i in range(self.study.checks.same)]
+        checks += [self._drastic(i) for i in range(self.study.checks.drastic)]
+        for check in checks:
+            at = 1 + int(self._rng(f"place {check.item}").random() * max(len(placed), 1))
+            placed.insert(at, check)
+        return placed
+
+    def _same(self, i: int) -> Step:
+        pictures = self._check_pictures(f"s{i}")
+        rows = tuple(Row(name, name, name) for name in (self.study.originals[p] for p in pictures))
+        return self._check(f"s{i}", "same", pictures, rows, "no")
+
+    def _drastic(self, i: int) -> Step:
+        pictures, originals = self._check_pictures(f"x{i}"), self.study.originals
+        far = [self.study.far[p] for p in pictures]
+        rows = tuple(
+            Row(originals[a], originals[p], originals[b]) for p, (a, b) in zip(pictures, far, strict=True)
+        )
+        return self._check(f"x{i}", "drastic", pictures, rows, "yes")
+
+    def _check_pictures(self, item: str) -> tuple[int, ...]:
+        pictures = self._some(item)
+        return pictures[:1] if self.study.unit == "picture" else pictures
+
+    def _check(
+        self, item: str, kind: Kind, pictures: tuple[int, ...], rows: tuple[Row, ...], right: str
+    ) -> Step:
+        panel = Panel(None, None, pictures, False, rows)
+        return Step(item, kind, (panel,), self._asked(item, "item"), {OBVIOUS: right})
+
+    def _pairs(self) -> list[Step]:
+        found = []
+        for p, pair in enumerate(self.study.pairs):
+            item = f"p{p}"
+            pictures, flipped, swapped = self._some(item), self._flipped(item), self._coin(f"swap {item}")
+            panels = [self._panel(*way, pictures, flipped=flipped) for way in (pair.first, pair.second)]
+            if swapped:
+                panels.reverse()
+            found.append(
+                Step(item, "pair", tuple(panels), self._asked(item, "pair"), pair=p, swapped=swapped)
+            )
+        return found

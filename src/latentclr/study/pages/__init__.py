@@ -1,0 +1,1 @@
+"""What participants see: forms, views of items, templates, and the addresses that lead to them."""

@@ -1,0 +1,101 @@
+"""What a form sends, read strictly: anything that a page of ours cannot have sent is refused."""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from latentclr.study.answers import ALPHABET, CODE, UnknownCodeError
+
+FORM = "application/x-www-form-urlencoded"
+MOST = 32
+"""Fields of a form."""
+ANSWER = "answer-"
+"""Before the id of a question, in the name of its field."""
+MILLISECONDS = "milliseconds"
+
+_NUMBER = re.compile(r"[0-9]{1,12}")
+
+
+class RefusedError(Exception):
+    """A request that is answered with a sentence.
+
+    Attributes:
+        status: of the answer.
+        sentence: what was wrong, and what to do.
+    """
+
+    def __init__(self, status: int, sentence: str) -> None:
+        """Say why."""
+        super().__init__(sentence)
+        self.status, self.sentence = status, sentence
+
+
+def parse(body: bytes, content_type: str) -> dict[str, str]:
+    """The fields of a form, each once.
+
+    Raises:
+        RefusedError: 415, it is of another type; 400, it is malformed, no UTF-8, or names a field twice.
+    """
+    if content_type.partition(";")[0].strip().lower() != FORM:
+        raise RefusedError(415, "Answers are sent by the forms of these pages; load the page again.")
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(body),
+            encoding="utf-8",
+            errors="strict",
+            max_num_fields=MOST,
+        )
+    except ValueError:  # also what is no ASCII or no UTF-8
+        raise RefusedError(400, "What was sent is no form of these pages; load the page again.") from None
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise RefusedError(400, "A field was sent twice; load the page again.")
+    return fields
+
+
+def only(fields: Mapping[str, str], *names: str) -> Mapping[str, str]:
+    """The fields themselves, if they have no other name than these.
+
+    Raises:
+        RefusedError: they have.
+    """
+    if not set(fields) <= set(names):
+        raise RefusedError(400, "What was sent does not belong to this page; load the page again.")
+    return fields
+
+
+def milliseconds(fields: Mapping[str, str]) -> int | None:
+    """How long the answer took; None: the page did not measure it.
+
+    Raises:
+        RefusedError: this is no number.
+    """
+    text = fields.get(MILLISECONDS)
+    if text is None:
+        return None
+    if _NUMBER.fullmatch(text) is None:
+        raise RefusedError(400, "The time that was sent is no number; load the page again.")
+    return int(text)
+
+
+def code_of(text: str) -> str:
+    """A code as it is stored in a cookie; spaces, dashes and capitals make no difference.
+
+    Raises:
+        UnknownCodeError: no code looks like that.
+    """
+    plain = "".join(text[: 4 * CODE].lower().replace("-", "").split())
+    if len(plain) != CODE or not set(plain) <= set(ALPHABET):
+        raise UnknownCodeError
+    return plain
+
+
+def grouped(code: str) -> str:
+    """A code as people read and type it.
+
+    >>> grouped("abcdefghjk")
+    'abcd-efgh-jk'
+    """
+    return "-".join(code[i : i + 4] for i in range(0, len(code), 4))

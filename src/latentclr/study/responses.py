@@ -1,0 +1,129 @@
+"""Answers beside what was asked: one response for every question that a participant was to answer."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float
+
+from latentclr.errors import InputError
+from latentclr.study.answers import Given, Joined
+from latentclr.study.order import Step, steps
+from latentclr.study.plan import Study
+from latentclr.study.questions import GRADES
+
+GRADED: Final = tuple(value for value, _ in GRADES)
+"""The answers of graded questions, in order."""
+MISSING: Final = len(GRADED)
+"""Column of what was not answered."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """One question as one participant met it.
+
+    Attributes:
+        participant: their number.
+        position: of the item in their order, from 1.
+        step: the item.
+        question: the question's id.
+        value: the answer; None: there is none.
+        milliseconds: until the first answer; None: not measured.
+        revisions: how often it was changed.
+    """
+
+    participant: int
+    position: int
+    step: Step
+    question: str
+    value: str | None
+    milliseconds: int | None = None
+    revisions: int = 0
+
+
+@dataclass(frozen=True)
+class Responses:
+    """Everything that was asked of everybody who answered anything.
+
+    Attributes:
+        study: the plan.
+        people: their numbers, in order.
+        rows: by participant, then in the order in which each was asked.
+    """
+
+    study: Study
+    people: tuple[int, ...]
+    rows: tuple[Response, ...]
+
+    def of(self, people: Collection[int]) -> "Responses":
+        """Those of some people."""
+        kept, chosen = set(people), tuple(one for one in self.people if one in people)
+        return replace(self, people=chosen, rows=tuple(r for r in self.rows if r.participant in kept))
+
+    @cached_property
+    def graded(self) -> tuple[str, ...]:
+        """Ids of the questions about directions that are answered with Yes, Maybe or No."""
+        return tuple(
+            question.id
+            for question in self.study.questions
+            if question.of == "item" and tuple(value for value, _ in question.choices) == GRADED
+        )
+
+    @cached_property
+    def ways(self) -> tuple[tuple[int, int], ...]:
+        """Every direction as (number of the method, place among its ways)."""
+        return tuple((m, w) for m, method in enumerate(self.study.methods) for w in range(len(method.ways)))
+
+    def counts(self, question: str) -> Float[np.ndarray, "people ways 4"]:
+        """How often each participant answered Yes, Maybe, No and nothing for each direction.
+
+        One of them is 1 where an item is a direction; where an item is a picture, they sum to the pictures of
+        the direction. All are 0 where the participant was not shown the direction. Checks do not count.
+        """
+        person = {number: i for i, number in enumerate(self.people)}
+        place = {way: i for i, way in enumerate(self.ways)}
+        found = np.zeros((len(person), len(place), len(GRADED) + 1))
+        for row in self.rows:
+            if row.question == question and row.step.kind == "direction":
+                panel = row.step.panels[0]
+                column = MISSING if row.value is None else GRADED.index(row.value)
+                found[person[row.participant], place[panel.method or 0, panel.way or 0], column] += 1
+        return found
+
+
+def responses(study: Study, joined: Sequence[Joined], given: Sequence[Given]) -> Responses:
+    """Put the answers of a store beside what was asked.
+
+    Args:
+        study: the plan.
+        joined: `Store.participants`.
+        given: `Store.answers`.
+
+    Raises:
+        InputError: an answer to something that was not asked, so that plan or order are not the answers'.
+    """
+    answers: dict[int, dict[tuple[str, str], Given]] = {}
+    for one in given:
+        answers.setdefault(one.participant, {})[one.item, one.question] = one
+    begun = [participant for participant in joined if participant.number in answers]
+    rows = [row for participant in begun for row in _asked(study, participant, answers[participant.number])]
+    return Responses(study, tuple(participant.number for participant in begun), tuple(rows))
+
+
+def _asked(study: Study, joined: Joined, answers: dict[tuple[str, str], Given]) -> list[Response]:
+    rows, left = [], dict(answers)
+    for position, step in enumerate(steps(study, joined.key), start=1):
+        for question in step.questions:
+            one = left.pop((step.item, question), None)
+            row = Response(joined.number, position, step, question, None)
+            if one is not None:
+                row = replace(row, value=one.value, milliseconds=one.milliseconds, revisions=one.revisions)
+            rows.append(row)
+    if left:
+        raise InputError(
+            f"participant {joined.number} answered what this version does not ask ({next(iter(left))[0]}); "
+            "read the answers with the version of latentclr that asked."
+        )
+    return rows

@@ -1,0 +1,206 @@
+"""What stands between the network and a page (ASGI): who may ask, how much, and what a page may load."""
+
+import asyncio
+import base64
+import hmac
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from typing import Any
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+BODY = 16 * 2**20
+"""Bytes that a request may bring."""
+SAME_ORIGIN = (
+    "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+"""What a page may load unless it says otherwise: its own files. No other machine is ever asked."""
+REFUSED_AFTER = 0.5
+"""Seconds until a wrong password is answered: nobody tries millions."""
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+LOGGER = logging.getLogger("latentclr.web")
+
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    # Not "no-referrer": a browser then sends "Origin: null" with the page's own forms, and `_foreign` could
+    # not tell them from another page's. Like this, too, no other server is told anything.
+    "referrer-policy": "same-origin",
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class _TooLargeError(Exception):
+    """A body is longer than allowed."""
+
+
+class Guards:
+    """An ASGI app that answers for another one where this must not be asked.
+
+    - 400: no Host header or another one than the server's names (a foreign page whose name points to this
+      machine could otherwise read what is here), or control characters in the path.
+    - 401: no or a wrong name and password.
+    - 403: a web socket, or a request that changes something and comes from another page.
+    - 413: a body above the limit, announced or not.
+    - 500: what the app did not catch; the traceback goes to the log, not to the client.
+
+    Every answer gets the headers that keep a page to itself; a content-security-policy of the app's stays.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        names: Collection[str] | None,
+        auth: str | None = None,
+        body: int = BODY,
+        content: str = SAME_ORIGIN,
+    ) -> None:
+        """Guard an app.
+
+        Args:
+            app: that is asked.
+            names: hosts that requests may be addressed to, in small letters, without port; None: any.
+            auth: "user:password" that every request must give; None: nothing is asked.
+            body: bytes that a request may bring.
+            content: the content-security-policy.
+        """
+        self._app, self._body = app, body
+        self._names = None if names is None else frozenset(names)
+        self._auth = None if auth is None else b"Basic " + base64.b64encode(auth.encode())
+        self._headers: Headers = [(k.encode(), v.encode()) for k, v in HEADERS.items()]
+        self._content = (b"content-security-policy", content.encode())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer or pass on one connection."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        started, too_large = False, False
+        left = self._body
+
+        async def counted() -> Message:
+            nonlocal left, too_large
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                too_large = True
+                raise _TooLargeError
+            return message
+
+        async def with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                if too_large:  # the app has made something else of it
+                    raise _TooLargeError
+                started = True
+                message = {**message, "headers": self._with_ours(message.get("headers", ()))}
+            await send(message)
+
+        refused = await self._refused(scope)
+        if refused is not None:
+            await _answer(with_headers, *refused)
+            return
+        try:
+            await self._app(scope, counted, with_headers)
+        except _TooLargeError:
+            too_large = False  # from here on it is our answer
+            if not started:
+                await _answer(with_headers, 413, self._limit())
+        except Exception:
+            LOGGER.exception("unexpected error in %s %s", scope.get("method"), scope.get("path"))
+            if not started:
+                await _answer(with_headers, 500, UNEXPECTED)
+
+    def _limit(self) -> str:
+        return f"What was sent is too large: at most {self._body // 2**20} MB are taken."
+
+    async def _refused(self, scope: Scope) -> tuple[int, str] | None:
+        """Status and sentence of an answer without the app; None: it may be asked."""
+        headers: Headers = [(name.lower(), value) for name, value in scope["headers"]]
+        hosts = [value for name, value in headers if name == b"host"]
+        host = host_of(hosts[0]) if len(hosts) == 1 else ""
+        if not host or (self._names is not None and host not in self._names):
+            return 400, "This server does not answer to that host name."
+        if any(ord(sign) < 32 or ord(sign) == 127 for sign in scope["path"]):
+            return 400, "The address contains control characters."
+        if self._auth is not None:
+            given = next((value for name, value in headers if name == b"authorization"), b"")
+            if not hmac.compare_digest(given, self._auth):
+                if given:
+                    await asyncio.sleep(REFUSED_AFTER)
+                return 401, "Name and password are needed."
+        if scope["method"] not in SAFE and _foreign(dict(headers), hosts[0]):
+            return 403, "This request comes from another page."
+        announced = next((value for name, value in headers if name == b"content-length"), b"0")
+        if not announced.isdigit() or int(announced[:20]) > self._body:
+            return 413, self._limit()
+        return None
+
+    def _with_ours(self, headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+        ours = {name for name, _ in self._headers}
+        kept = [(name, value) for name, value in headers if name.lower() not in ours]
+        own = any(name.lower() == self._content[0] for name, _ in kept)
+        return [*kept, *self._headers, *([] if own else [self._content])]
+
+
+UNEXPECTED = "Something went wrong in the server; the terminal that it runs in shows what."
+"""What a client is told of a defect."""
+
+
+def host_of(header: bytes) -> str:
+    """The host of a Host header, in small letters and without port and brackets; "" if it is none.
+
+    >>> host_of(b"LocalHost:7860"), host_of(b"[::1]:7860"), host_of(b"127.0.0.1"), host_of(b"a b")
+    ('localhost', '::1', '127.0.0.1', '')
+    """
+    try:
+        text = header.decode("ascii").lower()
+    except UnicodeDecodeError:
+        return ""
+    if text.startswith("["):
+        host, closed, port = text[1:].partition("]")
+        port = port.removeprefix(":") if closed else "?"
+    else:
+        host, _, port = text.partition(":")
+    whole = host and not set(host) - set("abcdefghijklmnopqrstuvwxyz0123456789.-_:")
+    return host.removesuffix(".") if whole and (not port or port.isdigit()) else ""
+
+
+def _foreign(headers: dict[bytes, bytes], host: bytes) -> bool:
+    """Whether a browser says that another page sends this; other programs say nothing."""
+    if headers.get(b"sec-fetch-site", b"same-origin") not in (b"same-origin", b"none"):
+        return True
+    origin = headers.get(b"origin")
+    if origin is None or (origin == b"null" and headers.get(b"sec-fetch-site") == b"same-origin"):
+        return False
+    return origin.lower() not in (b"http://" + host.lower(), b"https://" + host.lower())
+
+
+async def _answer(send: Send, status: int, sentence: str) -> None:
+    """Answer in one line of text."""
+    body = (sentence + "\n").encode()
+    headers: Headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    if status == 401:
+        headers.append((b"www-authenticate", b'Basic realm="latentclr", charset="UTF-8"'))
+    if status == 413:
+        headers.append((b"connection", b"close"))  # the rest of the body is not read
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,35 @@
+"""Databases for tests: SQLite always, PostgreSQL where there is one."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+POSTGRES = "LATENTCLR_TEST_POSTGRES"
+"""Environment variable: URL of a database in which tests may make schemas of their own."""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/answers.sqlite3"
+        return
+    place = os.environ.get(POSTGRES)
+    if place is None:
+        pytest.skip(f"needs a PostgreSQL: set {POSTGRES} to its URL")
+    schema = f"test_{uuid.uuid4().hex}"
+    given = make_url(place).set(drivername="postgresql+psycopg")
+    engine = create_engine(given)
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    try:
+        ours = given.update_query_dict({"options": f"-csearch_path={schema}"})
+        yield ours.set(drivername="postgresql").render_as_string(hide_password=False)
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+        engine.dispose()

@@ -1,0 +1,173 @@
+"""A study is read whole or refused with a sentence, and shows no file but its pictures."""
+
+import json
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.study.planted import small_study
+
+from latentclr import InputError
+from latentclr.study.layout import values
+from latentclr.study.plan import FORMAT, PICTURES, STUDY, Study, is_picture
+from latentclr.study.questions import Question, plain, usual_questions
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return small_study(tmp_path_factory.mktemp("plan") / "study", 2, 2, names=True, preference=2)
+
+
+def test_what_is_written_is_read(study: Study) -> None:
+    again = Study.open(study.folder)
+    assert values(again) == values(study)
+    assert again.digest == study.digest
+    assert [question.id for question in again.questions] == ["obvious", "meaningful", "name", "clearer"]
+    assert "agree" in again.consent
+    assert "middle" in again.instructions
+    again.verify()
+
+
+def test_every_picture_of_the_folder_can_be_shown_and_nothing_else(study: Study) -> None:
+    files = {path.name for path in (study.folder / PICTURES).iterdir()}
+    assert study.pictures == files
+    assert all(study.picture(name).is_file() for name in files)
+    for name in ("../study.json", "", "study.json", "0" * 64 + ".webp", "/etc/passwd", "..", "a\0.webp"):
+        with pytest.raises(InputError, match="no such picture"):
+            study.picture(name)
+
+
+def test_a_folder_without_a_study(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="give a folder that `latentclr study create` made"):
+        Study.open(tmp_path)
+    with pytest.raises(InputError, match="there is no study at"):
+        Study.open(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "is damaged"),
+        (b"[" * 100_000, "is damaged"),
+        (b"\xff\xfe", "is damaged"),
+        (b"[]", "None of format None"),
+        (b'{"kind": "study", "format": 2}', "reads studies of format 1"),
+        (b'{"kind": "evaluation", "format": 1}', "'evaluation' of format 1"),
+        (b'{"kind": "study", "format": 1}', "'pictures' is missing"),
+    ],
+)
+def test_what_is_no_study_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
+    (tmp_path / STUDY).write_bytes(data)
+    with pytest.raises(InputError, match=message):
+        Study.open(tmp_path)
+
+
+def changed(study: Study, *path: str | int, to: Any) -> bytes:
+    found = json.loads(json.dumps(values(study)))
+    inner = found
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = to
+    return json.dumps(found).encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "to", "message"),
+    [
+        (("pictures", "originals", 0), "../../secret", "is no picture"),
+        (("methods", 0, "directions", 0, "minus", 0), "/etc/passwd", "is no picture"),
+        (("methods", 0, "directions", 0, "plus"), [], "pictures cannot be right"),
+        (("pictures", "far", 0), [0, 99], "far cannot be right"),
+        (("shown",), 7, "shown cannot be right"),
+        (("shown",), True, "True is no whole number"),
+        (("seed",), "0", "'0' is no whole number"),
+        (("unit",), "page", "unit cannot be right"),
+        (("sides",), None, "sides cannot be right"),
+        (("checks", "same"), -1, "checks cannot be right"),
+        (("checks", "other"), 1, "unexpected keyword"),
+        (("pairs", 0), [[0, 0], [5, 0]], "pairs cannot be right"),
+        (("methods", 1, "name"), "run 0", "methods cannot be right"),
+        (("methods",), [], "methods, pairs cannot be right"),
+        (("methods",), {}, "a list was expected"),
+        (("questions", 0, "id"), "<script>", "is no id"),
+        (("questions", 1, "id"), "obvious", "questions cannot be right"),
+        (("questions", 0, "of"), "me", "of no known kind"),
+        (("title",), 3, "3 is no text"),
+    ],
+)
+def test_a_study_that_was_changed_into_none_is_refused(
+    study: Study, tmp_path: Path, path: tuple[str | int, ...], to: object, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        Study.parse(changed(study, *path, to=to), tmp_path)
+
+
+def test_no_damage_is_anything_but_a_sentence(study: Study, tmp_path: Path) -> None:
+    whole, rng = (study.folder / STUDY).read_bytes(), random.Random(0)
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for _ in range(rng.randrange(1, 4)):
+            damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+        try:
+            found = Study.parse(bytes(damaged), tmp_path)
+        except InputError:
+            continue
+        assert all(is_picture(name) for name in found.pictures)
+
+
+def test_a_picture_that_is_another_one_is_found(study: Study, tmp_path: Path) -> None:
+    copy = Study.open(shutil.copytree(study.folder, tmp_path / "copy"))
+    one, other = sorted(copy.pictures)[:2]
+    copy.picture(one).write_bytes(copy.picture(other).read_bytes())
+    with pytest.raises(InputError, match=f"{one} is damaged"):
+        copy.verify()
+    copy.picture(one).unlink()
+    with pytest.raises(InputError, match=f"{one} is missing"):
+        copy.verify()
+
+
+def test_a_text_that_is_none_is_told(study: Study, tmp_path: Path) -> None:
+    copy = Study.open(shutil.copytree(study.folder, tmp_path / "copy"))
+    (copy.folder / "consent.txt").write_bytes(b"\xff\xff")
+    with pytest.raises(InputError, match=r"consent.txt cannot be read as text"):
+        _ = copy.consent
+    with pytest.raises(InputError, match="does not ask 'age'; it asks obvious, meaningful, name, clearer"):
+        copy.question("age")
+
+
+def test_the_papers_questions_in_its_words() -> None:
+    obvious, meaningful = usual_questions(name=False, preference=False)
+    assert obvious.text.startswith("Do you think there is an obvious content change on the left and right")
+    assert meaningful.text.endswith("in the middle is semantically meaningful?")
+    assert [text for _, text in obvious.choices] == ["Yes", "Maybe", "No"]
+    assert FORMAT == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("  big   smile ", "big smile"),
+        ("", ""),
+        ("\x00\x07\u200b\u202eevil\ufeff", "evil"),
+        ("line\nbreak\ttab", "line break tab"),
+        ("e\u0301", "\u00e9"),
+        ("笑顔 😀", "笑顔 😀"),
+    ],
+)
+def test_free_text_is_one_line_without_what_one_cannot_see(given: str, kept: str) -> None:
+    assert Question("name", "item", "?", limit=20).clean(given) == kept == plain(given)
+
+
+def test_answers_that_are_none_are_refused() -> None:
+    graded = usual_questions(name=False, preference=False)[0]
+    assert graded.clean("maybe") == "maybe"
+    for value in ("Yes", "", "yes ", "1"):
+        with pytest.raises(InputError, match="this is no answer to 'obvious'; answers are yes, maybe, no"):
+            graded.clean(value)
+    free = Question("name", "item", "?", limit=5)
+    with pytest.raises(InputError, match="the text has 6 characters; up to 5 are kept"):
+        free.clean("smiles")
+    with pytest.raises(InputError, match="too long"):
+        free.clean("x" * 1_000_000)

@@ -1,0 +1,109 @@
+"""Preferences are found whichever side they were on, and a participant is one vote."""
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from tests.study.planted import at_random, careful, small_study, take_part
+from tests.study.test_statistics import collected
+
+from latentclr.evaluate.intervals import Bootstrap
+from latentclr.study.order import Step
+from latentclr.study.preference import contrasts, preferences, preferred
+from latentclr.study.responses import Response, Responses, responses
+from latentclr.study.shares import holm, sign_test
+from latentclr.study.store import Store
+
+FEW = Bootstrap(200)
+
+
+def rated(method: int, way: int, question: str) -> str:
+    return "yes" if method == 0 or way == 0 else "no"
+
+
+def test_who_prefers_a_method_prefers_it_on_both_sides(tmp_path: Path) -> None:
+    people = [careful(rated, prefers=0) for _ in range(7)] + [careful(rated, prefers=1)]
+    found = collected(tmp_path / "study", people, 3, 3, preference=6)
+    (one,) = preferences(found, FEW)
+    assert (one.wins, one.losses, one.ties, one.missing) == (42, 6, 0, 0)
+    assert one.people == (7, 1, 0)
+    assert one.p == one.corrected == sign_test(7, 1)
+    assert one.p_answers == sign_test(42, 6) < one.p  # one opinion, counted six times
+    assert one.share.value == 42 / 48
+    assert one.share.low < one.independent.low
+    asked = [row for row in found.rows if row.step.kind == "pair"]
+    sides = Counter((row.step.swapped, row.value) for row in asked if row.participant < 8)
+    assert set(sides) == {(False, "left"), (True, "right")}
+
+
+def test_neither_and_silence_are_apart(tmp_path: Path) -> None:
+    def undecided(step: Step, question: str) -> str | None:
+        if step.kind != "pair":
+            return "maybe"
+        return {0: "neither", 1: None}.get(step.pair or 0, "left" if step.swapped else "right")
+
+    found = collected(tmp_path / "study", [undecided], 3, 3, preference=4)
+    (one,) = preferences(found, FEW)
+    assert (one.wins, one.losses, one.ties, one.missing) == (0, 2, 1, 1)
+    assert (one.people, one.p) == ((0, 1, 0), 1.0)
+
+
+def test_every_two_of_three_methods_are_compared_and_corrected_together(tmp_path: Path) -> None:
+    def likes_the_last(step: Step, question: str) -> str:
+        if step.kind != "pair":
+            return "maybe"
+        left, right = (panel.method or 0 for panel in step.panels)
+        return "left" if left > right else "right"
+
+    found = collected(tmp_path / "study", [likes_the_last] * 6, 2, 2, 2, preference=2)
+    several = preferences(found, FEW)
+    assert [(one.first, one.second) for one in several] == [(0, 1), (0, 2), (1, 2)]
+    assert all(one.people == (0, 6, 0) for one in several)
+    assert [one.corrected for one in several] == holm([sign_test(0, 6)] * 3)
+
+
+def test_preferred_follows_the_side() -> None:
+    step = Step("p0", "pair", (), ("clearer",), pair=0)
+    swapped = Step("p0", "pair", (), ("clearer",), pair=0, swapped=True)
+
+    def row(step: Step, value: str | None) -> Response:
+        return Response(1, 1, step, "clearer", value)
+
+    assert [preferred(row(step, value)) for value in ("left", "right", "neither", None)] == [
+        "first",
+        "second",
+        "neither",
+        None,
+    ]
+    assert [preferred(row(swapped, value)) for value in ("left", "right")] == ["second", "first"]
+
+
+def test_contrasts_are_of_participants_who_rated_both(tmp_path: Path) -> None:
+    found = collected(tmp_path / "study", [careful(rated)] * 6, 3, 3)
+    obvious, meaningful = contrasts(found, FEW)
+    assert (obvious.question, meaningful.question) == ("obvious", "meaningful")
+    assert obvious.difference.value == pytest.approx(1 - 1 / 3)
+    assert obvious.people == (6, 0, 0)
+    assert obvious.p == sign_test(6, 0)
+    assert obvious.corrected == holm([sign_test(6, 0)] * 2)[0]
+
+
+def test_equal_methods_are_told_apart_no_more_often_than_by_chance(tmp_path: Path) -> None:
+    study = small_study(tmp_path / "study", 2, 2, preference=4)
+    with Store.open(None, study) as store:
+        for i in range(40):
+            take_part(store, at_random(i))
+        every = responses(study, store.participants(), store.answers())
+    wrong = sum(preferences(_ten(every, i), FEW)[0].p < 0.05 for i in range(30))
+    assert wrong <= 4
+
+
+def _ten(every: Responses, seed: int) -> Responses:
+    return every.of(random.Random(seed).sample(every.people, 10))
+
+
+def test_one_method_has_nothing_beside_it(tmp_path: Path) -> None:
+    found = collected(tmp_path / "study", [careful(rated)] * 2, 3)
+    assert preferences(found, FEW) == []
+    assert contrasts(found, FEW) == []
