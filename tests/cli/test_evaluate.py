@@ -13,9 +13,10 @@ from PIL import Image
 from tests.cli.command import Command
 
 from latentclr import Directions, Random, load_generator
-from latentclr.cli import main
+from latentclr.cli import evaluate, main
 from latentclr.evaluate.calibration import rms
 from latentclr.evaluate.scored import Scored
+from latentclr.report.page import page
 
 FEW = ("--latents", "8", "--separability", "2")
 
@@ -158,6 +159,23 @@ def test_what_cannot_be_done_is_one_sentence(
     assert len(error.strip().splitlines()) == 1
     assert re.search(said, error)
     assert {path: path.stat().st_mtime_ns for path in here.rglob("*") if path.is_file()} == before
+
+
+def test_what_somebody_marks_meanwhile_is_kept(
+    here: Path, latentclr: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path("r1/directions.safetensors")
+
+    def drawn_slowly(*arguments: Any) -> str:
+        Directions.load(path).star(1).rename({0: "mine"}).save(path)
+        return page(*arguments)
+
+    monkeypatch.setattr(evaluate, "page", drawn_slowly)
+    code, _, error = latentclr("evaluate", "r1", "--out", "d", *FEW, "--calibrate-runs", "--name-runs")
+    assert code == 0, error
+    after = Directions.load(path)
+    assert (after.starred, after.names[0]) == (frozenset({1}), "mine")
+    assert "calibration" in after.origin
 
 
 def test_metrics_of_another_version_are_refused(here: Path, latentclr: Command) -> None:

@@ -1,7 +1,8 @@
 """latentclr evaluate RUN [RUN ...]: every claim about a direction as a number with an interval."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -13,6 +14,7 @@ from latentclr.cli.console import counted, out, say
 from latentclr.cli.options import ClassName, parse
 from latentclr.cli.runs import one_generator, open_for, run_seconds
 from latentclr.directions import Directions
+from latentclr.directions.change import change
 from latentclr.engine.memory import keep_memory
 from latentclr.errors import InputError
 from latentclr.evaluate.attributes import FACES, scorer_of
@@ -148,7 +150,7 @@ class Evaluate:
             facts = record(rows, generator, reading.scales, settings, notes=notes(rows))
             write_json(folder / METRICS, facts)
             write_bytes(folder / PAGE, page(facts, folder).encode())
-        self._write_back(found, done)
+        self._write_back(done)
         tell(facts)
         out.print(f"\nreport: {self.out / PAGE}", markup=False)
 
@@ -185,15 +187,25 @@ class Evaluate:
             + (f" --slots {self.slots}" if self.slots is not None else ""),
         }
 
-    def _write_back(self, before: Sequence[Directions], measured: Sequence[Evaluated]) -> None:
-        """Into the runs themselves, if that was asked for: strengths, names."""
-        for run, directions, one in zip(self.runs, before, measured, strict=True):
-            changed = one.subject.directions if self.calibrate_runs else directions
-            if self.name_runs:
-                changed = changed.rename(unique_names(propose(one.scored), changed.names))
-            if changed is not directions:
-                changed.save(directions_file(run))
-                say(f"{run}: written back; `latentclr sheet {run}` draws the sheet anew.")
+    def _write_back(self, measured: Sequence[Evaluated]) -> None:
+        """Into the runs themselves, if that was asked for: strengths, names.
+
+        What somebody renamed or marked in the meantime is kept.
+        """
+        if not (self.calibrate_runs or self.name_runs):
+            return
+        for run, one in zip(self.runs, measured, strict=True):
+            change(directions_file(run), partial(self._with_findings, one))
+            say(f"{run}: written back; `latentclr sheet {run}` draws the sheet anew.")
+
+    def _with_findings(self, one: Evaluated, now: Directions) -> Directions:
+        """What is in a run, with what was measured."""
+        if self.calibrate_runs:
+            found = one.subject.directions
+            now = replace(now, scale=found.scale, origin=found.origin)
+        if self.name_runs:
+            now = now.rename(unique_names(propose(one.scored), now.names))
+        return now
 
 
 def distance_of(measure: MeasureName, generator: Generator) -> Distance | None:

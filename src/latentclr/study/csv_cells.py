@@ -26,10 +26,10 @@ def harmless(cell: Cell) -> str:
 
 
 def table(columns: str, rows: Iterable[Mapping[str, Cell]]) -> bytes:
-    """Rows as CSV (RFC 4180, UTF-8); what a row lacks is empty.
+    r"""Rows as CSV (RFC 4180, UTF-8); what a row lacks is empty.
 
     >>> table("a b", [{"b": 1}])
-    b'a,b\\r\\n,1\\r\\n'
+    b'a,b\r\n,1\r\n'
 
     Args:
         columns: their names with spaces between, in order.
