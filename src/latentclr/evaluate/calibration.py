@@ -18,7 +18,7 @@ from latentclr.discover import Random
 from latentclr.discover.ordering import SMALL
 from latentclr.errors import InputError
 from latentclr.evaluate.measuring import PIXELS, Distance
-from latentclr.evaluate.strength import LENGTH, LONGEST, Measure, Strengths, match_strength
+from latentclr.evaluate.strength import LENGTH, LONGEST, Change, Measure, Strengths, match_strength
 from latentclr.generators import Generator, Latents
 
 SAMPLES = 16
@@ -100,6 +100,26 @@ def strengths(
         InputError: a target or longest length that is not above 0, a slot that does not exist, or no target
             where most directions change nothing.
     """
+    change = _change(generator, directions, latents, distance=distance, slots=slots)
+    start = torch.full((directions.k,), min(LENGTH, longest))
+    first = change(list(range(directions.k)), start)
+    wanted = float(first.quantile(0.5)) if target is None else target
+    if target is None and not wanted > 0:
+        raise InputError(
+            "most directions change nothing in these slots: choose other slots or give a target."
+        )
+    return match_strength(change, start, first, target=wanted, longest=longest)
+
+
+def _change(
+    generator: Generator,
+    directions: Directions,
+    latents: Latents,
+    *,
+    distance: Distance | None,
+    slots: Sequence[int] | None = None,
+) -> Change:
+    """What some of the directions change at some lengths; arguments are those of `strengths`."""
     directions.require(generator)
     moving = directions.slots if slots is None else generator.check_slots(slots)
     model = directions.model.select(list(range(directions.k))).to(generator.device)
@@ -109,14 +129,7 @@ def strengths(
         some = model.select(which)
         return seen.change(some, lengths) if seen else measure.change(some, latents, lengths, slots=moving)
 
-    start = torch.full((directions.k,), min(LENGTH, longest))
-    first = change(list(range(directions.k)), start)
-    wanted = float(first.quantile(0.5)) if target is None else target
-    if target is None and not wanted > 0:
-        raise InputError(
-            "most directions change nothing in these slots: choose other slots or give a target."
-        )
-    return match_strength(change, start, first, target=wanted, longest=longest)
+    return change
 
 
 def usual_target(generator: Generator, *, distance: Distance | None = None, samples: int = SAMPLES) -> float:
@@ -132,7 +145,8 @@ def usual_target(generator: Generator, *, distance: Distance | None = None, samp
     """
     baseline = Random(k=min(ONES, samples, generator.latent_dim), seed=0).fit(generator)
     latents = generator.sample(samples, rng=torch.Generator().manual_seed(SEED))
-    return strengths(generator, baseline, latents, distance=distance).target
+    change = _change(generator, baseline, latents, distance=distance)
+    return float(change(list(range(baseline.k)), torch.full((baseline.k,), LENGTH)).quantile(0.5))
 
 
 def calibrate(
