@@ -122,7 +122,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             same = [row for row in here if row["method"] == method]
             yield (
                 f"| {method} | {len(same)} | "
-                + " | ".join(mean([row[score] for row in same]) for score in SCORES)
+                + " | ".join(mean([row[score] for row in same if score in row]) for score in SCORES)
                 + " |"
             )
     yield "\n3D Shapes, other generators and encoders (published)\n"
@@ -133,6 +133,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def mean(values: Sequence[float]) -> str:
     """With its interval, where there is one."""
+    if not values:
+        return ""
     found = over_runs(values)
     return told(found.value) if len(values) < 2 else str(found)
 

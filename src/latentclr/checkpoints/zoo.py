@@ -8,6 +8,7 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
+from latentclr.checkpoints.crops import CELEBS, CENTRE, FACES, FFHQ, FFHQ_UPRIGHT, Crop
 from latentclr.checkpoints.downloads import UrlFile
 from latentclr.checkpoints.shipped import Shipped
 from latentclr.checkpoints.wheels import WheelFile
@@ -38,6 +39,7 @@ class Entry:
         config: where the JSON file beside it comes from, if it needs one.
         label: number of the class that it draws until another is chosen; None: it has none, or too many to
             choose for the user.
+        crop: how its training pictures were cut out of photographs.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Entry:
     suffix: str = ".pt"
     config: UrlFile | None = None
     label: int | None = None
+    crop: Crop = CENTRE
 
     @property
     def path(self) -> Path:
@@ -100,6 +103,7 @@ def _wheels() -> Iterator[Entry]:
             member="gan_face_generate/weights.tar",
             sha256="0c3b90b138cfc4e8a73310b9fd5ce2a8f1f3a542a037de277412307fcd28771f",
         ),
+        crop=FACES,
     )
     yield Entry(
         name="celebs",
@@ -111,6 +115,7 @@ def _wheels() -> Iterator[Entry]:
             member="generateme/static/Models/dcGanGeneratorModel.pt",
             sha256="9837db49baa6f8ab5c36b138278218603ece4c0e69ea7202fb730834dd0992e8",
         ),
+        crop=CELEBS,
     )
 
 
@@ -124,6 +129,7 @@ def _nvidia(folder: str, networks: Mapping[str, tuple[str, int, str]]) -> Iterat
             resolution=384 if name == "car" else resolution,
             height=384 if name == "car" else None,
             suffix=".pkl",
+            crop=_FACES.get(name, CENTRE),
         )
 
 
@@ -167,6 +173,12 @@ _STYLEGAN3 = {
     "stylegan2-celebahq-256x256": ("celebahq-256", 256, "faces (CelebA-HQ)"),
     "stylegan2-lsundog-256x256": ("lsundog", 256, "dogs"),
 }
+_ALIGNED = ("ffhq", "ffhq-ada", "ffhq-256", "ffhq-512", "metfaces", "celebahq-256")
+_FACES: Mapping[str, Crop] = {
+    **dict.fromkeys(_ALIGNED, FFHQ),
+    **dict.fromkeys(("ffhqu", "ffhqu-256", "metfacesu"), FFHQ_UPRIGHT),
+}
+"""Those that draw faces of people, which were cut out by their landmarks."""
 _CDN = "https://nvlabs-fi-cdn.nvidia.com"
 _NGC = "https://api.ngc.nvidia.com/v2/models/nvidia/research/stylegan2/versions/1/files"
 

@@ -37,7 +37,7 @@ class Follower:
         curves: for every value that was logged, its [step, value] pairs.
     """
 
-    def __init__(self, total: int, log_file: TextIOBase) -> None:
+    def __init__(self, total: int, log_file: TextIOBase, *, what: str = "discovering") -> None:
         """Follow a search of `total` steps; every call is a JSON line in `log_file`."""
         self.curves: dict[str, list[list[float]]] = {}
         self._log_file = log_file
@@ -54,7 +54,7 @@ class Follower:
             transient=True,
             disable=not err.is_terminal,
         )
-        self._task = self._progress.add_task("discovering", total=total, values="")
+        self._task = self._progress.add_task(what, total=total, values="")
 
     def __enter__(self) -> "Follower":
         self._progress.start()
@@ -82,6 +82,8 @@ class Follower:
         shown = {
             "loss": "loss {:.3f}",
             "accuracy": "accuracy {:.3f}",
+            "psnr": "PSNR {:.1f} dB",
+            "lpips": "LPIPS {:.3f}",
             "steps_per_second": "{:.1f} steps/s",
         }
         return "  ".join(

@@ -28,6 +28,7 @@ def change(path: Path, how: Callable[[Directions], Directions], *, patience: flo
             program keeps the file locked.
     """
     path = path.resolve()
+    how(Directions.load(path))  # what cannot be done leaves nothing behind, not even a lock
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     try:
         lock.acquire(timeout=patience)

@@ -88,7 +88,7 @@ def _prepare(staging: Path, folder: Path, *, keep: bool) -> None:
 
 
 def inversion_sheet(
-    columns: Sequence[tuple[str, Float[Tensor, "n 3 h w"] | Sequence[Float[Tensor, "3 h w"]]]],
+    columns: Sequence[tuple[str, Float[Tensor, "n 3 _ _"] | Sequence[Float[Tensor, "3 _ _"]]]],
     notes: Sequence[Sequence[str]],
     *,
     tile: int,

@@ -6,6 +6,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from latentclr.scorers.face_detector import Detector
 from latentclr.scorers.face_networks import Dense, Gender, Recognition
 
 Kind = TypeVar("Kind", bound=nn.Module)
@@ -14,6 +15,11 @@ Kind = TypeVar("Kind", bound=nn.Module)
 def dense(tensors: Mapping[str, Tensor]) -> Dense:
     """The network of expressions or of landmarks, from the tensors of its file."""
     return _filled(Dense(len(tensors["fc/bias"])), {_name(n): _turned(n, t) for n, t in tensors.items()})
+
+
+def detector(tensors: Mapping[str, Tensor]) -> Detector:
+    """The network that finds faces, from the tensors of its file."""
+    return _filled(Detector(), {_name(n): _turned(n, t) for n, t in tensors.items()})
 
 
 def recognition(tensors: Mapping[str, Tensor]) -> Recognition:

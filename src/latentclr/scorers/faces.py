@@ -13,10 +13,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from latentclr.errors import InputError
+from latentclr.scorers.face_detector import Detector
 from latentclr.scorers.face_files import read_manifest, read_onnx
 from latentclr.scorers.face_landmarks import Points, Values, kept, opening, yaw
 from latentclr.scorers.face_networks import EXPRESSIONS, Dense, Gender, Pictures, Recognition, points
-from latentclr.scorers.face_published import dense, gender, recognition
+from latentclr.scorers.face_published import dense, detector, gender, recognition
 from latentclr.scorers.weights import weights_file
 
 Crop = tuple[tuple[int, int], tuple[int, int]]
@@ -160,12 +161,30 @@ def load_faces(where: str | Crop | None = None, *, device: torch.device | str = 
         )
     scorer = FaceScorer(
         dense(_published("face_expression")),
-        dense(_published("face_landmark_68")),
+        load_landmarks(),
         gender(read_onnx(weights_file("gender"))),
         recognition(_published("face_recognition")),
         crop,
     )
     return scorer.to(device).eval()
+
+
+def load_landmarks() -> Dense:
+    """The network of landmarks alone, on the CPU.
+
+    Raises:
+        InputError: weights that cannot be fetched.
+    """
+    return dense(_published("face_landmark_68"))
+
+
+def load_detector() -> Detector:
+    """The network that finds faces in photographs, on the CPU.
+
+    Raises:
+        InputError: weights that cannot be fetched.
+    """
+    return detector(_published("tiny_face_detector"))
 
 
 def _published(name: str) -> dict[str, Tensor]:

@@ -1,0 +1,79 @@
+"""latentclr explore [RUN ...]: try directions on a page."""
+
+import os
+import webbrowser
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+
+from latentclr.checkpoints import load_generator
+from latentclr.cli.console import out, say
+from latentclr.cli.options import parse
+from latentclr.generators import Generator
+from latentclr.web import HOST, check_host, needs, serve
+
+PASSWORD = "LATENTCLR_AUTH"
+"""Environment variable with USER:PASSWORD, which other users of the machine cannot see, unlike an option."""
+SMALL = 128
+"""Pictures up to that many pixels are drawn by one thread: a second one gains less than the browser needs."""
+
+
+@dataclass(frozen=True)
+class Explore:
+    """Options of the command."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[RUN ...]")] = ()
+    """Run folders or directions files; of one generator, they can be seen beside each other."""
+    generator: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Name or file of a generator, may be repeated; none: those that the runs name, without runs the one that
+    ships. One that has no run gets directions of SeFa, which are found at once."""
+    host: str = HOST
+    """Address to listen at. One that other machines reach needs --auth."""
+    port: int | None = None
+    """Port to listen at; none: 7860, or a free one if that is taken."""
+    auth: str | None = None
+    """USER:PASSWORD that visitors must give; none: as the environment variable LATENTCLR_AUTH says."""
+    browser: Annotated[bool, tyro.conf.arg(name="open")] = False
+    """Open the page in the browser, too."""
+
+    def show(self) -> None:
+        """Serve the page until Ctrl-C, print its address."""
+        needs("explore", "gradio", "fastapi", "uvicorn")
+        auth = self.auth or os.environ.get(PASSWORD)
+        check_host(self.host, auth)
+        from latentclr.explorer.instant import add_directions
+        from latentclr.explorer.server import UPLOAD, explorer
+        from latentclr.explorer.shelf import Shelf
+
+        shelf = Shelf(self.generator, self.runs, load=_load, log=say)
+        if shelf.base(shelf.generators()[0]).resolution <= SMALL:
+            torch.set_num_threads(1)
+        add_directions(shelf)
+        serve(
+            explorer(shelf),
+            host=self.host,
+            port=self.port,
+            auth=auth,
+            body=UPLOAD,
+            ready=self._ready,
+        )
+
+    def _ready(self, address: str) -> None:
+        out.print(address, markup=False)
+        say("Ctrl-C ends it.")
+        if self.browser:
+            webbrowser.open(address)
+
+
+def _load(name: str) -> Generator:
+    return load_generator(name, log=say)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the command."""
+    about = "Try directions on a page in the browser: sliders, strips, comparisons, animations."
+    parse(Explore, arguments, prog="explore", about=about).show()

@@ -1,0 +1,224 @@
+"""The encoder: latents of a picture in one pass."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d, interpolate
+
+from latentclr.errors import InputError
+from latentclr.files import not_finite, read_tensors, write_tensors
+from latentclr.generators import Generator, Latents
+from latentclr.invert.prior import Prior
+
+FORMAT = 1
+KIND = "the weights of an encoder (of `latentclr encoder`)"
+SIZE = 64
+"""Height and width of the pictures that it reads; others are scaled."""
+WIDTHS = (32, 64, 128, 160)
+HIDDEN = 256
+"""Numbers between the convolutions and what is read off them."""
+DEVIATION = 32
+"""Numbers from which the slots' differences are made."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What the encoder sees in pictures.
+
+    Attributes:
+        latents: of n pictures.
+        logits: of the classes; with no column where there are none.
+    """
+
+    latents: Latents
+    logits: Float[Tensor, "n classes"]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Of what an encoder gives.
+
+    Attributes:
+        slots: of the generator.
+        dim: of one latent.
+        num_classes: that are told apart; 0: none.
+        deviations: whether each slot gets a latent of its own.
+    """
+
+    slots: int
+    dim: int
+    num_classes: int = 0
+    deviations: bool = False
+
+    @classmethod
+    def of(cls, generator: Generator, *, deviations: bool = False) -> "Shape":
+        """That of a generator. Classes are told apart in z only: a w holds its class."""
+        classes = generator.num_classes if generator.space == "z" else 0
+        return cls(generator.num_slots, generator.latent_dim, classes, deviations and generator.num_slots > 1)
+
+
+class Residual(nn.Module):
+    """Two 3 x 3 convolutions beside the identity."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv0 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.norm0 = nn.BatchNorm2d(width)
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(width)
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """The sum of both, then ReLU."""
+        h = self.norm1(self.conv1(self.norm0(self.conv0(x)).relu()))
+        summed: Tensor = x + h
+        return summed.relu()
+
+
+class LatentEncoder(nn.Module):
+    """Latents of a generator from pictures: the mean latent and what the network adds.
+
+    Args:
+        shape: of what it gives.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.generator_sha256 = ""
+        layers: list[nn.Module] = []
+        for n_in, n_out in pairwise((3, *WIDTHS)):
+            first = not layers
+            layers += [
+                nn.Conv2d(n_in, n_out, 5 if first else 3, stride=2, padding=2 if first else 1, bias=False),
+                nn.BatchNorm2d(n_out),
+                nn.ReLU(),
+            ]
+            if n_out >= WIDTHS[-2]:
+                layers.append(Residual(n_out))
+        self.convolutions = nn.Sequential(*layers)
+        self.dense = nn.Linear(WIDTHS[-1] * (SIZE >> len(WIDTHS)) ** 2, HIDDEN)
+        self.latent = nn.Linear(HIDDEN, shape.dim)
+        self.logits = nn.Linear(HIDDEN, shape.num_classes) if shape.num_classes else None
+        if shape.deviations:
+            self.narrow = nn.Linear(HIDDEN, DEVIATION)
+            self.deviations = nn.Linear(DEVIATION, shape.slots * shape.dim)
+        self.register_buffer("mean", torch.zeros(shape.dim))
+        self.register_buffer("scale", torch.ones(()))
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def initialize(self, prior: Prior, rng: torch.Generator) -> None:
+        """First weights (He's), and the mean latent as the first guess for every picture."""
+        self.mean.copy_(prior.mean)
+        self.scale.fill_(prior.scale)
+        with torch.no_grad():
+            for module in self.modules():
+                if isinstance(module, nn.Conv2d | nn.Linear):
+                    fan = module.weight[0].numel()
+                    values = torch.randn(module.weight.shape, generator=rng) * (2 / fan) ** 0.5
+                    module.weight.copy_(values)
+                    if module.bias is not None:
+                        module.bias.zero_()
+            self.latent.weight.mul_(0.1)
+            if self.shape.deviations:
+                self.deviations.weight.zero_()
+
+    def forward(self, pictures: Float[Tensor, "n 3 h w"]) -> Encoded:
+        """Latents, with gradients to the pictures."""
+        hidden = self.dense(self.convolutions(_sized(pictures)).flatten(1)).relu()
+        found = self.latent(hidden).unsqueeze(1).expand(-1, self.shape.slots, -1)
+        if self.shape.deviations:
+            more = self.deviations(self.narrow(hidden).relu())
+            found = found + more.unflatten(1, (self.shape.slots, self.shape.dim))
+        logits = hidden[:, :0] if self.logits is None else self.logits(hidden)
+        return Encoded(self.mean + self.scale * found, logits)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over every weight."""
+        digest = sha256()
+        for name, tensor in sorted(self.state_dict().items()):
+            digest.update(f"|{name}|{tuple(tensor.shape)}|".encode())
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        return digest.hexdigest()
+
+    def require(self, generator: Generator) -> None:
+        """Make sure that it was trained for this generator.
+
+        Raises:
+            InputError: it was trained for another one, or its latents have another shape.
+        """
+        fits = Shape.of(generator, deviations=self.shape.deviations) == self.shape
+        if not fits or self.generator_sha256 not in ("", generator.fingerprint()):
+            raise InputError(
+                f"this encoder was trained for another generator than {generator.name or 'this one'}: train "
+                "one with `latentclr encoder`, or invert without."
+            )
+
+
+def save_encoder(encoder: LatentEncoder, path: Path, *, about: Mapping[str, Any] | None = None) -> None:
+    """Write an encoder, its numbers with 16 bits; equal ones give equal bytes.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
+    shape = encoder.shape
+    header = {
+        "format": FORMAT,
+        "kind": "latent encoder",
+        "slots": shape.slots,
+        "dim": shape.dim,
+        "num_classes": shape.num_classes,
+        "deviations": shape.deviations,
+        "generator": encoder.generator_sha256,
+        **dict(about or {}),
+    }
+    tensors = {
+        name: value.half() if value.is_floating_point() and value.ndim else value
+        for name, value in encoder.state_dict().items()
+    }
+    write_tensors(path, tensors, header)
+
+
+def read_encoder(path: Path) -> LatentEncoder:
+    """The encoder of a file, frozen.
+
+    Raises:
+        InputError: it is damaged, of another program, or of another version of this one.
+    """
+    tensors, header = read_tensors(path, kind=KIND)
+    if header.get("format") != FORMAT or header.get("kind") != "latent encoder":
+        raise InputError(f"{path} holds no encoder of this version; expected {KIND}.")
+    if broken := not_finite(tensors):
+        raise InputError(f"{path} holds values that are not finite, in {', '.join(broken)}.")
+    sizes: Sequence[Any] = [header.get(name) for name in ("slots", "dim", "num_classes")]
+    if any(type(size) is not int or not 0 <= size <= 100_000 for size in sizes):
+        raise InputError(f"{path} has sizes that describe no encoder.")
+    slots, dim, num_classes = sizes
+    with torch.device("meta"):
+        encoder = LatentEncoder(Shape(slots, dim, num_classes, bool(header.get("deviations"))))
+    whole = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
+    mine = encoder.state_dict()
+    if set(whole) != set(mine) or any(whole[name].shape != mine[name].shape for name in mine):
+        raise InputError(f"{path} holds an encoder of other sizes.")
+    encoder.load_state_dict(whole, assign=True)
+    encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    encoder.generator_sha256 = str(header.get("generator", ""))
+    return encoder.eval().requires_grad_(False)
+
+
+def _sized(pictures: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 size size"]:
+    height, width = pictures.shape[-2:]
+    if (height, width) == (SIZE, SIZE):
+        return pictures
+    if min(height, width) >= SIZE:
+        return adaptive_avg_pool2d(pictures, SIZE)
+    return interpolate(pictures, size=(SIZE, SIZE), mode="bilinear", antialias=True)

@@ -1,0 +1,76 @@
+"""Shelves of toys for the tests of the explorer."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from tests.toy import Toy
+
+from latentclr import Directions
+from latentclr.directions import DirectionModel, Global, Linear
+from latentclr.explorer.recipe import Edit, Recipe
+from latentclr.explorer.shelf import Shelf
+from latentclr.generators import Generator
+
+
+def toy_named(name: str) -> Generator:
+    """A toy for every name; "other" has other weights."""
+    toy = Toy(seed=int(name == "other"))
+    toy.name = name
+    return toy
+
+
+def rng(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def directions_in(name: str, model: DirectionModel, **origin: object) -> Directions:
+    """Directions that say that they were found in the toy of that name."""
+    toy = toy_named(name)
+    return Directions(
+        model=model,
+        space="w",
+        num_slots=2,
+        slots=(0, 1),
+        scale=torch.linspace(1.0, 2.0, model.k),
+        scores=torch.zeros(model.k),
+        names=("",) * model.k,
+        origin={"generator": {"name": name, "sha256": toy.fingerprint()}, **origin},
+    )
+
+
+def plain(seed: int = 0, name: str = "toy", **origin: object) -> Directions:
+    """Four directions that are the same everywhere."""
+    return directions_in(name, Global(4, Toy.PLANTED, rng=rng(seed)), **origin)
+
+
+def bent(seed: int = 1, name: str = "toy", **origin: object) -> Directions:
+    """Three conditional directions."""
+    return directions_in(name, Linear(3, Toy.PLANTED, rng=rng(seed)), **origin)
+
+
+def saved(folder: Path, directions: Directions) -> Path:
+    """A run folder with nothing but its directions."""
+    folder.mkdir(parents=True)
+    directions.save(folder / "directions.safetensors")
+    return folder
+
+
+def toys(*found: Directions, generators: Sequence[str] = ("toy",)) -> Shelf:
+    """A shelf of toys with directions in memory, called "run 0", "run 1" and so on."""
+    shelf = Shelf(generators, load=toy_named)
+    for number, directions in enumerate(found):
+        shelf.add(directions, f"run {number}")
+    return shelf
+
+
+def recipe_of(shelf: Shelf, *edits: tuple[int, int, float], seeds: tuple[int, ...] = (0,)) -> Recipe:
+    """A recipe with edits (number of the run, direction, alpha)."""
+    entries = shelf.entries()
+    start = shelf.start()
+    return Recipe(
+        start.generator,
+        start.sha256,
+        seeds=seeds,
+        edits=tuple(Edit(entries[run].id, direction, alpha) for run, direction, alpha in edits),
+    )

@@ -1,0 +1,159 @@
+"""What is cut out of a photo: by the generator's rule, by hand, or refused with a sentence."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from tests.invert.photos import planted, png
+
+from latentclr import ZOO, InputError, load_generator
+from latentclr.checkpoints.crops import CELEBS, CENTRE, FACES, FFHQ, FFHQ_UPRIGHT, Crop
+from latentclr.checkpoints.load import cropped
+from latentclr.generators import StyleGAN2
+from latentclr.invert.crop import crop_photo, picture_size, rule_of, stacked
+from latentclr.invert.photo import Decoded, Limits, decode_photo
+
+RULES: dict[str, Crop] = {
+    "faces": FACES,
+    "celebs": CELEBS,
+    "ffhq": FFHQ,
+    "metfaces": FFHQ,
+    "ffhqu": FFHQ_UPRIGHT,
+    "scenes": CENTRE,
+    "car": CENTRE,
+    "afhqcat": CENTRE,
+}
+
+
+def photo(height: int = 480, width: int = 640, **limits: int) -> Decoded:
+    return decode_photo(png(planted(height, width)), name="me.png", limits=Limits(**limits))
+
+
+def test_the_zoo_says_how_photos_are_cut() -> None:
+    assert {name: ZOO[name].crop for name in RULES} == RULES
+
+
+def test_the_rule_goes_by_the_generators_name_or_anothers() -> None:
+    generator = load_generator("scenes")
+    assert rule_of(generator) == CENTRE
+    assert rule_of(generator, "ffhq") == FFHQ
+    assert rule_of(generator.view(name="my/own.pkl")) == CENTRE
+    assert rule_of(generator.view(name="celebs")) == CELEBS
+    with pytest.raises(InputError, match=r"no generator 'ffhk' \(did you mean 'ffhq'\?\) in the zoo"):
+        rule_of(generator, "ffhk")
+
+
+def test_pictures_have_the_generators_size(small: Callable[..., StyleGAN2]) -> None:
+    generator = small()
+    assert picture_size(generator) == tuple(generator(generator.from_seeds([0])).shape[2:])
+    wide = cropped(generator, generator.resolution // 2)
+    assert picture_size(wide) == tuple(wide(wide.from_seeds([0])).shape[2:])
+
+
+@pytest.fixture
+def small() -> Callable[..., StyleGAN2]:
+    from tests.generators.small_stylegan2 import small_stylegan2
+
+    return small_stylegan2
+
+
+@pytest.mark.parametrize("size", [(64, 64), (48, 64), (64, 48)])
+def test_the_middle_is_the_largest_part_of_that_shape(size: tuple[int, int]) -> None:
+    for picture in (photo(480, 640), photo(640, 480), photo(64, 64)):
+        found = crop_photo(picture, size, CENTRE)
+        x, y, width, height = found.source.crop
+        assert width / height == pytest.approx(size[1] / size[0])
+        assert width == picture.width or height == picture.height
+        assert 2 * x + width == pytest.approx(picture.width)
+        assert 2 * y + height == pytest.approx(picture.height)
+        assert tuple(found.picture.shape[1:]) == size
+
+
+def test_what_is_cut_by_hand_is_what_is_there() -> None:
+    found = crop_photo(photo(), (64, 64), FACES, box=(40.0, 100.0, 128.0, 128.0))
+    expected = planted(480, 640)[100:228, 40:168].reshape(64, 2, 64, 2, 3).mean((1, 3))
+    away = (found.picture.permute(1, 2, 0) + 1) * 127.5 - torch.from_numpy(expected)
+    assert away.abs().max() < 0.6
+    assert found.source.crop == (40, 100, 128, 128)
+    assert found.source.name == "me.png"
+    assert len(found.source.sha256) == 64
+    assert tuple(found.shown(100).shape) == (3, 100, 100)
+    assert torch.equal(stacked([found, found])[1], found.picture)
+
+
+def test_crops_are_in_pixels_of_the_photo_however_many_are_kept() -> None:
+    whole, small = photo(480, 640), photo(480, 640, side=100)
+    assert small.factor == 6
+    box = (60.0, 120.0, 240.0, 240.0)
+    one, other = (crop_photo(each, (32, 32), CENTRE, box=box) for each in (whole, small))
+    assert one.source.crop == other.source.crop == box
+    assert (one.picture - other.picture).abs().max() < 0.05
+    assert crop_photo(whole, (32, 32), CENTRE).source.crop == crop_photo(small, (32, 32), CENTRE).source.crop
+
+
+@pytest.mark.parametrize(
+    ("box", "sentence"),
+    [
+        (
+            (0.0, 0.0, 100.0, 80.0),
+            r"crop 0,0,100,80 is 100 wide and 80 high, .* are square: give 0,0,80,80, say",
+        ),
+        (
+            (600.0, 0.0, 100.0, 100.0),
+            r"not within me\.png, which has 640 x 480 pixels: give x,y,width,height",
+        ),
+        ((-1.0, 0.0, 100.0, 100.0), "not within"),
+        ((0.0, 0.0, 0.0, 0.0), "not within"),
+        ((0.0, 0.0, float("nan"), 9.0), "not within"),
+        ((0.0, 0.0, float("inf"), float("inf")), "not within"),
+        ((0.0, 0.0, 15.0, 15.0), r"has 15 x 15 pixels; it needs at least 16 on each side"),
+    ],
+)
+def test_crops_by_hand_that_are_not_possible(box: tuple[float, float, float, float], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        crop_photo(photo(), (64, 64), CENTRE, box=box)
+
+
+def test_a_crop_of_another_shape_names_that_of_the_generator() -> None:
+    with pytest.raises(InputError, match=r"are 64 to 48: give 0,0,120,90, say"):
+        crop_photo(photo(), (48, 64), CENTRE, box=(0.0, 0.0, 120.0, 120.0))
+
+
+def test_a_photo_of_one_pixel_is_too_small_for_any_crop() -> None:
+    with pytest.raises(InputError, match=r"cut out of me\.png has 1 x 1 pixels"):
+        crop_photo(photo(2, 2, side=1), (64, 64), CENTRE, box=(0.0, 0.0, 1.0, 1.0))
+
+
+def test_what_is_scaled_up_is_said() -> None:
+    assert crop_photo(photo(48, 48), (64, 64), CENTRE).notes == ()
+    (note,) = crop_photo(photo(40, 90), (64, 64), CENTRE).notes
+    assert note == "what is cut out of me.png has only 40 x 40 pixels and is scaled up to 64 x 64"
+
+
+@pytest.mark.network
+def test_a_photo_without_a_face_says_what_can_be_done() -> None:
+    with pytest.raises(InputError) as caught:
+        crop_photo(photo(), (64, 64), CELEBS)
+    message = str(caught.value)
+    assert message.startswith("no face is found in me.png")
+    assert "--crop x,y,width,height" in message
+    assert "--centre" in message
+
+
+@pytest.mark.network
+def test_of_several_faces_the_largest_is_taken_and_said() -> None:
+    from tests.invert.test_align import photo_of, square
+
+    left = photo_of("celebs", square((150, 200), (180, 0)), seed=3)
+    right = photo_of("celebs", square((470, 250), (220, 0)), seed=5)
+    both = torch.cat((left[:, :, :310], right[:, :, 310:]), 2)
+    two = Decoded(both, "two.png", "0" * 64, both.shape[2], both.shape[1])
+    found = crop_photo(two, (64, 64), CELEBS)
+    assert found.notes[0].startswith("two.png shows 2 faces: number 1 from the left, the largest, is taken")
+    chosen = [crop_photo(two, (64, 64), CELEBS, face=i) for i in (0, 1)]
+    assert all(one.notes == () for one in chosen)
+    assert torch.equal(chosen[1].picture, found.picture)
+    assert chosen[0].source.crop[0] < chosen[1].source.crop[0]
+    assert len(found.source.crop) == 8
+    with pytest.raises(InputError, match=r"--face 2: two\.png shows faces 0 to 1, from the left"):
+        crop_photo(two, (64, 64), CELEBS, face=2)

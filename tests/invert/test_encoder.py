@@ -1,0 +1,177 @@
+"""The encoder: what it gives, that files keep it, and that it learns."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.conftest import small_dcgan
+from tests.generators.small_biggan import small_biggan_deep
+from tests.generators.small_stylegan2 import small_stylegan2
+from tests.toy import Toy
+from torch.testing import assert_close
+
+from latentclr import Generator, InputError
+from latentclr.engine.checkpoint import Keeper
+from latentclr.files import read_tensors, write_tensors
+from latentclr.invert.encoder import KIND, LatentEncoder, Shape, read_encoder, save_encoder
+from latentclr.invert.prior import Prior
+from latentclr.invert.samples import draw_samples, outside_scenes
+from latentclr.invert.train import EncoderSettings, train_encoder
+from latentclr.pretrain.data import Pool, to_bytes
+
+TINY = EncoderSettings(
+    steps=12, latents_only=4, batch=4, pictures=4, held_out=8, validate_every=4, learning_rate=1e-3
+)
+
+
+def fresh(generator: Generator, *, deviations: bool = True) -> LatentEncoder:
+    encoder = LatentEncoder(Shape.of(generator, deviations=deviations))
+    encoder.initialize(Prior.of(generator), torch.Generator().manual_seed(0))
+    return encoder.eval()
+
+
+@pytest.mark.parametrize("generator", [Toy(), small_dcgan(), small_biggan_deep(), small_stylegan2()])
+def test_it_gives_latents_and_classes(generator: Generator) -> None:
+    encoder = fresh(generator)
+    pictures = draw_samples(generator, 3, torch.Generator().manual_seed(0)).pictures.requires_grad_()
+    found = encoder(pictures)
+    assert found.latents.shape == (3, generator.num_slots, generator.latent_dim)
+    assert found.logits.shape == (3, generator.num_classes)
+    found.latents.square().sum().backward()
+    assert pictures.grad is not None
+    assert pictures.grad.abs().sum() > 0
+
+
+def test_w_holds_its_class() -> None:
+    generator = small_stylegan2(num_classes=3, embed_dim=5).for_class(1)
+    assert Shape.of(generator).num_classes == 0
+    assert Shape.of(generator.in_space("z")).num_classes == 3
+
+
+def test_the_first_guess_is_near_the_mean(toy: Toy) -> None:
+    prior = Prior.of(toy)
+    found = fresh(toy)(toy(toy.sample(4, rng=torch.Generator().manual_seed(0)))).latents
+    assert (found - prior.mean).square().mean().sqrt() < prior.scale
+    assert_close(found[:, 0], found[:, 1])
+
+
+def test_pictures_of_every_size(toy: Toy) -> None:
+    encoder = fresh(toy)
+    small = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    large = small.repeat_interleave(16, 2).repeat_interleave(16, 3)
+    assert encoder(small).latents.shape == encoder(large).latents.shape
+    middle = small.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    assert_close(encoder(middle).latents, encoder(large).latents)
+
+
+def test_a_file_gives_it_back(toy: Toy, tmp_path: Path) -> None:
+    encoder = fresh(toy)
+    encoder.generator_sha256 = toy.fingerprint()
+    save_encoder(encoder, tmp_path / "a", about={"note": 1})
+    loaded = read_encoder(tmp_path / "a")
+    pictures = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert_close(loaded(pictures).latents, encoder(pictures).latents, atol=0.02, rtol=0.02)
+    assert loaded.shape == encoder.shape
+    loaded.require(toy)
+    save_encoder(loaded, tmp_path / "b", about={"note": 1})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    with pytest.raises(InputError, match="trained for another generator"):
+        loaded.require(Toy(seed=1))
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ({"kind": "x"}, "no encoder of this version"),
+        ({"format": 7}, "no encoder of this version"),
+        ({"dim": 7}, "of other sizes"),
+        ({"dim": 10**9}, "describe no encoder"),
+        ({"slots": "2"}, "describe no encoder"),
+    ],
+)
+def test_damaged_files(toy: Toy, tmp_path: Path, header: dict[str, Any], message: str) -> None:
+    save_encoder(fresh(toy), tmp_path / "a")
+    tensors, told = read_tensors(tmp_path / "a", kind=KIND)
+    write_tensors(tmp_path / "b", tensors, told | header)
+    with pytest.raises(InputError, match=message):
+        read_encoder(tmp_path / "b")
+    tensors["dense.bias"][0] = torch.nan
+    write_tensors(tmp_path / "b", tensors, told)
+    with pytest.raises(InputError, match=r"not finite, in dense\.bias"):
+        read_encoder(tmp_path / "b")
+
+
+@pytest.mark.slow
+def test_it_learns_where_pictures_come_from(toy: Toy) -> None:
+    settings = EncoderSettings(
+        steps=100, latents_only=80, batch=16, pictures=8, held_out=32, validate_every=50
+    )
+    values: list[dict[str, float]] = []
+    trained = train_encoder(
+        toy, settings, log=lambda _, now: values.append(dict(now)) if "latent_error" in now else None
+    )
+    assert values[0]["latent_error"] > 0.7
+    assert trained.values["latent_error"] < 0.6 * values[0]["latent_error"]
+    assert trained.values["psnr"] > values[0]["psnr"] + 3
+    assert trained.encoder.generator_sha256 == toy.fingerprint()
+
+
+def test_equal_settings_give_equal_encoders_also_after_a_stop(dcgan: Generator, tmp_path: Path) -> None:
+    state = torch.get_rng_state()
+    whole = train_encoder(dcgan, TINY)
+    assert torch.equal(torch.get_rng_state(), state)
+    (tmp_path / "keep").mkdir()
+    keep, asked = Keeper(tmp_path / "keep", every=0.0), []
+
+    def stop() -> bool:
+        asked.append(0)
+        return len(asked) > 7
+
+    part = train_encoder(dcgan, TINY, keep=keep, stop=stop)
+    assert part.steps == 7
+    again = train_encoder(dcgan, TINY, keep=keep)
+    assert again.steps == 12
+    for name, value in whole.encoder.state_dict().items():
+        assert torch.equal(value, again.encoder.state_dict()[name]), name
+    with pytest.raises(InputError, match="seed=0, now seed=1"):
+        train_encoder(dcgan, replace(TINY, seed=1), keep=keep)
+
+
+def outside(n: int = 8, *, labels: bool, size: int = 64) -> Pool:
+    rng = torch.Generator().manual_seed(0)
+    pictures = torch.rand(n, 3, size, size, generator=rng) * 2 - 1
+    return Pool(to_bytes(pictures), torch.arange(n) % 3 if labels else None)
+
+
+def test_outside_pictures_and_a_discriminator() -> None:
+    generator = small_stylegan2()
+    with pytest.raises(InputError, match="must be 64 x 64"):
+        train_encoder(generator, TINY, outside=outside(labels=False, size=32))
+    silent = replace(TINY, adversarial_weight=0.0)
+    small = outside(labels=False, size=generator.resolution)
+    one, other = train_encoder(generator, silent, outside=small), train_encoder(generator, silent)
+    assert not torch.equal(one.encoder.dense.weight, other.encoder.dense.weight)
+
+
+def test_outside_pictures_need_classes_where_the_generator_has_some() -> None:
+    generator = small_biggan_deep()
+    silent = replace(TINY, adversarial_weight=0.0)
+    with pytest.raises(InputError, match="have no classes"):
+        train_encoder(generator, silent, outside=outside(labels=False, size=32))
+    trained = train_encoder(generator, silent, outside=outside(labels=True, size=32))
+    assert 0 <= trained.values["accuracy"] <= 1
+
+
+def test_renders_as_outside_pictures() -> None:
+    drawn = outside_scenes("scenes-biggan", 5)
+    assert drawn.pictures.shape == (5, 3, 64, 64)
+    assert drawn.labels is not None
+    assert drawn.labels.max() < 8
+
+
+@pytest.mark.parametrize(("field", "value"), [("steps", 1), ("pixel_weight", -1.0), ("learning_rate", 0.0)])
+def test_settings_out_of_range(toy: Toy, field: str, value: Any) -> None:
+    with pytest.raises(InputError, match=f"{field}={value}"):
+        train_encoder(toy, replace(TINY, **{field: value}))

@@ -1,0 +1,164 @@
+"""The search finds latents that are known, keeps photos apart, and goes on as if it had never stopped."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.conftest import small_dcgan
+from tests.toy import Toy
+from torch import Tensor
+from torch.testing import assert_close
+
+from latentclr import Generator, InputError
+from latentclr.engine.checkpoint import Keeper
+from latentclr.invert.objective import Target, Weights
+from latentclr.invert.optimise import Found, Starts, optimise
+from latentclr.invert.prior import Prior
+from latentclr.invert.schedule import Schedule
+
+PIXELS = Weights(lpips=0.0)
+SHORT = Schedule(steps=60, explore=10, look_every=10)
+
+
+def truth(generator: Generator, n: int = 3) -> Tensor:
+    return generator.sample(n, rng=torch.Generator().manual_seed(7))
+
+
+def starts(generator: Generator, n: int = 3, count: int = 2, seed: int = 1) -> Starts:
+    latents = generator.sample(n * count, rng=torch.Generator().manual_seed(seed)).unflatten(0, (n, count))
+    return Starts(latents, ((None,) * count,) * n)
+
+
+def search(generator: Generator, target: Tensor, begin: Starts, **more: Any) -> Found:
+    given = {"weights": PIXELS, "prior": Prior.of(generator), "schedule": SHORT, **more}
+    return optimise(generator, Target(target, None), begin, **given)
+
+
+@pytest.mark.parametrize("space", ["shared", "slots"])
+def test_the_picture_of_known_latents_is_found(toy: Toy, space: str) -> None:
+    wanted = toy(truth(toy))
+    found = search(toy, wanted, starts(toy), space=space, schedule=replace(SHORT, steps=150))
+    begun = Target(wanted, None).differences(toy(starts(toy).latents[:, 0])).pixel
+    assert (found.differences.pixel < 0.01 * begun).all()
+    assert_close(found.differences.pixel, (toy(found.latents) - wanted).square().mean((1, 2, 3)))
+    assert found.steps == 150
+    if space == "shared":
+        assert_close(found.latents[:, 0], found.latents[:, 1])
+
+
+def test_known_latents_of_a_dcgan_are_found() -> None:
+    generator = small_dcgan()
+    z = truth(generator)
+    near = Starts((z + 0.3 * truth(generator).flip(0)).unsqueeze(1), ((None,),) * 3)
+    found = search(generator, generator(z), near, schedule=Schedule(steps=200, explore=0))
+    assert found.differences.pixel.max() < 1e-4
+    assert_close(found.latents, z, atol=0.1, rtol=0)
+
+
+def test_photos_do_not_influence_each_other(toy: Toy) -> None:
+    wanted, begin = toy(truth(toy)), starts(toy)
+    together = search(toy, wanted, begin)
+    alone = search(toy, wanted[1:2], Starts(begin.latents[1:2], begin.labels[1:2]))
+    in_parts = search(toy, wanted, begin, schedule=replace(SHORT, batch=2))
+    assert_close(together.latents[1:2], alone.latents, atol=1e-4, rtol=1e-4)
+    assert_close(together.latents, in_parts.latents, atol=1e-4, rtol=1e-4)
+
+
+def test_the_best_start_goes_on(toy: Toy) -> None:
+    z = truth(toy)
+    begin = starts(toy, count=3)
+    begin.latents[:, 1] = z  # the second start is the answer
+    found = search(toy, toy(z), begin)
+    assert_close(found.latents, z, atol=1e-5, rtol=1e-5)
+    assert found.differences.pixel.max() < 1e-10
+
+
+def test_the_search_changes_neither_generator_nor_random_states(toy: Toy) -> None:
+    before, state = toy.fingerprint(), torch.get_rng_state()
+    search(toy, toy(truth(toy)), starts(toy))
+    assert toy.fingerprint() == before
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(parameter.grad is None for parameter in toy.parameters())
+
+
+def test_stopped_and_gone_on_with_is_as_never_stopped(toy: Toy, tmp_path: Path) -> None:
+    wanted, begin = toy(truth(toy)), starts(toy)
+    whole = search(toy, wanted, begin)
+    for folder, at in (("a", 4), ("b", 23)):
+        keep = Keeper(tmp_path / folder, every=0.0)
+        seen: list[int] = []
+
+        def stop(seen: list[int] = seen, at: int = at) -> bool:
+            seen.append(0)
+            return len(seen) > at
+
+        (tmp_path / folder).mkdir()
+        part = search(toy, wanted, begin, keep=keep, stop=stop, about={"what": 1})
+        assert part.steps == at
+        again = search(toy, wanted, begin, keep=keep, about={"what": 1})
+        assert torch.equal(again.latents, whole.latents)
+        with pytest.raises(InputError, match="what=1, now what=2"):
+            search(toy, wanted, begin, keep=keep, about={"what": 2})
+
+
+def test_it_shows_what_it_has(toy: Toy) -> None:
+    shown: list[tuple[int, Tensor]] = []
+    logged: list[float] = []
+    found = search(
+        toy,
+        toy(truth(toy)),
+        starts(toy),
+        show=lambda step, latents, labels: shown.append((step, latents.clone())),
+        log=lambda step, values: logged.append(values["psnr"]) if "psnr" in values else None,
+    )
+    assert [step for step, _ in shown] == [10, 20, 30, 40, 50, 60]
+    assert torch.equal(shown[-1][1], found.latents)
+    assert logged == sorted(logged)
+
+
+def test_the_prior_keeps_latents_usual(dcgan: Generator) -> None:
+    far = 4 * truth(dcgan)
+    prior, begin = Prior.of(dcgan), Starts(far.unsqueeze(1), ((None,),) * 3)
+    fast = replace(SHORT, rate=0.5)
+    free = search(dcgan, dcgan(far), begin, schedule=fast)
+    kept = search(dcgan, dcgan(far), begin, schedule=fast, weights=replace(PIXELS, prior=1.0))
+    assert prior.unusual(free.latents).min() > 10
+    assert prior.unusual(kept.latents).max() < 0.2 * prior.unusual(free.latents).min()
+
+
+def test_in_domain_latents_are_where_the_encoder_agrees(toy: Toy) -> None:
+    """The encoder says one place for every picture: the stronger the term, the nearer the latents are."""
+    place = toy.sample(1, rng=torch.Generator().manual_seed(3))
+    distances = [
+        search(
+            toy,
+            toy(truth(toy)),
+            starts(toy),
+            weights=replace(PIXELS, domain=weight),
+            encoder=lambda pictures: place.expand(len(pictures), -1, -1),
+        ).latents
+        for weight in (0.0, 0.01, 10.0)
+    ]
+    apart = [float((latents - place).square().mean()) for latents in distances]
+    assert apart[0] > apart[1] > apart[2]
+    assert apart[2] < 0.1 * apart[0]
+    with pytest.raises(InputError, match="needs an encoder"):
+        search(toy, toy(truth(toy)), starts(toy), weights=replace(PIXELS, domain=1.0))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("steps", 0), ("explore", -1), ("batch", 0), ("rate", 0.0), ("rate", float("nan"))]
+)
+def test_a_schedule_out_of_range(toy: Toy, field: str, value: Any) -> None:
+    with pytest.raises(InputError, match=f"{field}={value}"):
+        search(toy, toy(truth(toy)), starts(toy), schedule=replace(SHORT, **{field: value}))
+
+
+def test_the_rate_rises_and_falls_to_nothing() -> None:
+    rates = [SHORT.rate_at(step) for step in range(60)]
+    assert max(rates) <= SHORT.rate
+    assert rates[0] < rates[2]
+    assert rates[3:] == sorted(rates[3:], reverse=True)
+    assert rates[-1] < 0.01 * SHORT.rate

@@ -1,0 +1,94 @@
+"""How much memory a photo takes while it is decoded, in a process of its own."""
+
+import os
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.invert.photos import BAD, Array, chunk, made_png, many_scans, saved
+
+READ = """
+import resource, sys
+from pathlib import Path
+from latentclr import InputError
+from latentclr.invert.photo import read_photo
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+before = peak()
+try:
+    kept = read_photo(Path(sys.argv[1])).pixels.numel()
+except InputError:
+    kept = -1
+print(peak() - before, kept)
+"""
+MOST = 640
+"""Megabytes that the largest photo within the limits may take; 64 million pixels of RGB alone are 256 in
+Pillow, and a progressive JPEG of four channels keeps as many again."""
+
+
+def megabytes(data: bytes, folder: Path) -> tuple[float, int]:
+    """At the most while it is read, and how many numbers of it are kept (-1: it is refused)."""
+    path = folder / "photo"
+    path.write_bytes(data)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    result = subprocess.run(
+        [sys.executable, "-c", READ, str(path)], capture_output=True, text=True, check=True, env=environment
+    )
+    used, kept = result.stdout.split()
+    return float(used), int(kept)
+
+
+def large(side: int) -> Array:
+    y, x = np.mgrid[:side, :side].astype(np.uint8)
+    return np.stack([x, y, x ^ y], 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "kind", ["JPEG", "progressive JPEG", "CMYK JPEG", "PNG", "PNG with alpha", "16-bit PNG", "WebP"]
+)
+def test_the_largest_photos_stay_within_bounds(kind: str, tmp_path: Path) -> None:
+    picture = Image.fromarray(large(4896 if kind == "WebP" else 8000))
+    match kind:
+        case "JPEG":
+            data = saved(picture, "JPEG", quality=70)
+        case "progressive JPEG":
+            data = saved(picture, "JPEG", quality=70, progressive=True, subsampling=0)
+        case "CMYK JPEG":
+            data = saved(picture.convert("CMYK"), "JPEG", quality=70, progressive=True, subsampling=0)
+        case "PNG":
+            data = saved(picture, "PNG", compress_level=1)
+        case "PNG with alpha":
+            data = saved(picture.convert("RGBA"), "PNG", compress_level=1)
+        case "16-bit PNG":
+            data = saved(
+                Image.fromarray(large(8000)[:, :, 0].astype(np.uint16) * 257), "PNG", compress_level=1
+            )
+        case _:
+            data = saved(picture, "WEBP", quality=50, method=0)
+    del picture
+    used, kept = megabytes(data, tmp_path)
+    assert 0 < kept < 3 * 4096**2
+    assert used < MOST
+
+
+@pytest.mark.slow
+def test_bombs_take_nothing(tmp_path: Path) -> None:
+    unpacked = zlib.compress(bytes(500_000_000), 9)
+    bombs = {
+        **{name: BAD[name][0]() for name in BAD if "bomb" in name or "largest" in name or "claims" in name},
+        "a profile of 500 MB": made_png(1, 1, bytes(4), extra=chunk(b"iCCP", b"x\0\0" + unpacked)),
+        "a text of 500 MB": made_png(1, 1, bytes(4), extra=chunk(b"zTXt", b"x\0\0" + unpacked)),
+        "rows of 500 MB for one pixel": made_png(1, 1, b"")[:33]
+        + chunk(b"IDAT", unpacked)
+        + chunk(b"IEND", b""),
+        "very many scans": many_scans(100_000),
+    }
+    assert len(bombs) >= 8
+    for name, data in bombs.items():
+        used, _ = megabytes(data, tmp_path)
+        assert used < 64, name
