@@ -47,8 +47,6 @@
     }
   };
 
-  const markAgain = later(150, mark); // gradio brings the controls up to date one after the other
-
   const shown = () => {
     const stage = document.querySelector("#stage .stage");
     if (!stage || !part("size")) return;
@@ -56,7 +54,6 @@
     place = Number(stage.dataset.place);
     link();
     mark();
-    markAgain();
     remember();
     tell();
     sharpen();
@@ -216,7 +213,7 @@
 
   // Gradio builds the page some time after this has run.
   const watch = new MutationObserver(() => {
-    if (!document.querySelector("#stage .stage") || !part("size") || !part("message") || !part("theme")) return;
+    if (!document.querySelector("#stage .stage") || !part("size") || !part("sliders") || !part("theme")) return;
     watch.disconnect();
     let stored = null;
     try {
@@ -225,7 +222,9 @@
       // as the system has it
     }
     paint(stored === null ? dark() : stored === "1");
-    part("message").setAttribute("role", "alert");
+    // Gradio brings controls up to date, and makes them, one after the other.
+    new MutationObserver(later(50, mark)).observe(part("sliders"), { childList: true, subtree: true, characterData: true });
+    part("message")?.setAttribute("role", "alert");
     new MutationObserver(shown).observe(part("stage"), { childList: true, subtree: true });
     shown();
   });
