@@ -31,7 +31,7 @@ WATCH = """() => {
     const since = window.moved;
     // The picture is decoded with the frame that shows it; what comes behind that frame has seen it.
     requestAnimationFrame(() => setTimeout(() => window.waits.push(performance.now() - since)));
-  }).observe(document.querySelector('#stage'), { childList: true, subtree: true });
+  }).observe(document.querySelector('#stage'), { childList: true, subtree: true, attributeFilter: ['src'] });
 }"""
 
 
@@ -79,7 +79,7 @@ def test_it_opens_answers_and_ends(
     page.focus("#slider-3 input[type=range]")
     for move in range(MOVES):
         page.keyboard.press("ArrowRight" if move < MOVES // 2 else "ArrowLeft")
-        for _ in range(200):  # asked rarely: asking takes the browser's time, too
+        for _ in range(50):  # asked rarely: asking takes the browser's time, too
             page.wait_for_timeout(100)
             if page.evaluate("window.waits.length") > move:
                 break

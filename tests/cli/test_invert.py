@@ -196,6 +196,8 @@ def test_what_breaks_off_goes_on_from_its_checkpoint(inverts: Inverts) -> None:
         result = inverts("--overwrite", "--resume")
     assert result.code == 0, result.err
     assert (OUT / LATENTS).read_bytes() == expected
+    assert steps[-1] == STEPS
+    assert not {3, 5, 7} & set(steps)  # they were done before
 
 
 def test_a_stopped_tuning_goes_on(inverts: Inverts) -> None:

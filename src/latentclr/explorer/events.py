@@ -54,7 +54,8 @@ class Events:
         gr = self._gr
 
         def opened(request: gr.Request) -> dict[Any, Any]:
-            session = self._sessions.open(_name(request), _query(request))
+            # Not `open`: what somebody did before this arrives stays.
+            session = self._sessions.of(_name(request), _query(request))
             with session.lock:
                 return self._refreshed(session, session.message)
 

@@ -225,7 +225,9 @@
     // Gradio brings controls up to date, and makes them, one after the other.
     new MutationObserver(later(50, mark)).observe(part("sliders"), { childList: true, subtree: true, characterData: true });
     part("message")?.setAttribute("role", "alert");
-    new MutationObserver(shown).observe(part("stage"), { childList: true, subtree: true });
+    // What changes inside the stage may be no more than attributes: gradio keeps the elements that it can.
+    const changes = { childList: true, subtree: true, attributes: true, attributeFilter: ["data-query", "data-place", "src"] };
+    new MutationObserver(shown).observe(part("stage"), changes);
     shown();
   });
   watch.observe(document.documentElement, { childList: true, subtree: true });
