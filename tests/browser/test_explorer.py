@@ -118,11 +118,12 @@ class Opened:
         what()
         self.page.wait_for_function(CHANGED, arg=before)
 
-    def until(self, selector: str, text: str) -> None:
+    def until(self, selector: str, text: str, patience: int = PATIENCE) -> None:
         """Wait until something says what it shall."""
         self.page.wait_for_function(
             "([selector, text]) => document.querySelector(selector)?.textContent.includes(text)",
             arg=[selector, text],
+            timeout=patience,
         )
 
     def press(self, key: str) -> None:
@@ -321,6 +322,11 @@ def test_seeds_typed_random_next_and_picked(opened: Opened) -> None:
     page.fill("#seed input", "41")
     opened.changed(lambda: opened.press("Enter"))
     assert opened.caption == "seed 41 not edited"
+    page.fill("#seed input", "40")
+    opened.changed(lambda: opened.press("Tab"))  # leaving the field is enough
+    assert opened.caption == "seed 40 not edited"
+    page.fill("#seed input", "41")
+    opened.changed(lambda: opened.press("Enter"))
     opened.press("Escape")
     opened.changed(lambda: page.click("#after"))
     assert opened.caption == "seed 42 not edited"
@@ -356,11 +362,11 @@ def test_another_generator_and_its_classes(opened: Opened) -> None:
 
 
 def save(opened: Opened, name: str, folder: Path) -> Path:
-    with opened.page.expect_download() as download:
+    with opened.page.expect_download(timeout=3 * PATIENCE) as download:
         opened.page.click(f"[data-export='{name}']")
     path: Path = folder / download.value.suggested_filename
     download.value.save_as(path)
-    opened.until("#notice", "Saved as")
+    opened.until("#notice", "Saved as", patience=3 * PATIENCE)
     return path
 
 

@@ -62,7 +62,7 @@ class Events:
         blocks.load(opened, outputs=self._everything, **self._quickly)
 
     def on(self, names: str, how: How, *inputs: str, before: Callable[[View], object] | None = None) -> None:
-        """Let events ("seed.submit seed.blur") change the view, and refresh all controls.
+        """Let events ("rename.click name.submit") change the view, and refresh all controls.
 
         Args:
             names: of controls and their events.

@@ -46,7 +46,7 @@ def _pictures(events: Events, shelf: Shelf) -> None:
     events.on("label.input", lambda view, label: _with(view, label=label), "label")
     events.on("runs.input", lambda view, runs: changes.choose_runs(shelf, view, runs), "runs")
     events.on("mode.input", changes.draw, "mode")
-    events.on("seed.submit seed.blur", _typed, "seed")
+    events.on("seed.submit", _typed, "seed")
     events.on("before.click", lambda view: changes.next_seeds(view, -1))
     events.on("after.click", lambda view: changes.next_seeds(view, +1))
     events.on("random.click", lambda view: changes.seeds_from(view, secrets.randbelow(RANDOM)))
@@ -89,7 +89,7 @@ def _directions(events: Events, shelf: Shelf) -> None:
         return changes.limit(view, run, index, parse_slots(text, shelf.base(shelf.home(view.recipe))))
 
     events.on("preset.input", lambda view, name: slots(view, "" if name == OWN else name), "preset")
-    events.on("slots.submit slots.blur", slots, "slots")
+    events.on("slots.submit", slots, "slots")
 
 
 def _marks(events: Events, shelf: Shelf) -> None:

@@ -201,7 +201,15 @@
     else if (at("#help")) keys();
     else if (at(".row") && !at("button, input")) press(at(".row").id.replace("row", "pick"));
   });
+  // What was typed counts when one leaves the field, too, if it was typed: not what the page itself has put there.
+  let entered = false;
+  document.addEventListener("keydown", (event) => {
+    entered = event.key === "Enter";
+  }, true);
   document.addEventListener("change", (event) => {
+    if (event.target.closest("#seed, #slots") && !entered)
+      event.target.dispatchEvent(new KeyboardEvent("keypress", { key: "Enter", bubbles: true, cancelable: true }));
+    entered = false;
     if (event.target.id === "file") open(event.target.files[0]);
     if (event.target.id === "size") link();
   });
