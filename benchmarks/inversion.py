@@ -216,7 +216,7 @@ def renders(bench: Bench) -> None:
         oracle, scales = scorer_of(generator)
         before = oracle(photos.pictures)
         for variant in VARIANTS:
-            if variant.endswith("slot") and generator.space == "z":
+            if generator.space == "z" and (variant.startswith("plain") or variant.endswith("slot")):
                 continue
             key = {"part": "renders", "generator": name, "variant": variant, "n": bench.n}
             if bench.rows.having(**key):
@@ -356,8 +356,8 @@ def faces(bench: Bench) -> None:
     for name, other in (("faces", "celebs"), ("celebs", "faces")):
         generator = load_generator(name)
         source = generated_photos(load_generator(other), n)
-        for origin, photos in (("its own samples", generated_photos(generator, n)), (other, source)):
-            photos = Photos(f"of-{origin.replace(' ', '-')}", photos.pictures, {})
+        theirs = Photos(f"of-{other}", source.pictures, {})
+        for origin, photos in (("its own samples", generated_photos(generator, n)), (other, theirs)):
             for variant in ("encoder", "optimised", "in-domain"):
                 key = {"part": "faces", "generator": name, "photos": origin, "variant": variant, "n": n}
                 if bench.rows.having(**key):

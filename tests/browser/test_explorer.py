@@ -18,7 +18,7 @@ from latentclr.web import running
 pytest.importorskip("gradio")
 pytestmark = pytest.mark.browser
 
-PATIENCE = 20_000
+PATIENCE = 60_000
 """Milliseconds to wait for what shall happen: machines that test are busy."""
 EVIL = "<img src=x onerror=alert(1)>${alert(2)}{{1}}"
 CHANGED = "was => document.querySelector('#stage .stage')?.dataset.query !== was"
@@ -634,3 +634,16 @@ def test_the_recipe_that_is_saved_says_all(opened: Opened, tmp_path: Path) -> No
     recipe = json.loads(save(opened, "recipe.json", tmp_path).read_text())
     assert (recipe["generator"], recipe["seeds"]) == ("scenes", [0])
     assert [edit["direction"] for edit in recipe["edits"]] == [2]
+
+
+def test_a_password_is_asked_for_and_is_enough(browser: Any, runs: list[Path]) -> None:
+    shelf = Shelf(["scenes"], runs)
+    with running(explorer(shelf), body=UPLOAD, auth="ann:secret") as url:
+        context = browser.new_context()
+        page = context.new_page()
+        answer = page.goto(url)
+        assert (answer.status, page.locator("#stage").count()) == (401, 0)
+        context.close()
+        opened = Opened(browser, url, http_credentials={"username": "ann", "password": "secret"})
+        opened.slide(0, "ArrowRight")
+        opened.close()

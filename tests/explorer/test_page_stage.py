@@ -13,6 +13,7 @@ from tests.explorer.shelves import bent, plain, toys
 
 from latentclr.errors import InputError
 from latentclr.explorer import changes
+from latentclr.explorer import stage as stages
 from latentclr.explorer.address import start, to_query
 from latentclr.explorer.drawing import edited
 from latentclr.explorer.panel import DIRECTION, OWN, panel, token
@@ -95,6 +96,16 @@ def test_every_view_shows_its_pictures(mode: str, pictures: int, buttons: int) -
     assert len(read.all("img")) == pictures
     seeds = [about["data-seed"] for about in read.all("button")]
     assert seeds == [str(seed) for seed in range(buttons)]
+
+
+def test_large_pictures_are_drawn_roughly_while_a_slider_moves_and_say_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shelf, view = shelf_and_view()
+    assert "data-rough" not in Read(stage(shelf, view, quick=True)).all("figure")[0]
+    monkeypatch.setattr(stages, "LARGE", 8)  # as if the toy's pictures were large
+    assert "data-rough" in Read(stage(shelf, view, quick=True)).all("figure")[0]
+    assert "data-rough" not in Read(stage(shelf, view)).all("figure")[0]
 
 
 def test_the_chosen_tile_is_marked() -> None:

@@ -39,7 +39,9 @@
   // The sliders' names are for the buttons beside them, too.
   const mark = () => {
     for (let i = 0; part(`row-${i}`); i += 1) {
-      const name = part(`slider-${i}`)?.querySelector("label")?.textContent.trim() ?? "";
+      const label = part(`slider-${i}`)?.querySelector("label");
+      const name = label?.textContent.trim() ?? "";
+      if (label) label.title = name; // long ones are cut
       part(`row-${i}`).classList.toggle("chosen", i === place);
       part(`reset-${i}`)?.setAttribute("aria-label", `take ${name} back`);
       part(`pick-${i}`)?.setAttribute("aria-label", `choose ${name}`);
