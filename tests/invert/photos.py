@@ -239,6 +239,9 @@ GOOD: Mapping[str, Good] = {
     "JPEG, EXIF with orientation 99": Good(lambda: jpeg(exif=oriented(99)), planted, within=6),
     "JPEG, something behind its end": Good(lambda: jpeg() + b"more" * 1000, planted, within=6),
     "WebP": Good(webp, planted),
+    "WebP, a profile and a text of noise": Good(
+        lambda: webp(icc_profile=bytes(range(256)) * 9, xmp=bytes(range(255))), planted
+    ),
     "WebP, lossy": Good(lambda: webp(lossless=False, quality=95), planted, within=24),
     "WebP, alpha": Good(lambda: saved(see_through(), "WEBP", lossless=True, exact=True), on_white),
     "WebP, animated": Good(

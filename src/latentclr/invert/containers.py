@@ -20,6 +20,7 @@ Progressive ones have about ten."""
 _PIECE = 1 << 20
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"IEND")
+_WEBP_KEPT = (b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF")
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Numbers of a pixel, by the colour type of a PNG."""
 _WHOLE = ((0, 0, 1, 1),)
@@ -206,7 +207,8 @@ def _webp(data: bytes) -> Container:
     total = struct.unpack_from("<I", data, 4)[0] + 8
     if total > len(data):
         raise InputError("is not all of a WebP file; send it again.")
-    size, exif, animated, place = None, b"", False, 12
+    size, exif, animated, place, frames = None, b"", False, 12, 0
+    kept: list[bytes] = []
     while place + 8 <= total:
         name, length = struct.unpack_from("<4sI", data, place)
         start = place + 8
@@ -225,6 +227,10 @@ def _webp(data: bytes) -> Container:
         elif name == b"EXIF":
             exif = data[start : start + length].removeprefix(_EXIF)
         place = start + length + length % 2
+        frames += name == b"ANMF"
+        if name in _WEBP_KEPT and (name != b"ANMF" or frames == 1):
+            kept.append(data[start - 8 : place])
     if size is None:
         raise InputError("is a WebP file without a picture; send it again.")
-    return Container(WEBP, *size, data[:total], exif, animated)
+    body = b"WEBP" + b"".join(kept)
+    return Container(WEBP, *size, b"RIFF" + struct.pack("<I", len(body)) + body, exif, animated)
