@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from latentclr import ZOO, LatentCLR, load_generator
+from latentclr.invert.shipped import NAMES as ENCODERS
 from latentclr.pretrain.judge import Judge
 from latentclr.scenes import BY_NAME, WORLDS
 from latentclr.scorers import load_oracle
@@ -74,4 +75,5 @@ def test_no_other_weights_lie_there() -> None:
     folder = ZOO["scenes"].path.parent
     names = {path.name for path in Path(folder).iterdir()}
     expected = {f"{name}.{kind}" for name in SHIPPED for kind in ("safetensors", "json", "jsonl")}
-    assert names == expected | {"oracle.safetensors", "oracle.json"}
+    readers = ("oracle", *(f"encoder-{name}" for name in ENCODERS))
+    assert names == expected | {f"{name}.{kind}" for name in readers for kind in ("safetensors", "json")}
