@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from torch import Tensor
 
 from latentclr.errors import InputError
@@ -99,14 +99,27 @@ def write_tensors(
     Raises:
         InputError: the place cannot be written.
     """
+    on_cpu, metadata = _packed(tensors, header)
+    with atomic(path, before=before) as temporary:
+        try:
+            save_file(on_cpu, temporary, metadata)
+        except SafetensorError as error:  # as it reports a full disk
+            raise InputError(f"cannot write {path}: {_one_line(error)}.") from error
+
+
+def tensors_bytes(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> bytes:
+    """What `write_tensors` writes, byte for byte."""
+    return save(*_packed(tensors, header))
+
+
+def _packed(
+    tensors: Mapping[str, Tensor], header: Mapping[str, Any]
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors file."""
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     rest = {name: value for name, value in header.items() if name != CHECKSUM}  # of other contents
     text = json.dumps({**rest, CHECKSUM: _checksum(on_cpu, rest)}, sort_keys=True, allow_nan=False)
-    with atomic(path, before=before) as temporary:
-        try:
-            save_file(on_cpu, temporary, {HEADER: text})
-        except SafetensorError as error:  # as it reports a full disk
-            raise InputError(f"cannot write {path}: {_one_line(error)}.") from error
+    return on_cpu, {HEADER: text}
 
 
 def _checksum(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> str:

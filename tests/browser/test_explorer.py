@@ -1,7 +1,6 @@
 """The explorer as people use it: by mouse, by keys, on a phone; and that it talks to nobody else."""
 
 import json
-import re
 import sys
 import time
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.browser.opened import PATIENCE, Opened
 
 from latentclr import Directions, Random, SeFa, load_generator
 from latentclr.explorer.server import UPLOAD, explorer
@@ -18,10 +18,7 @@ from latentclr.web import running
 pytest.importorskip("gradio")
 pytestmark = pytest.mark.browser
 
-PATIENCE = 60_000
-"""Milliseconds to wait for what shall happen: machines that test are busy."""
 EVIL = "<img src=x onerror=alert(1)>${alert(2)}{{1}}"
-CHANGED = "was => document.querySelector('#stage .stage')?.dataset.query !== was"
 
 
 REACHABLE = {
@@ -40,7 +37,7 @@ REACHABLE = {
         "theme",
     ),
     *("before", "after", "random", "original", "undo", "redo", "reset", "rename", "star", "hide", "help"),
-    *("slider-0", "slider-11", "reset-0", "pick-11"),
+    *("slider-0", "slider-11", "reset-0", "pick-11", "compare"),
 }
 """Controls that can be used without a mouse."""
 CONTRASTS = """(written) => {
@@ -65,86 +62,6 @@ CONTRASTS = """(written) => {
     return pair[0] / pair[1];
   });
 }"""
-
-
-class Opened:
-    """The page in a window of its own, and what it did that it should not."""
-
-    def __init__(self, browser: Any, url: str, **options: Any) -> None:
-        self.url = url
-        self.context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
-        self.context.set_default_timeout(PATIENCE)
-        self.page = self.context.new_page()
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
-        self.go(url)
-
-    def go(self, url: str) -> None:
-        """Open an address and wait until the page says what it shows."""
-        with self.page.expect_response(lambda response: "run/predict" in response.url):
-            self.page.goto(url)
-        self.page.wait_for_selector("#stage .stage")
-        self.page.wait_for_selector("#pick-0[aria-label]")
-
-    def close(self) -> None:
-        own = re.match(r"https?://[^/]+", self.url)
-        assert own is not None
-        strangers = [url for url in self.requests if not url.startswith((own[0], "data:", f"blob:{own[0]}"))]
-        self.context.close()
-        assert strangers == []
-        assert self.complaints == []
-
-    @property
-    def query(self) -> str:
-        return str(self.page.locator("#stage .stage").get_attribute("data-query"))
-
-    @property
-    def caption(self) -> str:
-        """What is written below the picture, but for the time that it took."""
-        text = self.page.locator("#stage figcaption").inner_text()
-        return re.sub(r"\s*\d+ ms$", "", " ".join(text.split()))
-
-    @property
-    def picture(self) -> str:
-        return str(self.page.locator("#stage .now").first.get_attribute("src"))
-
-    def changed(self, what: Any) -> None:
-        """Do something that changes what is seen, and wait for it."""
-        before = self.query
-        what()
-        self.page.wait_for_function(CHANGED, arg=before)
-
-    def until(self, selector: str, text: str, patience: int = PATIENCE) -> None:
-        """Wait until something says what it shall."""
-        self.page.wait_for_function(
-            "([selector, text]) => document.querySelector(selector)?.textContent.includes(text)",
-            arg=[selector, text],
-            timeout=patience,
-        )
-
-    def press(self, key: str) -> None:
-        self.page.keyboard.press(key)
-
-    def slide(self, place: int, *keys: str) -> None:
-        """Move a slider by keys and wait until its last value is drawn."""
-        slider = self.page.locator(f"#slider-{place} input[type=range]")
-        slider.focus()
-        for key in keys:
-            self.press(key)
-        index = int(self.page.locator(f"#slider-{place} label").inner_text().removeprefix("★").split()[0])
-        told = f"{float(slider.input_value()):+.3g}"
-        self.page.wait_for_function(
-            "([index, told]) => [...document.querySelectorAll('#stage .edit')].some("
-            "(edit) => edit.textContent.includes(`${index} `) && edit.textContent.includes(told))",
-            arg=[str(index), told],
-        )
-
-    def message(self) -> str:
-        return str(self.page.locator("#message .html-container").inner_text())
 
 
 def told(capsys: pytest.CaptureFixture[str], text: str) -> None:
@@ -421,6 +338,25 @@ def test_a_link_brings_everything_back(opened: Opened, browser: Any) -> None:
     ]
     assert pictures[0] == pictures[1]
     assert other.page.locator("#preset .selected").inner_text() == "coarse"
+    other.close()
+
+
+def test_a_link_that_the_server_learns_of_late_still_opens(opened: Opened, browser: Any) -> None:
+    opened.slide(1, "PageUp")
+    opened.page.wait_for_function(
+        "location.search.slice(1) === document.querySelector('#stage .stage').dataset.query"
+    )
+    address = opened.page.url
+    other = Opened(browser, opened.url)
+    # On a busy machine the page is there long before it asks the server for what its address says.
+    slow = "() => { const asked = window.fetch; window.fetch = async (...what) => { " + (
+        "await new Promise((done) => setTimeout(done, 1500)); return asked(...what); }; }"
+    )
+    other.page.add_init_script(f"({slow})()")
+    other.go(address)
+    other.page.wait_for_selector("#stage .edit")
+    assert other.query == opened.query
+    assert other.page.url == address
     other.close()
 
 

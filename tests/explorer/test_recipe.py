@@ -42,14 +42,15 @@ recipes = st.tuples(
     st.floats(0, 1, exclude_min=True),
     st.lists(edits, max_size=6),
     st.integers(1, 100),
+    st.none() | st.text("0123456789abcdef", min_size=12, max_size=12),
 )
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(recipes)
 def test_json_and_links_give_recipes_back(values: tuple[Any, ...]) -> None:
-    generator, sha256, label, seeds, truncation, made, steps = values
-    recipe = Recipe(generator, sha256, label, seeds, truncation, tuple(Edit(*edit) for edit in made), steps)
+    generator, sha256, label, seeds, truncation, made, *rest = values
+    recipe = Recipe(generator, sha256, label, seeds, truncation, tuple(Edit(*edit) for edit in made), *rest)
     assert Recipe.from_json(recipe.to_json()) == recipe
     assert Recipe.from_json(recipe.to_json(indent=None).encode()) == recipe
     link = recipe.to_link()

@@ -17,10 +17,8 @@ from latentclr.directions.several import Move, edit_all
 from latentclr.errors import InputError
 from latentclr.generators import Generator, Latents, check_slots
 from latentclr.images import save_picture, save_video, side_by_side, to_pil
-from latentclr.invert.artefact import Inversion
-from latentclr.invert.difference import Difference
 from latentclr.ranges import numbers, told
-from latentclr.report.inversions import LATENTS, TUNING
+from latentclr.report.inversions import read_inversions
 
 STRIP = 7
 """Pictures of a strip."""
@@ -117,15 +115,14 @@ class Edit:
             raise InputError(
                 "--truncation and --latents exclude each other: a photo keeps that of its inversion."
             )
-        file = path / LATENTS if path.is_dir() else path
-        found = Inversion.load(file).select([self.photo])
+        photos, tuning = read_inversions(path)
+        found = photos.select([self.photo])
         generator = found.require(generator)
         if found.labels[0] is not None and self.label is None:
             generator = generator.for_class(found.labels[0])
-        tuning = file.with_name(TUNING)
-        if tuning.is_file():
-            say(f"drawn by the generator as {tuning} changes it")
-            generator = Difference.load(tuning).apply(generator)
+        if tuning is not None:
+            say(f"drawn by the generator as tuned to {'it' if len(photos) == 1 else 'these photos'}")
+            generator = tuning.apply(generator)
         return generator, found.latents
 
 

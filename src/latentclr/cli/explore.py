@@ -14,6 +14,7 @@ from latentclr.checkpoints import load_generator
 from latentclr.cli.console import out, say
 from latentclr.cli.options import parse
 from latentclr.generators import Generator
+from latentclr.report.inversions import read_inversions
 from latentclr.web import HOST, check_host, needs, serve
 
 PASSWORD = "LATENTCLR_AUTH"
@@ -31,6 +32,9 @@ class Explore:
     generator: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Name or file of a generator, may be repeated; none: those that the runs name, without runs the one that
     ships. One that has no run gets directions of SeFa, which are found at once."""
+    latents: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
+    """Photos that were inverted before: the file of latents that `latentclr invert` left, or its folder; may
+    be repeated. The page opens on the first one. (Photos can be opened on the page, too.)"""
     host: str = HOST
     """Address to listen at. One that other machines reach needs --auth."""
     port: int | None = None
@@ -49,12 +53,23 @@ class Explore:
         from latentclr.explorer.server import UPLOAD, explorer
         from latentclr.explorer.shelf import Shelf
 
-        shelf = Shelf(self.generator, self.runs, load=_load, log=say)
+        found = [read_inversions(path) for path in self.latents]
+        homes = [
+            str(photos.origin["generator"]["name"]) for photos, _ in found if "generator" in photos.origin
+        ]
+        shelf = Shelf(
+            self.generator or (() if self.runs else tuple(filter(None, homes))),
+            self.runs,
+            load=_load,
+            log=say,
+        )
         if shelf.base(shelf.generators()[0]).resolution <= SMALL:
             torch.set_num_threads(1)
         add_directions(shelf)
+        for photos, tuning in found:
+            shelf.add_photos(photos, tuning)
         serve(
-            explorer(shelf),
+            explorer(shelf, log=say),
             host=self.host,
             port=self.port,
             auth=auth,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from latentclr.errors import InputError
-from latentclr.explorer.changes import checked_seeds, compare, draw, pick, show, turn
+from latentclr.explorer.changes import checked_seeds, compare, draw, pick, show, show_photo, turn
 from latentclr.explorer.checks import shown
 from latentclr.explorer.recipe import Recipe
 from latentclr.explorer.shelf import Shelf
@@ -30,7 +30,7 @@ def to_query(view: View) -> str:
 
 
 def start(shelf: Shelf, generator: str | None = None) -> View:
-    """What a page opens with: one picture and the runs of a generator.
+    """What a page opens with: one picture, the first photo of the album if there is one, and the runs.
 
     Args:
         shelf: of the page.
@@ -48,7 +48,9 @@ def start(shelf: Shelf, generator: str | None = None) -> View:
         except InputError:  # listed all the same; who chooses it is told why not
             continue
         picks.append((entry.id, (*entry.shown, 0)[0]))
-    return View(recipe, tuple(picks), picks[0][0] if picks else "")
+    view = View(recipe, tuple(picks), picks[0][0] if picks else "")
+    album = shelf.photos.album(name)
+    return show_photo(view, album[0]) if album else view
 
 
 def with_recipe(shelf: Shelf, recipe: Recipe) -> View:

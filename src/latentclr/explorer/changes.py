@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from latentclr.errors import InputError
 from latentclr.explorer.checks import shown
+from latentclr.explorer.photos import Photo
 from latentclr.explorer.recipe import MOST_EDITS, MOST_SEEDS, Edit, Recipe
 from latentclr.explorer.shelf import Shelf
-from latentclr.explorer.view import GRID, MODES, MOST_RUNS, PAGE, STRONGEST, View
+from latentclr.explorer.view import GRID, MODES, MOST_RUNS, PAGE, PICTURE, STRONGEST, View
 from latentclr.ranges import numbers
 
 
@@ -112,20 +113,30 @@ def seeds(view: View, text: str) -> View:
         InputError: these are no seeds, or too many.
     """
     found = checked_seeds(text)
-    view = replace(view, recipe=replace(view.recipe, seeds=found[:1]))
+    view = replace(view, recipe=view.recipe.of_seeds(found[:1]))
     return replace(view, pool=found, mode=GRID) if len(found) > 1 else view
 
 
 def next_seeds(view: View, step: int) -> View:
     """Show the next or previous picture; of a grid, as many pictures further on."""
-    return seeds_from(view, (view.pool[0] + step * len(view.pool) if view.mode == GRID else view.seed + step))
+    if view.mode == GRID:
+        return seeds_from(view, view.pool[0] + step * len(view.pool))
+    # From a photo, back to the picture that was seen before.
+    return seeds_from(view, view.recipe.seeds[0] + (0 if view.seed is None else step))
 
 
 def seeds_from(view: View, seed: int) -> View:
     """Show another picture; of a grid, as many as it has from there on."""
     if view.mode == GRID:
         return replace(view, pool=tuple((seed + i) % 2**32 for i in range(len(view.pool))))
-    return replace(view, recipe=replace(view.recipe, seeds=(seed % 2**32,)))
+    return replace(view, recipe=view.recipe.of_seeds((seed % 2**32,)))
+
+
+def show_photo(view: View, photo: Photo) -> View:
+    """Show an inverted photo of the view's generator, with the edits that there are."""
+    truncation = photo.inversion.truncation
+    recipe = replace(view.recipe, photo=photo.id, label=photo.label, truncation=truncation)
+    return replace(view, recipe=recipe, mode=PICTURE if view.mode == GRID else view.mode)
 
 
 def draw(view: View, mode: str) -> View:

@@ -121,10 +121,10 @@ def strip(
     columns = _several(shelf, recipes, size, quick=quick, told=told)
     return [
         Row(
-            f"seed {seed}",
+            title,
             tuple(Tile(column[i], told_alpha(alpha)) for column, alpha in zip(columns, alphas, strict=True)),
         )
-        for i, seed in enumerate(recipe.seeds)
+        for i, title in enumerate(recipe.titles)
     ]
 
 
@@ -141,8 +141,9 @@ def grid(
     Raises:
         InputError: see `Shelf.opened`; no seed, or too many.
     """
-    pictures = edited(shelf, replace(recipe, seeds=tuple(seeds)), size=size, quick=quick)
-    return [Tile(picture, f"seed {seed}") for picture, seed in zip(pictures, seeds, strict=True)]
+    many = recipe.of_seeds(tuple(seeds))
+    pictures = edited(shelf, many, size=size, quick=quick)
+    return [Tile(picture, title) for picture, title in zip(pictures, many.titles, strict=True)]
 
 
 def difference(

@@ -26,7 +26,7 @@ QUICKLY: Mapping[str, Any] = {
 }
 LARGEST = 1e9
 """No number of a slider is as large."""
-WORDS = ("generator", "run", "mode", "seed", "preset", "slots", "name", "rows")
+WORDS = ("generator", "run", "mode", "seed", "album", "preset", "slots", "name", "rows")
 NUMBERS = ("truncation", "steps", "strength", *(f"slider-{i}" for i in range(PAGE)))
 
 Parts = Mapping[str, Any]
@@ -94,16 +94,38 @@ class Events:
 
         self._parts[name].click(changed, None, self._everything, trigger_mode="multiple", **self._quickly)
 
-    def on_tile(self, name: str, how: How) -> None:
-        """Let a click on a picture of the grid change the view."""
+    def on_stage(self, name: str, how: How) -> None:
+        """Let what the stage tells change the view: the seed of a picture, or a photo that was opened."""
         gr = self._gr
 
         def changed(request: gr.Request, event: gr.EventData) -> dict[Any, Any]:
             data = getattr(event, "_data", None)
-            seed = data.get("seed") if isinstance(data, Mapping) else None
-            return self._changed(request, lambda view: how(view, seed))
+            told = data if isinstance(data, Mapping) else {}
+            return self._changed(request, lambda view: how(view, told.get("seed"), told.get("photo")))
 
         self._parts[name].click(changed, None, self._everything, trigger_mode="multiple", **self._quickly)
+
+    def on_progress(self, name: str, version: Callable[[View], object]) -> None:
+        """Let a button bring the stage up to date, where what it shows has another version by now."""
+        gr = self._gr
+
+        def asked(request: gr.Request) -> dict[Any, Any]:
+            session, html = self._sessions.of(_name(request), _query(request)), ""
+
+            def draw() -> None:
+                nonlocal html
+                newest = version(session.view)
+                if newest != session.version:
+                    html, session.version = stage(self._shelf, session.view, quick=True), newest
+
+            with session.lock:
+                message = _tried(draw)
+            drawn = {"stage": {"value": html}} if html else {}
+            return self._updates({**drawn, "message": {"value": escape(message)}})
+
+        self._parts[name].click(
+            asked, None, self._of(("stage", "message")), trigger_mode="once", **self._quickly
+        )
 
     def on_slider(self, name: str, how: How, *inputs: str) -> None:
         """Let a slider change the view: only its newest value, and only the stage is refreshed."""

@@ -76,7 +76,7 @@ def add_exports(app: "FastAPI", shelf: Shelf) -> None:
 
 def exported(view: View) -> Recipe:
     """The recipe of what is seen: in the grid, of all its seeds."""
-    return replace(view.recipe, seeds=view.pool) if view.mode == GRID else view.recipe
+    return view.recipe.of_seeds(view.pool) if view.mode == GRID else view.recipe
 
 
 def file_name(view: View, name: str) -> str:
@@ -84,7 +84,8 @@ def file_name(view: View, name: str) -> str:
     generator = re.sub(r"[^A-Za-z0-9]+", "-", PurePath(view.recipe.generator).stem).strip("-")[:40]
     stem, _, kind = name.rpartition(".")
     what = view.mode if stem == "picture" else stem
-    return "-".join(filter(None, [generator, f"seed{view.seed}", what])) + f".{kind}"
+    which = "photo" if view.seed is None else f"seed{view.seed}"
+    return "-".join(filter(None, [generator, which, what])) + f".{kind}"
 
 
 def _asked(shelf: Shelf, query: Mapping[str, str]) -> tuple[View, Size]:

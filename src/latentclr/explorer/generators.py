@@ -80,12 +80,7 @@ class Generators:
         Raises:
             InputError: no such generator, class, truncation or space, or a class is needed and missing.
         """
-        found = self.base(name)
-        if label is not None:
-            found = found.for_class(label)
-        elif found.num_classes:
-            found.chosen()
-        return found.in_space(space or found.space).at(truncation).settled()
+        return view_of(self.base(name), label, truncation, space=space)
 
     def latents(
         self,
@@ -109,6 +104,17 @@ class Generators:
 
         return self._latents.get(key, compute)
 
+    def with_sha256(self, sha256: str, called: str) -> str | None:
+        """Name, on this shelf, of the generator with a fingerprint; None: it is not here.
+
+        Args:
+            sha256: the fingerprint.
+            called: what it was called elsewhere, which is looked at first.
+        """
+        # First by name, then those that are loaded anyway.
+        order = sorted(self._names, key=lambda name: (name != called, name not in self._bases))
+        return next((name for name in order if self.sha256(name) == sha256), None)
+
     def home(self, recipe: Recipe) -> str:
         """Name, on this shelf, of the generator that a recipe was made with.
 
@@ -117,11 +123,9 @@ class Generators:
         Raises:
             InputError: it is not here, or is another one by the same name.
         """
-        # First by name, then those that are loaded anyway.
-        order = sorted(self._names, key=lambda name: (name != recipe.generator, name not in self._bases))
-        for name in order:
-            if self.sha256(name) == recipe.sha256:
-                return name
+        found = self.with_sha256(recipe.sha256, recipe.generator)
+        if found is not None:
+            return found
         called = shown(recipe.generator)
         if recipe.generator in self._names:
             raise InputError(
@@ -146,3 +150,14 @@ class Generators:
                     generator = self._load(name)
                     self._bases[name] = (generator, generator.fingerprint())
         return self._bases[name]
+
+
+def view_of(
+    generator: Generator, label: int | None = None, truncation: float = 1.0, *, space: str | None = None
+) -> Generator:
+    """A view of a generator; see `Generators.generator`."""
+    if label is not None:
+        generator = generator.for_class(label)
+    elif generator.num_classes:
+        generator.chosen()
+    return generator.in_space(space or generator.space).at(truncation).settled()

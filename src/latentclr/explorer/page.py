@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from latentclr.explorer.address import start
 from latentclr.explorer.panel import Values, panel
 from latentclr.explorer.recipe import MOST_STEPS
+from latentclr.explorer.refining import Refiner
 from latentclr.explorer.sessions import Sessions
 from latentclr.explorer.shelf import Shelf
 from latentclr.explorer.stage import stage
@@ -17,18 +18,19 @@ if TYPE_CHECKING:
     import gradio
 
 
-def build(shelf: Shelf, sessions: Sessions) -> "gradio.Blocks":
+def build(shelf: Shelf, sessions: Sessions, refiner: Refiner) -> "gradio.Blocks":
     """The page of a shelf, already showing what it opens with.
 
     Args:
         shelf: what the page may open.
         sessions: its visitors.
+        refiner: of their photos.
 
     Raises:
         InputError: there is no generator to open with, or it cannot draw.
     """
     offline()
-    return _Page(shelf).build(sessions)
+    return _Page(shelf).build(sessions, refiner)
 
 
 def text(name: str) -> str:
@@ -48,7 +50,7 @@ class _Page:
         self._values: Values = panel(shelf, self._view)
         self._parts: dict[str, Any] = {}
 
-    def build(self, sessions: Sessions) -> "gradio.Blocks":
+    def build(self, sessions: Sessions, refiner: Refiner) -> "gradio.Blocks":
         gr = self._gr
         with gr.Blocks(title="latentclr explorer", analytics_enabled=False, fill_width=True) as blocks:
             with gr.Row(elem_id="top"):
@@ -63,7 +65,7 @@ class _Page:
                 with gr.Column(elem_id="right", scale=5, min_width=320):
                     self._right()
             self._fixed("help-holder", text("help.html"))
-            wire(blocks, self._parts, self._shelf, sessions)
+            wire(blocks, self._parts, self._shelf, sessions, refiner)
         page: gradio.Blocks = blocks
         return page
 
@@ -86,11 +88,15 @@ class _Page:
         self._add(gr.Radio, "mode", choices=[(mode.capitalize(), mode) for mode in MODES], label="View")
         self._html("stage", value=stage(self._shelf, view), js_on_load=text("stage.js"))
         self._html("message", value="")
-        with gr.Row(elem_id="seeds"):
-            self._add(gr.Textbox, "seed", label="Seed", max_lines=1, max_length=400)
-            self._button("before", "◂ Previous")
-            self._button("after", "Next ▸")
-            self._button("random", "Random")
+        with gr.Tabs(elem_id="source"):
+            with gr.Tab("Generated", elem_id="generated"), gr.Row(elem_id="seeds"):
+                self._add(gr.Textbox, "seed", label="Seed", max_lines=1, max_length=400)
+                self._button("before", "◂ Previous")
+                self._button("after", "Next ▸")
+                self._button("random", "Random")
+            with gr.Tab("Your photo", elem_id="photograph"):
+                self._add(gr.Dropdown, "album", label="Inverted before", filterable=False)
+                self._fixed("photo", text("photo.html"))
         with gr.Row(elem_id="drawn"):
             self._add(
                 gr.Slider, "truncation", minimum=0.05, maximum=1, step=0.05, label="Truncation", buttons=[]
@@ -108,7 +114,10 @@ class _Page:
                 gr.Slider, "strength", minimum=0.1, maximum=STRONGEST, step=0.1, label="Strength", buttons=[]
             )
         self._fixed("tools", text("tools.html"))
+        # Pressed by the page itself.
         self._button("sharpen", "Draw finely", visible="hidden")
+        self._button("refresh", "Show what was found", visible="hidden")
+        self._button("stop", "Stop refining", visible="hidden")
 
     def _right(self) -> None:
         gr = self._gr

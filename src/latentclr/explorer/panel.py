@@ -106,10 +106,17 @@ def _choices(shelf: Shelf, view: View) -> Values:
 
 def _picture(shelf: Shelf, view: View) -> Values:
     conditional = any(not isinstance(shelf.entry(run).directions.model, Global) for run in view.runs)
+    album = shelf.photos.album(shelf.home(view.recipe))
     return {
         "mode": {"value": view.mode},
-        "seed": {"value": str(view.seed)},
-        "truncation": {"value": view.recipe.truncation},
+        "album": {
+            "choices": [(photo.name or f"photo {i}", photo.id) for i, photo in enumerate(album)],
+            "value": view.recipe.photo if view.recipe.photo in {photo.id for photo in album} else None,
+            "visible": bool(album),
+        },
+        "seed": {"value": "" if view.seed is None else str(view.seed)},
+        # A photo has that of its inversion.
+        "truncation": {"value": view.recipe.truncation, "visible": view.seed is not None},
         "steps": {"value": view.recipe.steps, "visible": conditional},
         "strength": {"value": view.strength, "visible": view.mode == METHODS},
     }

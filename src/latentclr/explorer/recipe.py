@@ -29,7 +29,7 @@ LARGEST_LINK = 64_000
 """Characters of a link's text."""
 
 _NAME = re.compile(f".{{1,{LONGEST_NAME}}}")
-_RUN = re.compile(r"[0-9a-f]{12}")
+_ID = re.compile(r"[0-9a-f]{12}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -65,6 +65,7 @@ class Recipe:
         truncation: of the latents.
         edits: in the order in which they are made.
         steps: of each edit, see `Directions.edit`.
+        photo: id of a photo that was inverted, whose picture it is instead of the seeds'; None: of none.
     """
 
     generator: str
@@ -74,9 +75,23 @@ class Recipe:
     truncation: float = 1.0
     edits: tuple[Edit, ...] = ()
     steps: int = 1
+    photo: str | None = None
 
     def __post_init__(self) -> None:
         _settle(self, _recipe_values(vars(self)))
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """What each of its pictures is called.
+
+        >>> Recipe("toy", "0" * 64, seeds=(3, 40)).titles
+        ('seed 3', 'seed 40')
+        """
+        return ("your photo",) if self.photo else tuple(f"seed {seed}" for seed in self.seeds)
+
+    def of_seeds(self, seeds: tuple[int, ...]) -> "Recipe":
+        """The same edits on generated pictures."""
+        return replace(self, seeds=seeds, photo=None)
 
     def unedited(self) -> "Recipe":
         """The same pictures before any edit."""
@@ -129,6 +144,7 @@ class Recipe:
             "truncation": self.truncation,
             "edits": edits,
             "steps": self.steps,
+            **({} if self.photo is None else {"photo": self.photo}),
         }
         return json.dumps(value, indent=indent, allow_nan=False)
 
@@ -195,6 +211,8 @@ def _recipe_values(given: Mapping[str, Any]) -> dict[str, Any]:
         whole("seed", seed, 0, 2**32 - 1)
     several("edits", given["edits"], MOST_EDITS, least=0)
     whole("steps", given["steps"], 1, MOST_STEPS)
+    if given["photo"] is not None:
+        text("photo", given["photo"], _ID, "the id of a photo, 12 digits of 0-9 and a-f")
     truncation = check_truncation(number("truncation", given["truncation"], 1.0))
     lists = {"seeds": tuple(given["seeds"]), "edits": tuple(given["edits"])}
     return {**given, **lists, "truncation": truncation}
@@ -206,7 +224,7 @@ def _edit_values(given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: one is not possible.
     """
-    text("run", given["run"], _RUN, "the id of a run, 12 digits of 0-9 and a-f")
+    text("run", given["run"], _ID, "the id of a run, 12 digits of 0-9 and a-f")
     whole("direction", given["direction"], 0, MOST_DIRECTIONS)
     slots = given["slots"]
     if slots is not None:

@@ -39,7 +39,7 @@ def rows(shelf: Shelf, view: View, *, size: Size, quick: bool = False) -> list[R
     if view.mode == METHODS:
         _at(view)
         return methods(shelf, view.recipe, view.picks, strength=view.strength, size=size, quick=quick)
-    text = f"seed {view.seed}"
+    text = view.title
     if view.mode == DIFFERENCE:
         found = difference(shelf, view.recipe, size=size, quick=quick)
         return [Row("", (Tile(found.pictures[0], text),), _told_factor(shelf, view, found.factor))]

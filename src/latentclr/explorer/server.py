@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import cache
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,10 @@ from latentclr.explorer.doors import Doors
 from latentclr.explorer.export import LARGEST
 from latentclr.explorer.exports import add_exports
 from latentclr.explorer.page import build, text
+from latentclr.explorer.refining import Refiner
 from latentclr.explorer.sessions import Sessions
 from latentclr.explorer.shelf import Shelf
+from latentclr.explorer.uploads import add_uploads
 from latentclr.web import Guards, as_sentences, offline
 
 if TYPE_CHECKING:
@@ -24,24 +27,29 @@ EVENT = 2**18
 """Bytes of an event of the page; the largest that it sends has some hundred."""
 STATIC = {
     "/page.js": ("page.js", "text/javascript"),
+    "/photo.js": ("photo.js", "text/javascript"),
     "/page.css": ("page.css", "text/css"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
     "/favicon.ico": ("icon.svg", "image/svg+xml"),  # what a browser asks for before it has read the page
 }
 HEAD = (
     '<link rel="icon" href="/icon.svg" type="image/svg+xml"><link rel="stylesheet" href="/page.css">'
-    '<script src="/page.js" defer></script>'
+    '<script src="/page.js" defer></script><script src="/photo.js" defer></script>'
 )
 SANS = ("system-ui", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif")
 MONO = ("ui-monospace", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
 
 
-def explorer(shelf: Shelf) -> "FastAPI":
+def explorer(shelf: Shelf, *, log: Callable[[str], None] = lambda _: None) -> "FastAPI":
     """The explorer of a shelf as an ASGI app, to be served by `latentclr.web.serve` with `body=UPLOAD`.
 
     Gradio's own routes for files, uploads and the like cannot be reached (`Doors`): pictures are part of the
     page's answers, exports are made when they are asked for, what is opened is read from the request. Nothing
     is written but names and marks, into the runs of the shelf.
+
+    Args:
+        shelf: what the page may open.
+        log: told in a sentence when weights are fetched for a photo.
 
     Raises:
         InputError: see `page.build`.
@@ -53,11 +61,13 @@ def explorer(shelf: Shelf) -> "FastAPI":
 
     app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     as_sentences(app)
+    refiner = Refiner(shelf.photos, log=log)
     add_exports(app, shelf)
+    add_uploads(app, shelf, refiner)
     for path, (name, kind) in STATIC.items():
         app.add_api_route(path, _sending(text(name), kind), response_model=None)
-    inner = _in_a_loop(lambda: _mounted(fastapi.FastAPI(), build(shelf, Sessions(shelf))))
-    app.router.lifespan_context = inner.router.lifespan_context
+    inner = _in_a_loop(lambda: _mounted(fastapi.FastAPI(), build(shelf, Sessions(shelf), refiner)))
+    app.router.lifespan_context = _ending(inner.router.lifespan_context, refiner.close)
     app.router.routes.append(Mount("/", Guards(Doors(inner), names=None, body=EVENT)))
     return app
 
@@ -66,6 +76,20 @@ def explorer(shelf: Shelf) -> "FastAPI":
 def _private_folder() -> "TemporaryDirectory[str]":
     """Where gradio may put files, though none is: nobody else's, and gone when the program ends."""
     return TemporaryDirectory(prefix="latentclr-explorer-")
+
+
+def _ending(lifespan: Any, close: Callable[[], None]) -> Any:
+    """A lifespan at whose end something is closed, too."""
+
+    @asynccontextmanager
+    async def both(app: Any) -> AsyncIterator[Any]:
+        try:
+            async with lifespan(app) as state:
+                yield state
+        finally:
+            close()
+
+    return both
 
 
 def _in_a_loop(what: Callable[[], Any]) -> Any:

@@ -28,12 +28,14 @@ class Session:
         history: of its recipe: undo is about the picture, not about what is beside it.
         lock: of the session.
         message: what to tell first, of an address that could not be read.
+        version: of what was last drawn, where it changes by itself.
     """
 
     view: View
     history: History[Recipe]
     lock: threading.Lock = field(default_factory=threading.Lock)
     message: str = ""
+    version: object = None
     _last: tuple[Hashable, float] = (None, 0.0)
 
     def keep(self, view: View, *, move: Hashable = None, now: Callable[[], float] = time.monotonic) -> None:

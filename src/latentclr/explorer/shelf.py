@@ -15,9 +15,12 @@ from latentclr.errors import InputError
 from latentclr.explorer.cache import Cache
 from latentclr.explorer.checks import shown
 from latentclr.explorer.entry import Entry, run_id
-from latentclr.explorer.generators import Generators, Load
+from latentclr.explorer.generators import Generators, Load, view_of
+from latentclr.explorer.photos import Photo, Photos, photo_id
 from latentclr.explorer.recipe import Edit, Recipe
 from latentclr.generators import Generator, Latents
+from latentclr.invert.artefact import Inversion
+from latentclr.invert.difference import Difference
 from latentclr.report.runs import directions_file, run_names
 
 __all__ = ["Entry", "Opened", "Shelf", "run_id"]
@@ -34,7 +37,7 @@ class Opened:
 
     Attributes:
         generator: at its truncation, of its class, in the space of the edits.
-        latents: (seeds, slots, dim), before any edit.
+        latents: (seeds, slots, dim), before any edit; of a photo, (1, slots, dim).
         moves: the edits that do something (alpha is not 0).
         steps: of each.
     """
@@ -53,6 +56,7 @@ class Shelf(Generators):
 
     Attributes:
         remembered: what was computed of its runs and generators and takes too long to be computed twice.
+        photos: those that visitors have opened, and those that were inverted before.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Shelf(Generators):
         self._entries: dict[str, Entry] = {}
         self._fitting: set[tuple[str, str]] = set()
         self.remembered: Cache[Any] = Cache(REMEMBERED)
+        self.photos = Photos()
         places = list(dict.fromkeys(directions_file(run).resolve() for run in runs))
         for place, title in zip(places, run_names(places), strict=True):
             directions = Directions.load(place)
@@ -131,6 +136,31 @@ class Shelf(Generators):
             known = self._entries.get(run_id(directions))
             return known or self._put(directions, title, None)
 
+    def add_photos(self, found: Inversion, tuning: Difference | None = None) -> None:
+        """Put photos that were inverted before into the album, in this order.
+
+        Args:
+            found: the photos.
+            tuning: of their generator.
+
+        Raises:
+            InputError: their generator is not here, or is another one than their latents or tuning say.
+        """
+        home = found.origin.get("generator", {})
+        name = self.with_sha256(str(home.get("sha256")), str(home.get("name")))
+        if name is None:
+            raise InputError(
+                f"the photos were inverted in the generator {shown(home.get('name'))}, which is not open "
+                f"here: give it with `latentclr explore --generator` (here is {', '.join(self._names)})."
+            )
+        base = self.base(name)
+        found.require(base.in_space(found.space))
+        if tuning is not None:
+            tuning.apply(base)
+        for i in range(len(found)):
+            one = found.select([i])
+            self.photos.put(Photo(photo_id(one, self.sha256(name)), name, one, tuning=tuning), album=True)
+
     def start(self, generator: str | None = None) -> Recipe:
         """The recipe that a page begins with: one picture, as the first run of the generator drew it.
 
@@ -170,6 +200,8 @@ class Shelf(Generators):
                 f"edits in two latent spaces cannot be put together: {first!r} moves {one}, {second!r} moves "
                 f"{other}; take those of one of them back."
             )
+        if recipe.photo is not None:
+            return self._photographed(name, recipe, tuple(moves), spaces)
         space = next(iter(spaces), None)
         return Opened(
             self.generator(name, recipe.label, recipe.truncation, space=space),
@@ -219,6 +251,28 @@ class Shelf(Generators):
             InputError: no such run or direction, or a file that cannot be written.
         """
         return self._change(run, lambda directions: directions.hide(index, on))
+
+    def _photographed(
+        self, name: str, recipe: Recipe, moves: tuple[Move, ...], spaces: dict[str, str]
+    ) -> Opened:
+        """The recipe of a photo; its latents are in one space, and so must be its edits."""
+        photo = self.photos.get(recipe.photo or "")
+        if photo.generator != name:
+            raise InputError(
+                f"the photo was inverted in the generator {shown(photo.generator)}, not in {shown(name)}: "
+                "open it again in this one."
+            )
+        found = photo.inversion
+        if spaces and found.space not in spaces:
+            (other, title) = next(iter(spaces.items()))
+            raise InputError(
+                f"the photo's latents are in {found.space} and {title!r} moves {other}: they cannot be put "
+                "together."
+            )
+        generator = view_of(
+            self.photos.generator(photo, self.base(name)), recipe.label, found.truncation, space=found.space
+        )
+        return Opened(generator, found.latents.to(generator.device), moves, recipe.steps)
 
     def _move(self, name: str, edit: Edit) -> tuple[Entry, Move]:
         entry = self.fitting(name, edit.run)

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from latentclr.explorer.address import to_query
-from latentclr.explorer.canvas import LARGE
+from latentclr.explorer.canvas import LARGE, enlarged
 from latentclr.explorer.changes import page
 from latentclr.explorer.drawing import edited
+from latentclr.explorer.photos import Photo
 from latentclr.explorer.seen import rows, told_edits
 from latentclr.explorer.shelf import Shelf
 from latentclr.explorer.view import GRID, LOOP, METHODS, PICTURE, STRIP, View
+from latentclr.images import to_pil
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -48,6 +50,7 @@ def stage(shelf: Shelf, view: View, *, quick: bool = False) -> str:
         InputError: it cannot be drawn; see `rows`.
     """
     start = time.perf_counter()
+    photo = None if view.recipe.photo is None else shelf.photos.get(view.recipe.photo)
     large = shelf.base(shelf.home(view.recipe)).resolution
     several = view.mode in (STRIP, GRID, METHODS)
     size = SMALL_ONE if several else max(LARGE_ONE, large)
@@ -71,10 +74,13 @@ def stage(shelf: Shelf, view: View, *, quick: bool = False) -> str:
             query=to_query(view),
             place=_place(shelf, view),
             lines=lines,
-            before=_before(shelf, view, size) if view.mode == PICTURE and edits else "",
+            before=_before(shelf, view, size, photo) if view.mode == PICTURE and (edits or photo) else "",
             seed=view.seed,
+            title=view.title,
+            photo=photo,
+            near="" if photo is None else told_near(photo),
             edits=edits,
-            alt=f"seed {view.seed}, {told}",
+            alt=f"{view.title}, {told}",
             milliseconds=round((time.perf_counter() - start) * 1000),
             rough=quick and not several and large >= LARGE,
         )
@@ -87,13 +93,28 @@ def _place(shelf: Shelf, view: View) -> int:
     return indices.index(at[1]) if at and at[1] in indices else -1
 
 
-def _before(shelf: Shelf, view: View, size: int) -> str:
-    """The picture without edits, remembered: it is sent along with every edited one."""
+def told_near(photo: Photo) -> str:
+    """How near the picture of a photo is, and what is being done about it."""
+    found = photo.inversion
+    near = f"{float(found.psnr[0]):.1f} dB"
+    if not bool(found.lpips[0].isnan()):
+        near += f", LPIPS {float(found.lpips[0]):.3f}"
+    if photo.tuning is not None:
+        near += ", tuned"
+    return near
+
+
+def _before(shelf: Shelf, view: View, size: int, photo: Photo | None) -> str:
+    """The photo, or the picture without edits. Remembered: it is sent along with every edited one."""
     plain = view.recipe.unedited()
-    found: str = shelf.remembered.get(
-        ("before", plain, size), lambda: _uri(edited(shelf, plain, size=size)[0])
+    if photo is not None and photo.picture is not None:
+        picture = photo.picture
+        return str(
+            shelf.remembered.get(("photo", photo.id, size), lambda: _uri(enlarged(to_pil(picture), size)))
+        )
+    return str(
+        shelf.remembered.get(("before", plain, size), lambda: _uri(edited(shelf, plain, size=size)[0]))
     )
-    return found
 
 
 def _uri(picture: Image.Image) -> str:

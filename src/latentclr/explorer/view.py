@@ -59,6 +59,11 @@ class View:
         return next((pick for pick in self.picks if pick[0] == self.run), None)
 
     @property
-    def seed(self) -> int:
-        """Number of the picture."""
-        return self.recipe.seeds[0]
+    def seed(self) -> int | None:
+        """Number of the picture; None: it is a photo."""
+        return None if self.recipe.photo else self.recipe.seeds[0]
+
+    @property
+    def title(self) -> str:
+        """What the picture is called."""
+        return self.recipe.titles[0]

@@ -10,6 +10,7 @@ from latentclr.explorer.address import start
 from latentclr.explorer.events import Events, How, Parts
 from latentclr.explorer.naming import proposed
 from latentclr.explorer.panel import OWN
+from latentclr.explorer.refining import Refiner
 from latentclr.explorer.sessions import Sessions
 from latentclr.explorer.shelf import Shelf
 from latentclr.explorer.slots import parse_slots
@@ -24,7 +25,7 @@ RANDOM = 1_000_000
 """Random seeds are below: short enough to be remembered."""
 
 
-def wire(blocks: "gradio.Blocks", parts: Parts, shelf: Shelf, sessions: Sessions) -> None:
+def wire(blocks: "gradio.Blocks", parts: Parts, shelf: Shelf, sessions: Sessions, refiner: Refiner) -> None:
     """Connect the controls of a page.
 
     Args:
@@ -32,15 +33,16 @@ def wire(blocks: "gradio.Blocks", parts: Parts, shelf: Shelf, sessions: Sessions
         parts: its controls by name.
         shelf: what it may open.
         sessions: its visitors.
+        refiner: of their photos.
     """
     events = Events(parts, shelf, sessions)
     events.load(blocks)
-    _pictures(events, shelf)
+    _pictures(events, shelf, refiner)
     _directions(events, shelf)
     _marks(events, shelf)
 
 
-def _pictures(events: Events, shelf: Shelf) -> None:
+def _pictures(events: Events, shelf: Shelf, refiner: Refiner) -> None:
     """Which picture, and how it is looked at."""
     events.on("generator.input", lambda _, name: start(shelf, name), "generator")
     events.on("label.input", lambda view, label: _with(view, label=label), "label")
@@ -50,7 +52,11 @@ def _pictures(events: Events, shelf: Shelf) -> None:
     events.on("before.click", lambda view: changes.next_seeds(view, -1))
     events.on("after.click", lambda view: changes.next_seeds(view, +1))
     events.on("random.click", lambda view: changes.seeds_from(view, secrets.randbelow(RANDOM)))
-    events.on_tile("stage", lambda view, seed: changes.draw(_with(view, seeds=(seed,)), PICTURE))
+    seed_or_photo = _seed_or_photo(shelf)
+    events.on_stage("stage", seed_or_photo)
+    events.on("album.input", lambda view, photo: seed_or_photo(view, None, photo), "album")
+    events.on("stop.click", lambda view: view, before=lambda view: refiner.stop(view.recipe.photo or ""))
+    events.on_progress("refresh", lambda view: _version(shelf, view))
     events.on("sharpen.click", lambda view: view)
     events.on_slider("truncation", lambda view, value: _with(view, truncation=value))
     events.on_slider("steps", lambda view, value: _with(view, steps=_whole(value)))
@@ -126,6 +132,25 @@ def _marks(events: Events, shelf: Shelf) -> None:
     events.on("propose.click", lambda view: view, before=lambda view: _propose(shelf, view))
 
 
+def _seed_or_photo(shelf: Shelf) -> How:
+    """What a click on a picture of the grid, or a photo that was just opened, changes."""
+
+    def how(view: View, seed: Any, photo: Any) -> View:
+        if photo is None:
+            return changes.draw(replace(view, recipe=view.recipe.of_seeds((seed,))), PICTURE)
+        found = shelf.photos.get(str(photo))
+        if found.generator != shelf.home(view.recipe):
+            view = start(shelf, found.generator)
+        return changes.show_photo(view, found)
+
+    return how
+
+
+def _version(shelf: Shelf, view: View) -> int | None:
+    """Which of the photo's pictures the newest one is; None: no photo is seen."""
+    return None if view.recipe.photo is None else shelf.photos.get(view.recipe.photo).version
+
+
 def _with(view: View, **changed: Any) -> View:
     return replace(view, recipe=replace(view.recipe, **changed))
 
@@ -137,7 +162,8 @@ def _whole(value: float) -> float:
 
 def _typed(view: View, text: str) -> View:
     """The seeds that were typed; nothing changes where they are what was there."""
-    return view if text.strip() == str(view.seed) else changes.seeds(view, text)
+    as_it_was = text.strip() == ("" if view.seed is None else str(view.seed))
+    return view if as_it_was else changes.seeds(view, text)
 
 
 def _chosen(view: View) -> tuple[str, int]:

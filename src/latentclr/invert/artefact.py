@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.errors import InputError
-from latentclr.files import not_finite, read_tensors, write_tensors
+from latentclr.files import not_finite, read_tensors, tensors_bytes, write_tensors
 from latentclr.generators import Generator, Latents
 from latentclr.invert.drawing import draw
 
@@ -120,6 +120,14 @@ class Inversion:
         Raises:
             InputError: the place cannot be written.
         """
+        write_tensors(Path(path), *self._parts())
+
+    def to_bytes(self) -> bytes:
+        """What `save` writes."""
+        return tensors_bytes(*self._parts())
+
+    def _parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and header of the file."""
         header = {
             "format": FORMAT,
             "space": self.space,
@@ -127,8 +135,7 @@ class Inversion:
             "photos": [{**asdict(photo), "crop": list(photo.crop)} for photo in self.photos],
             "origin": dict(self.origin),
         }
-        tensors = {"latents": self.latents, "psnr": self.psnr, "lpips": self.lpips}
-        write_tensors(Path(path), tensors, header)
+        return {"latents": self.latents, "psnr": self.psnr, "lpips": self.lpips}, header
 
     @classmethod
     def load(cls, path: Path | str) -> "Inversion":

@@ -25,6 +25,21 @@ SHAPE = 0.02
 
 
 @dataclass(frozen=True)
+class Words:
+    """What a sentence calls the choices that its reader has; those of the command.
+
+    Attributes:
+        box: a part by hand.
+        middle: the middle.
+        face: another face, by its number.
+    """
+
+    box: str = "--crop x,y,width,height"
+    middle: str = "--centre"
+    face: str = "--face"
+
+
+@dataclass(frozen=True)
 class Cropped:
     """What was cut out of a photo.
 
@@ -82,6 +97,7 @@ def crop_photo(
     *,
     box: tuple[float, float, float, float] | None = None,
     face: int | None = None,
+    words: Words = Words(),
 ) -> Cropped:
     """Cut a photo as a generator's training pictures were cut.
 
@@ -91,6 +107,7 @@ def crop_photo(
         rule: of the generator.
         box: x, y, width and height in the photo's own pixels, instead of the rule.
         face: which one, from the left; None: the largest.
+        words: for what is told.
 
     Raises:
         InputError: no face is found where the rule needs one, or not that many; a box that is not in the
@@ -105,17 +122,19 @@ def crop_photo(
         found = find_anchors(photo.pixels, _networks())
         if not found:
             raise InputError(
-                f"no face is found in {photo.name}: give the place of one with --crop x,y,width,height, take "
-                "the middle with --centre, or send a photo that shows it larger, upright and from the front."
+                f"no face is found in {photo.name}: give the place of one with {words.box}, take the middle "
+                f"with {words.middle}, or send a photo that shows it larger, upright and from the front."
             )
         if face is not None and not 0 <= face < len(found):
-            raise InputError(f"--face {face}: {photo.name} shows faces 0 to {len(found) - 1}, from the left.")
+            raise InputError(
+                f"{words.face} {face}: {photo.name} shows faces 0 to {len(found) - 1}, from the left."
+            )
         largest = max(range(len(found)), key=lambda i: found[i].between_eyes)
         chosen = largest if face is None else face
         if face is None and len(found) > 1:
             notes += (
                 f"{photo.name} shows {len(found)} faces: number {chosen} from the left, the largest, is "
-                f"taken (--face 0 to {len(found) - 1} takes another)",
+                f"taken ({words.face} 0 to {len(found) - 1} takes another)",
             )
         frame = face_frame(found[chosen], rule)
     wide, high = frame.width * photo.factor, frame.height * photo.factor

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from latentclr.errors import InputError
-from latentclr.files import not_finite, read_tensors, write_tensors
+from latentclr.files import not_finite, read_tensors, tensors_bytes, write_tensors
 from latentclr.generators import Generator
 
 FORMAT = 1
@@ -94,8 +94,15 @@ class Difference:
         Raises:
             InputError: the place cannot be written.
         """
-        header = {"format": FORMAT, "generator": dict(self.generator), "origin": dict(self.origin)}
-        write_tensors(Path(path), self.tensors, {**header, "kind": "tuning"})
+        write_tensors(Path(path), self.tensors, self._header())
+
+    def to_bytes(self) -> bytes:
+        """What `save` writes."""
+        return tensors_bytes(self.tensors, self._header())
+
+    def _header(self) -> dict[str, Any]:
+        about = {"generator": dict(self.generator), "origin": dict(self.origin)}
+        return {"format": FORMAT, "kind": "tuning", **about}
 
     @classmethod
     def load(cls, path: Path | str) -> "Difference":

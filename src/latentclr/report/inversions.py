@@ -12,6 +12,8 @@ from torch import Tensor
 from latentclr.engine.checkpoint import CHECKPOINTS, has_state, read_state, remove_state, write_state
 from latentclr.errors import InputError
 from latentclr.images import to_pil
+from latentclr.invert.artefact import Inversion
+from latentclr.invert.difference import Difference
 from latentclr.report.folders import LOCK, check_place, staged, unfinished
 from latentclr.report.sheet import FAINT, GAP, INK, PAPER, TEXT
 
@@ -29,6 +31,20 @@ KIND = "an inversion"
 def is_finished(folder: Path) -> bool:
     """Whether photos are there and nothing is left to go on with."""
     return (folder / FIGURES).is_file() and not _begun(folder) and not _begun(unfinished(folder))
+
+
+def read_inversions(path: Path) -> tuple[Inversion, Difference | None]:
+    """Inverted photos, and what tuned the generator to them, if that lies beside them.
+
+    Args:
+        path: of the file of latents, or of its folder.
+
+    Raises:
+        InputError: no such files, or damaged ones.
+    """
+    file = path / LATENTS if path.is_dir() else path
+    tuning = file.with_name(TUNING)
+    return Inversion.load(file), Difference.load(tuning) if tuning.is_file() else None
 
 
 @contextmanager

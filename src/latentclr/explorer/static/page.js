@@ -17,12 +17,15 @@
   let query = "";
   let place = -1;
 
+  const PHOTO = /^image\/(png|jpeg|webp)$/;
   const notice = (text) => {
     part("notice").textContent = text;
   };
 
-  // After a while, since browsers count these.
-  const remember = later(250, () => history.replaceState(null, "", "?" + query));
+  // After a while, since browsers count these. And not before the server has been told the address that was
+  // opened: until then, the page shows what every page begins with.
+  let restored = location.search === "";
+  const remember = later(250, () => restored && history.replaceState(null, "", "?" + query));
   const tell = later(600, () => {
     const picture = document.querySelector("#stage .now");
     part("told").textContent = picture ? picture.alt : "";
@@ -66,7 +69,8 @@
   const pending = new Set();
   window.fetch = async (...what) => {
     const address = String(what[0]?.url ?? what[0]);
-    if (!/run\/predict|picture|loop|open$/.test(address)) return asked(...what);
+    if (address.includes("run/predict")) restored = true; // it is part of the request's own address
+    if (!/run\/predict|picture|loop|open$|photo\?/.test(address)) return asked(...what);
     const one = {};
     const slow = setTimeout(() => {
       pending.add(one);
@@ -121,7 +125,7 @@
       file.download = named ? named[1] : a.dataset.export;
       file.click();
       setTimeout(() => URL.revokeObjectURL(file.href), 60000);
-      notice(`Saved as ${file.download}, with its recipe in it.`);
+      notice(`Saved as ${file.download}${a.dataset.told ? `; ${a.dataset.told}` : ", with its recipe in it."}`);
     } catch (error) {
       notice(error.message);
     }
@@ -131,6 +135,7 @@
     if (!file) return;
     try {
       const answer = await fetch("open", { method: "POST", body: file });
+      if (!answer.ok && PHOTO.test(file.type)) return document.dispatchEvent(new CustomEvent("photo-file", { detail: file }));
       if (!answer.ok) throw new Error(await answer.text());
       location.search = "?" + (await answer.json()).query;
     } catch (error) {
@@ -166,6 +171,7 @@
     n: () => part("name")?.querySelector("input")?.focus(),
     c: copy,
     d: repaint,
+    v: () => press("compare"),
   };
 
   const writing = (target) =>
@@ -198,6 +204,7 @@
       event.preventDefault();
       save(a);
     } else if (at("#original")) original(part("original").getAttribute("aria-pressed") !== "true");
+    else if (at("[data-press]")) press(at("[data-press]").dataset.press);
     else if (at("#copy")) copy();
     else if (at("#theme")) repaint();
     else if (at("#help")) keys();
