@@ -5,12 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tests.explorer.shelves import plain, saved, toy_named
 
 from latentclr import load_generator
 from latentclr.cli import explore, main
+from latentclr.explorer import server
+from latentclr.explorer.address import start
 from latentclr.explorer.instant import COUNT, TITLE, add_directions
 from latentclr.explorer.shelf import Shelf
+from latentclr.invert.invert import Settings, invert
 from latentclr.web import extras
 
 pytest.importorskip("gradio")
@@ -57,6 +61,33 @@ def test_the_password_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(explore.PASSWORD, "ann:secret")
     main(["explore", "--host", "0.0.0.0", "--port", "0"])
     assert (served["auth"], served["host"], served["port"]) == ("ann:secret", "0.0.0.0", 0)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_photos_that_were_inverted_before_bring_their_generator(
+    whole: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = load_generator("scenes-biggan").for_class(3)
+    picture = generator(generator.from_seeds([1]))
+    found = invert(generator, picture, Settings(steps=2, starts=1, lpips_weight=0.0), labels=[3])
+    found.save(tmp_path / "latents.safetensors")
+    shelves: list[Shelf] = []
+    monkeypatch.setattr(server, "explorer", lambda shelf, **_: shelves.append(shelf))
+    monkeypatch.setattr(explore, "serve", lambda *_, **__: None)
+    main(["explore", "--latents", str(tmp_path if whole else tmp_path / "latents.safetensors")])
+    (shelf,) = shelves
+    assert shelf.generators() == ("scenes-biggan",)
+    (photo,) = shelf.photos.album("scenes-biggan")
+    assert torch.equal(photo.latents, found.latents)
+    view = start(shelf)
+    assert (view.recipe.photo, view.recipe.label) == (photo.id, 3)
+    assert len(shelf.entries("scenes-biggan")) == 1  # there is something to edit it with
+
+
+def test_photos_that_are_not_there_are_a_sentence(said: Said, tmp_path: Path) -> None:
+    assert "there is no file" in said("--latents", tmp_path)
+    (tmp_path / "latents.safetensors").write_bytes(b"x" * 100)
+    assert "is not a whole safetensors file" in said("--latents", tmp_path)
 
 
 def test_a_generator_without_a_run_gets_directions_at_once() -> None:
