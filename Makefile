@@ -1,5 +1,6 @@
 # make demo   directions of a real face GAN, from nothing, in a few minutes
-# make test   everything that a change must pass: format, lint, types, import rules, all tests
+# make test   everything that a change must pass: format, lint, types, import rules, all tests (WORKERS=n: in so many
+#             processes, of one thread each)
 # make check  the same without the tests
 # make fuzz   a million changed checkpoint files for the reader (FUZZ=n: so many); goes on where it was stopped
 # make quick  the tests that need no training and no network
@@ -10,6 +11,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 FUZZ ?= 1000000
+WORKERS ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
@@ -21,7 +23,7 @@ demo: $(VENV)/.installed
 	@echo "the page to try them on: $(BIN)/latentclr explore runs/faces"
 
 test: check
-	OMP_NUM_THREADS=1 $(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 
 check: $(VENV)/.developing
 	$(BIN)/ruff format --check .
