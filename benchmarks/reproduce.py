@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import disentanglement, faces, methods, search, step
+from benchmarks import disentanglement, faces, inversion, methods, search, step
 from latentclr import Directions, LatentCLR, load_generator
 from latentclr.engine.memory import keep_memory
 from latentclr.evaluate.attributes import scorer_of
@@ -28,6 +28,7 @@ from latentclr.evaluate.calibration import calibrate
 from latentclr.evaluate.measuring import measure
 from latentclr.evaluate.representation import Renders, renders
 from latentclr.evaluate.rescoring import rescore
+from latentclr.invert.invert import Settings, invert
 from latentclr.scorers import load_oracle
 from latentclr.scorers.faces import load_faces
 
@@ -122,6 +123,17 @@ def stepped(preset: str, threads: int) -> Mapping[str, float]:
     return {"ratio": reference["seconds"] / step.done(ours)["seconds"]}
 
 
+def inverted(generator: str, kind: str, variant: str) -> Mapping[str, float]:
+    """How near inverted pictures come, in the median of eight (docs/inversion.md)."""
+    drawn = load_generator(generator)
+    make = {"samples": lambda n: inversion.generated_photos(drawn, n)}.get(
+        kind, lambda n: inversion.rendered_photos(generator, n)
+    )
+    settings = Settings(**inversion.VARIANTS[variant])
+    found = invert(drawn, make(inversion.BATCH).pictures, settings)
+    return {"psnr": float(found.psnr.median()), "lpips": float(found.lpips.median())}
+
+
 def identified(generator: str, seed: int) -> Mapping[str, float]:
     """Identification accuracy of LatentCLR's defaults, and how many directions repeat (docs/latentclr.md)."""
     found: Directions = LatentCLR(seed=seed).fit(load_generator(generator))
@@ -136,6 +148,7 @@ MEASUREMENTS: Mapping[str, Callable[..., Mapping[str, float]]] = {
     "effects": effects_of,
     "disentangled": disentangled,
     "identified": identified,
+    "inverted": inverted,
     "mirrored": mirrored,
     "rescored": rescored,
     "searched": searched,
