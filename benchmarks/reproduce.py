@@ -126,11 +126,12 @@ def stepped(preset: str, threads: int) -> Mapping[str, float]:
 def inverted(generator: str, kind: str, variant: str) -> Mapping[str, float]:
     """How near inverted pictures come, in the median of eight (docs/inversion.md)."""
     drawn = load_generator(generator)
-    make = {"samples": lambda n: inversion.generated_photos(drawn, n)}.get(
-        kind, lambda n: inversion.rendered_photos(generator, n)
+    photos = (
+        inversion.generated_photos(drawn, inversion.BATCH)
+        if kind == "samples"
+        else inversion.rendered_photos(generator, inversion.BATCH)
     )
-    settings = Settings(**inversion.VARIANTS[variant])
-    found = invert(drawn, make(inversion.BATCH).pictures, settings)
+    found = invert(drawn, photos.pictures, Settings(**inversion.VARIANTS[variant]))
     return {"psnr": float(found.psnr.median()), "lpips": float(found.lpips.median())}
 
 
