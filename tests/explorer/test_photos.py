@@ -20,7 +20,7 @@ from latentclr.explorer.shelf import Shelf
 from latentclr.images import to_pil
 from latentclr.invert.artefact import Inversion
 from latentclr.invert.artefact import Photo as Source
-from latentclr.invert.pivotal import Tuning
+from latentclr.invert.pivotal import Tuning, tune
 
 PATIENCE = 60.0
 
@@ -29,7 +29,8 @@ def a_picture(seed: int = 3) -> Tensor:
     """One that the toy draws."""
     toy = toy_named("toy")
     with torch.no_grad():
-        return toy(toy.from_seeds([seed]))[0]
+        picture: Tensor = toy(toy.from_seeds([seed]))[0]
+    return picture
 
 
 def an_inversion(seed: int = 3, name: str = "a.png", generator: str = "toy") -> Inversion:
@@ -45,9 +46,9 @@ def an_inversion(seed: int = 3, name: str = "a.png", generator: str = "toy") -> 
     )
 
 
-def a_photo(seed: int = 3, **what: object) -> Photo:
+def a_photo(seed: int = 3) -> Photo:
     found = an_inversion(seed)
-    return replace(Photo(photo_id(found, toy_named("toy").fingerprint()), "toy", found), **what)
+    return Photo(photo_id(found, toy_named("toy").fingerprint()), "toy", found)
 
 
 @pytest.fixture
@@ -241,7 +242,7 @@ def test_a_photo_is_drawn_and_edited_as_its_latents_are(shelf: Shelf) -> None:
 
 def test_a_tuned_photo_is_drawn_by_its_own_copy(shelf: Shelf) -> None:
     toy, (photo,) = shelf.base("toy"), shelf.photos.album("toy")
-    tuning = refining.tune(toy, photo.inversion, -a_picture().unsqueeze(0), Tuning(steps=5, rate=0.05))
+    tuning = tune(toy, photo.inversion, -a_picture().unsqueeze(0), Tuning(steps=5, rate=0.05))
     shelf.photos.change(photo.id, tuning=tuning)
     recipe = replace(recipe_of(shelf, (0, 1, 2.0)), photo=photo.id)
     latents = shelf.entries()[0].directions.edit(photo.latents, 1, 2.0)

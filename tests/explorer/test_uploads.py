@@ -178,7 +178,8 @@ def test_what_was_found_can_be_saved(client: Any, visitor: Visitor, tmp_path: Pa
 
 def test_it_is_refined_while_one_looks_on(client: Any, visitor: Visitor) -> None:
     photo = show(visitor, png(), method="optimise")
-    end, said = time.monotonic() + PATIENCE, set()
+    end = time.monotonic() + PATIENCE
+    said: set[str] = set()
     while "data-doing" in visitor.stage or not said:
         assert time.monotonic() < end
         assert visitor.do("refresh.click") == ""
