@@ -51,7 +51,8 @@ def test_global_directions_are_the_planted_ones_in_order_of_effect(toy: Toy, see
 
 
 def test_of_more_candidates_than_there_are_factors_the_planted_ones_are_kept(toy: Toy) -> None:
-    directions = replace(ON_TOY, candidates=2 * Toy.PLANTED, unlike="what").fit(toy)
+    # Twice the steps: after 600, processors differ by whether the weakest is found to within .05 or .09.
+    directions = replace(ON_TOY, candidates=2 * Toy.PLANTED, unlike="what", steps=1200).fit(toy)
     found = directions.model(torch.zeros(1, toy.latent_dim))[:, 0]
     assert directions.k == Toy.PLANTED
     assert directions.origin["candidates"] == 2 * Toy.PLANTED
