@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -14,10 +15,14 @@ from safetensors.torch import load
 from tests.explorer.shelves import plain, toy_named, toys
 from tests.explorer.test_photos import an_inversion
 from tests.explorer.visiting import HOST, Visitor, guarded
-from tests.invert.photos import BAD, GOOD, jpeg, png
+from tests.generators.small_biggan import small_biggan_deep
+from tests.generators.small_stylegan2 import small_stylegan2
+from tests.invert.photos import BAD, GOOD, jpeg, planted, png
 
+from latentclr import Generator, Random
 from latentclr.checkpoints.crops import CENTRE
 from latentclr.explorer.refining import Refiner
+from latentclr.explorer.shelf import Shelf
 from latentclr.images import to_pil
 from latentclr.invert.artefact import Inversion
 from latentclr.invert.crop import crop_photo
@@ -239,3 +244,27 @@ def test_nothing_goes_on_when_the_server_has_stopped(monkeypatch: pytest.MonkeyP
     with testclient.TestClient(guarded(toys(plain())), base_url=HOST):
         assert not closed
     assert len(closed) == 1
+
+
+@pytest.mark.parametrize("space", ["w", "z"])
+def test_generators_with_classes(space: str) -> None:
+    """Of the mapping network the class is the view's; elsewhere it is found."""
+
+    def load(name: str) -> Generator:
+        found: Generator = (
+            small_stylegan2(num_classes=3, embed_dim=5) if space == "w" else small_biggan_deep()
+        )
+        found.name = name
+        return found
+
+    shelf = Shelf(["classes"], load=load)
+    base = shelf.base("classes")
+    shelf.add(Random(k=4).fit(base.for_class(1)), "random")
+    with testclient.TestClient(guarded(shelf), base_url=HOST) as client:
+        visitor = Visitor(client)
+        visitor.open()
+        visitor.do("label.input", 1)
+        found = shelf.photos.get(show(visitor, png(np.tile(planted(), (2, 2, 1)))))
+        assert "your photo" in visitor.stage
+        assert (found.label is None) == (space == "w")
+        assert visitor.slide(1, 1.0) == ""

@@ -95,7 +95,7 @@ class Photos:
         self._seen: dict[str, float] = {}
         self._versions = 0
         self._lock = threading.Lock()
-        self._tuned: Cache[Generator] = Cache(TUNED)
+        self._tuned: Cache[tuple[Difference, Generator]] = Cache(TUNED)
         self._album: tuple[str, ...] = ()
 
     def album(self, generator: str) -> tuple[Photo, ...]:
@@ -158,4 +158,5 @@ class Photos:
         tuning = photo.tuning
         if tuning is None:
             return base
-        return self._tuned.get((photo.id, id(tuning)), lambda: tuning.apply(base))
+        # Kept with the tuning itself: as long as it is, nothing else has its id.
+        return self._tuned.get((photo.id, id(tuning)), lambda: (tuning, tuning.apply(base)))[1]

@@ -47,6 +47,8 @@ def add_uploads(app: "FastAPI", shelf: Shelf, refiner: Refiner) -> None:
         recipe = Recipe.from_link(query["s"]) if query.get("s") else shelf.start()
         name = shelf.home(recipe)
         generator, wish = shelf.base(name), _wish(query)
+        if generator.space != "z":  # where a class is of the mapping, it is not looked for: it is the view's
+            generator = shelf.generator(name, recipe.label)
         cropped = _cropped(data, generator, query)
         photo = refiner.begin(generator, name, cropped.picture, cropped.source, wish)
         return {"photo": photo.id, "notes": [f"{note}." for note in cropped.notes]}
