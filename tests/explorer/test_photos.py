@@ -181,6 +181,27 @@ def test_it_stops_when_asked_and_when_it_is_opened_again(
     assert until_done(refiner._photos, begun.id).doing == ""
 
 
+def test_a_search_that_was_called_off_writes_nothing_about_the_photo_that_was_opened_again(
+    refiner: Refiner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, ended = threading.Event(), threading.Event()
+
+    def late(*_: object, stop: refining.Callable[[], bool], **__: object) -> Inversion:
+        entered.set()
+        while not stop():
+            time.sleep(0.005)
+        return replace(an_inversion(), psnr=torch.tensor([99.0]))
+
+    monkeypatch.setattr(refining, "preview", lambda *_: an_inversion())
+    monkeypatch.setattr(refining, "invert", late)
+    refiner.begin(toy_named("toy"), "toy", a_picture(), Source(), Wish())
+    assert entered.wait(PATIENCE)
+    again = refiner.begin(toy_named("toy"), "toy", a_picture(), Source(), Wish("encoder"))
+    refiner._worker.submit(ended.set)  # behind the search that was called off
+    assert ended.wait(PATIENCE)
+    assert refiner._photos.get(again.id) == again
+
+
 @pytest.mark.parametrize("error", [InputError("no weights here."), RuntimeError("a defect")])
 def test_what_goes_wrong_is_a_sentence_and_the_next_photo_is_refined(
     refiner: Refiner, error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

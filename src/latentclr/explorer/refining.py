@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
@@ -87,14 +88,13 @@ class Refiner:
         """
         found = preview(generator, picture, source)
         photo = Photo(photo_id(found, generator.fingerprint()), name, found, picture)
-        if wish.method == "encoder" and not wish.tune:
-            self.stop(photo.id)
-            return self._photos.put(photo)
-        photo = self._photos.put(replace(photo, doing=WAITING))
-        with self._lock:
+        wanted = wish.method != "encoder" or wish.tune
+        with self._lock:  # what was under way can write nothing about it any more
             self._number += 1
             order = self._orders[photo.id] = self._number
-        self._worker.submit(self._refine, generator, photo, wish, order)
+            photo = self._photos.put(replace(photo, doing=WAITING if wanted else ""))
+        if wanted:
+            self._worker.submit(self._refine, generator, photo, wish, order)
         return photo
 
     def stop(self, photo: str) -> None:
@@ -117,22 +117,23 @@ class Refiner:
                 wanted = self._orders.get(photo.id) == order
             return not wanted or not self._photos.watched(photo.id)
 
+        def change(**what: Any) -> None:
+            with self._lock:
+                if self._orders.get(photo.id, order) == order:  # else it was opened again since
+                    self._photos.change(photo.id, **what)
+
         try:
             if not stop():
                 metric, note = self._metric(generator)
-                found = self._search(generator, photo, wish, metric, stop)
+                found = self._search(generator, photo, wish, metric, stop, change)
                 if wish.tune and not stop():
-                    self._tune(generator, photo, found, metric, stop)
+                    self._tune(generator, photo, found, metric, stop, change)
         except InputError as error:
             note = str(error)
         except Exception:
             LOGGER.exception("unexpected error")
             note = UNEXPECTED
-        with self._lock:
-            if self._orders.get(photo.id, order) != order:  # another one goes on with it
-                return
-            self._orders.pop(photo.id, None)
-        self._photos.change(photo.id, doing="", done=0.0, note=note)
+        change(doing="", done=0.0, note=note)
 
     def _metric(self, generator: Generator) -> tuple[LPIPS | None, str]:
         """LPIPS, and what to say where it cannot be had."""
@@ -150,17 +151,18 @@ class Refiner:
         wish: Wish,
         metric: LPIPS | None,
         stop: Callable[[], bool],
+        change: Callable[..., None],
     ) -> Inversion:
         """The latents that the method finds."""
         assert photo.picture is not None
         settings = Settings(method=wish.method, lpips_weight=1.0 if metric is not None else 0.0)
         best = photo.inversion
-        self._photos.change(photo.id, doing=REFINING, done=0.0)
+        change(doing=REFINING, done=0.0)
 
         def show(step: int, latents: Tensor, labels: tuple[int | None, ...]) -> None:
             nonlocal best
             best = replace(best, latents=latents.detach().cpu(), labels=labels)
-            self._photos.change(photo.id, inversion=best, done=step / settings.steps)
+            change(inversion=best, done=step / settings.steps)
 
         def log(_: int, values: Mapping[str, float]) -> None:
             nonlocal best
@@ -170,7 +172,7 @@ class Refiner:
                     psnr=best.psnr.new_tensor([values["psnr"]]),
                     lpips=best.lpips.new_tensor([values["lpips"] if metric is not None else float("nan")]),
                 )
-                self._photos.change(photo.id, inversion=best)
+                change(inversion=best)
 
         found = invert(
             generator,
@@ -182,7 +184,7 @@ class Refiner:
             stop=stop,
             show=show,
         )
-        self._photos.change(photo.id, inversion=found, done=1.0)
+        change(inversion=found, done=1.0)
         return found
 
     def _tune(
@@ -192,19 +194,20 @@ class Refiner:
         found: Inversion,
         metric: LPIPS | None,
         stop: Callable[[], bool],
+        change: Callable[..., None],
     ) -> None:
         """The generator, changed until the photo comes out as it is."""
         assert photo.picture is not None
         settings = Tuning()
-        self._photos.change(photo.id, doing=TUNING, done=0.0)
+        change(doing=TUNING, done=0.0)
 
         def log(step: int, _: Mapping[str, float]) -> None:
-            self._photos.change(photo.id, done=step / settings.steps)
+            change(done=step / settings.steps)
 
         picture = photo.picture.unsqueeze(0)
         tuning = tune(generator, found, picture, settings, metric=metric, log=log, stop=stop)
         figures = tuning.origin["figures"]
-        self._photos.change(photo.id, tuning=tuning, inversion=_as_tuned(found, figures))
+        change(tuning=tuning, inversion=_as_tuned(found, figures))
 
 
 def _as_tuned(found: Inversion, figures: Mapping[str, float]) -> Inversion:
