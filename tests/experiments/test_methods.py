@@ -86,7 +86,7 @@ def test_scores_move_by_the_length_of_the_edit() -> None:
         assert row["direction"] == i
         assert row["up"] - row["base"] == pytest.approx(length, rel=0.01)  # type: ignore[operator]
         assert row["down"] - row["base"] == pytest.approx(-length, rel=0.01)  # type: ignore[operator]
-        assert row["n"] == 12
+        assert row["n"] == place.settings.latents
     assert "another generator (StyleGAN2 on FFHQ)" in found.text
 
 

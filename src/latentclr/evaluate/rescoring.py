@@ -33,6 +33,29 @@ class Level:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """The direction that is to move an attribute.
+
+    Attributes:
+        attribute: its name.
+        direction: number of the direction.
+        label: of that direction.
+        sign: of the alpha that raises the attribute, 1 or -1.
+        multiple: of the direction's length, up and down.
+        effect: in population deviations, on the latents on which it was chosen.
+        latents: how many these are.
+    """
+
+    attribute: str
+    direction: int
+    label: str
+    sign: int
+    multiple: float
+    effect: float
+    latents: int
+
+
+@dataclass(frozen=True)
 class Rescoring:
     """One row of the table.
 
@@ -63,13 +86,83 @@ class Rescoring:
     latents: tuple[int, int]
 
 
+def choose(
+    scored: Scored, attribute: int | str, *, multiple: float = 1.0, direction: int | None = None
+) -> Choice:
+    """The direction that moves an attribute most, and which way.
+
+    Args:
+        scored: the latents to choose on.
+        attribute: its number or name.
+        multiple: of the edits.
+        direction: take this one; only its sign is chosen.
+
+    Raises:
+        InputError: unknown attribute or multiple; an attribute of which there is no more and less; or no
+            direction with a score.
+    """
+    which = scored.attribute(attribute)
+    scale = scored.scales[which]
+    if not scale.signed:
+        raise InputError(f"{scale.name!r} is {scale.kind}: there is no more and less of it to re-score.")
+    effects = _means(scored.effects(multiple)[..., which])  # (k,)
+    known = effects.abs().nan_to_num(-1.0)
+    chosen = int(known.argmax()) if direction is None else direction
+    if not 0 <= chosen < scored.k or known[chosen] < 0:
+        raise InputError(
+            f"no direction to re-score {scale.name!r} by: it has no scores before or after edits."
+        )
+    sign = -1 if effects[chosen] < 0 else 1
+    effect = sign * float(effects[chosen])
+    return Choice(scale.name, chosen, scored.labels[chosen], sign, multiple, effect, scored.n)
+
+
+def measured(
+    scored: Scored,
+    choice: Choice,
+    *,
+    numbers: Sequence[int] | None = None,
+    bootstrap: Bootstrap = Bootstrap(),  # noqa: B008  (a frozen value)
+) -> Rescoring:
+    """What the chosen direction does to latents on which it was not chosen.
+
+    Args:
+        scored: of these latents.
+        choice: made on others.
+        numbers: of its directions, where it has only some of those that were chosen from; None: it has all.
+        bootstrap: of the intervals.
+
+    Raises:
+        InputError: the attribute, the multiple or the direction was not measured.
+    """
+    which = scored.attribute(choice.attribute)
+    there = list(range(scored.k) if numbers is None else numbers)
+    if choice.direction not in there[: scored.k]:
+        raise InputError(f"edits along direction {choice.label} were not measured.")
+    at = there.index(choice.direction)
+    up, down = (scored.edited[at, scored.step(s * choice.sign * choice.multiple), :, which] for s in (1, -1))
+    return Rescoring(
+        attribute=choice.attribute,
+        direction=choice.direction,
+        label=choice.label,
+        sign=choice.sign,
+        multiple=choice.multiple,
+        base=_level(scored.base[:, which], bootstrap),
+        up=_level(up, bootstrap),
+        down=_level(down, bootstrap),
+        chosen=choice.effect,
+        measured=bootstrap.means(choice.sign * scored.effects(choice.multiple)[at, :, which]).at(),
+        latents=(choice.latents, scored.n),
+    )
+
+
 def rescore(
     scored: Scored,
     attribute: int | str,
     *,
     multiple: float = 1.0,
     direction: int | None = None,
-    bootstrap: Bootstrap = Bootstrap(),  # noqa: B008  (a frozen value)
+    bootstrap: Bootstrap = Bootstrap(),  # noqa: B008
 ) -> Rescoring:
     """Choose the direction that moves an attribute most, on every second latent; measure on the others.
 
@@ -81,38 +174,13 @@ def rescore(
         bootstrap: of the intervals.
 
     Raises:
-        InputError: unknown attribute or multiple; an attribute of which there is no more and less; too few
-            latents; or no direction with a score.
+        InputError: too few latents; or see `choose`.
     """
-    which = scored.attribute(attribute)
-    scale = scored.scales[which]
-    if not scale.signed:
-        raise InputError(f"{scale.name!r} is {scale.kind}: there is no more and less of it to re-score.")
     if scored.n < 4:
         raise InputError(f"re-scoring chooses on half of the latents: give 4 or more, not {scored.n}.")
     choosing, measuring = scored.select(range(0, scored.n, 2)), scored.select(range(1, scored.n, 2))
-    effects = _means(choosing.effects(multiple)[..., which])  # (k,)
-    known = effects.abs().nan_to_num(-1.0)
-    chosen = int(known.argmax()) if direction is None else direction
-    if not 0 <= chosen < scored.k or known[chosen] < 0:
-        raise InputError(
-            f"no direction to re-score {scale.name!r} by: it has no scores before or after edits."
-        )
-    sign = -1 if effects[chosen] < 0 else 1
-    up, down = (measuring.edited[chosen, scored.step(s * sign * multiple), :, which] for s in (1, -1))
-    return Rescoring(
-        attribute=scale.name,
-        direction=chosen,
-        label=scored.labels[chosen],
-        sign=sign,
-        multiple=multiple,
-        base=_level(measuring.base[:, which], bootstrap),
-        up=_level(up, bootstrap),
-        down=_level(down, bootstrap),
-        chosen=sign * float(effects[chosen]),
-        measured=bootstrap.means(sign * measuring.effects(multiple)[chosen, :, which]).at(),
-        latents=(choosing.n, measuring.n),
-    )
+    choice = choose(choosing, attribute, multiple=multiple, direction=direction)
+    return measured(measuring, choice, bootstrap=bootstrap)
 
 
 def rescoring_table(

@@ -1,21 +1,23 @@
 """Table 1 of the paper: what a scorer says before an edit, after one up and after one down.
 
-For each attribute and method the direction is chosen on one half of the latents and measured on the other, at
-one visible strength for all. (In the paper directions are chosen by eye, at strengths of each method's own.)
+For each attribute and method the direction is chosen on some latents and measured on as many others, at one
+visible strength for all. (In the paper directions are chosen by eye, at strengths of each method's own.)
 """
 
 import math
 from collections.abc import Sequence
 
 from latentclr.evaluate.intervals import Interval, told
-from latentclr.evaluate.rescoring import Level, Rescoring, rescore
+from latentclr.evaluate.rescoring import Level, Rescoring, choose, measured
 from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells, grouped, rounded
 from latentclr.experiments.bench import Bench, own_class
 from latentclr.experiments.plots import Dots, dots
 from latentclr.generators import Generator
 
 PICTURES = 500
-"""As many as in the paper, of which one half is measured."""
+"""That are measured, as many as in the paper; directions are chosen on as many others."""
+CHOOSING = 3
+"""Stream of the latents that directions are chosen on."""
 ATTRIBUTES = ("smile", "mouth", "yaw", "gender")
 """Those of faces; of other pictures every one of which there is more and less."""
 PAPER = {
@@ -42,9 +44,14 @@ def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
     wanted = _attributes(bench)
     found: list[tuple[Run, Rescoring]] = []
     for one in runs:
-        scored = bench.scored(bench.calibrated(one.directions))
-        for name in wanted:
-            found.append((one, rescore(scored, name, bootstrap=bench.settings.bootstrap)))
+        directions = bench.calibrated(one.directions)
+        choosing = bench.scored(directions, stream=CHOOSING)
+        choices = [choose(choosing, name) for name in wanted]
+        numbers = sorted({choice.direction for choice in choices})
+        measuring = bench.scored(directions.select(numbers))
+        for choice in choices:
+            row = measured(measuring, choice, numbers=numbers, bootstrap=bench.settings.bootstrap)
+            found.append((one, row))
     rows = [_row(one, row) for one, row in found]
     groups = grouped(runs, [one.method for one in runs])
     panels = []
