@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,54 @@ def generator(request: pytest.FixtureRequest) -> Generator:
     return GENERATORS[request.param]()
 
 
+@dataclass(frozen=True)
+class Fit:
+    """What a method found in a generator, and the world around it before and after.
+
+    Attributes:
+        discoverer: with its settings.
+        generator: after the fit.
+        directions: that were found.
+        fingerprint: of the generator before.
+        torch_states: of torch's own random numbers, before and after.
+        numpy_states: of NumPy's.
+    """
+
+    discoverer: Discoverer
+    generator: Generator
+    directions: Directions
+    fingerprint: str
+    torch_states: tuple[Any, Any]
+    numpy_states: tuple[Any, Any]
+
+
+@pytest.fixture(
+    scope="module", params=[(method, name) for method in DISCOVERERS for name in INEXPENSIVE], ids="-".join
+)
+def fit(request: pytest.FixtureRequest) -> Fit:
+    """Each method on each generator, once for all tests that only look at it."""
+    method, name = request.param
+    discoverer, generator = DISCOVERERS[method](**SMALL[method], seed=4), GENERATORS[name]()
+    fingerprint = generator.fingerprint()
+    torch.manual_seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()  # noqa: NPY002
+    directions = discoverer.fit(generator)
+    return Fit(
+        discoverer,
+        generator,
+        directions,
+        fingerprint,
+        (torch_before, torch.get_rng_state()),
+        (numpy_before, np.random.get_state()),  # noqa: NPY002
+    )
+
+
+def again(fit: Fit, **changes: Any) -> Discoverer:
+    """The same method with other settings."""
+    return dataclasses.replace(fit.discoverer, **changes)
+
+
 def test_the_table_knows_every_method_by_its_own_name() -> None:
     assert all(name == kind.method and kind.paper for name, kind in DISCOVERERS.items())
     assert set(SMALL) == set(DISCOVERERS)
@@ -67,10 +116,8 @@ def test_it_is_a_frozen_dataclass_with_documented_fields(make: Callable[..., Dis
         discoverer.k = 5  # type: ignore[misc]
 
 
-def test_it_finds_k_unit_directions_of_this_generator(
-    make: Callable[..., Discoverer], generator: Generator
-) -> None:
-    directions = make().fit(generator)
+def test_it_finds_k_unit_directions_of_this_generator(fit: Fit) -> None:
+    directions, generator = fit.directions, fit.generator
     directions.require(generator)
     assert directions.k == 3
     latents = generator.sample(4, rng=torch.Generator().manual_seed(3))
@@ -87,20 +134,16 @@ def test_it_finds_k_unit_directions_of_this_generator(
         assert changed.abs().max() > 0
 
 
-def test_same_seed_gives_the_same_file(
-    make: Callable[..., Discoverer], generator: Generator, tmp_path: Path
-) -> None:
-    for name in ("one", "two"):
-        make(seed=5).fit(generator).save(tmp_path / name)
+def test_same_seed_gives_the_same_file(fit: Fit, tmp_path: Path) -> None:
+    fit.directions.save(tmp_path / "one")
+    again(fit).fit(fit.generator).save(tmp_path / "two")
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-    make(seed=6).fit(generator).save(tmp_path / "three")
+    again(fit, seed=6).fit(fit.generator).save(tmp_path / "three")
     assert (tmp_path / "three").read_bytes() != (tmp_path / "one").read_bytes()
 
 
-def test_stopped_and_gone_on_with_gives_the_same_file(
-    make: Callable[..., Discoverer], generator: Generator, tmp_path: Path
-) -> None:
-    make().fit(generator).save(tmp_path / "whole")
+def test_stopped_and_gone_on_with_gives_the_same_file(fit: Fit, tmp_path: Path) -> None:
+    fit.directions.save(tmp_path / "whole")
     folder = tmp_path / "kept"
     folder.mkdir()
     asked: list[int] = []
@@ -109,51 +152,41 @@ def test_stopped_and_gone_on_with_gives_the_same_file(
         asked.append(1)
         return len(asked) == 2
 
-    make().fit(generator, keep=Keeper(folder), stop=second_time)
+    again(fit).fit(fit.generator, keep=Keeper(folder), stop=second_time)
     assert has_state(folder) == (len(asked) == 2), "what asks whether to stop keeps itself when it does"
-    make().fit(generator, keep=Keeper(folder)).save(tmp_path / "resumed")
+    again(fit).fit(fit.generator, keep=Keeper(folder)).save(tmp_path / "resumed")
     assert (tmp_path / "resumed").read_bytes() == (tmp_path / "whole").read_bytes()
 
 
-def test_global_random_states_are_untouched(make: Callable[..., Discoverer], generator: Generator) -> None:
-    torch.manual_seed(1)
-    np.random.seed(1)  # noqa: NPY002
-    torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()  # noqa: NPY002
-    make().fit(generator)
-    assert torch.equal(torch.get_rng_state(), torch_before)
-    assert all(map(np.array_equal, np.random.get_state(), numpy_before))  # noqa: NPY002
+def test_global_random_states_are_untouched(fit: Fit) -> None:
+    assert torch.equal(*fit.torch_states)
+    assert all(map(np.array_equal, *fit.numpy_states))
 
 
-def test_the_generator_is_untouched(make: Callable[..., Discoverer], generator: Generator) -> None:
-    before = generator.fingerprint()
-    make().fit(generator)
-    assert generator.fingerprint() == before
-    assert not generator.training
-    for parameter in generator.parameters():
+def test_the_generator_is_untouched(fit: Fit) -> None:
+    assert fit.generator.fingerprint() == fit.fingerprint
+    assert not fit.generator.training
+    for parameter in fit.generator.parameters():
         assert not parameter.requires_grad
         assert parameter.grad is None
 
 
-def test_the_artefact_says_how_it_was_made(make: Callable[..., Discoverer], generator: Generator) -> None:
-    discoverer = make(seed=4)
-    origin = discoverer.fit(generator).origin
+def test_the_artefact_says_how_it_was_made(fit: Fit) -> None:
+    origin = fit.directions.origin
     assert json.loads(json.dumps(origin)) == origin
-    assert origin["method"] == discoverer.method
+    assert origin["method"] == fit.discoverer.method
     assert origin["hyperparameters"]["seed"] == 4
-    assert origin["generator"]["sha256"] == generator.fingerprint()
+    assert origin["generator"]["sha256"] == fit.generator.fingerprint()
     assert {"latentclr", "torch", "numpy", "safetensors"} <= set(origin["versions"])
     assert origin["sorted_by"]
 
 
-def test_files_give_back_the_same_edits(
-    make: Callable[..., Discoverer], generator: Generator, tmp_path: Path
-) -> None:
-    directions = make().fit(generator)
-    directions.save(tmp_path / "d.safetensors")
+def test_files_give_back_the_same_edits(fit: Fit, tmp_path: Path) -> None:
+    fit.directions.save(tmp_path / "d.safetensors")
     loaded = Directions.load(tmp_path / "d.safetensors")
-    latents = generator.sample(2, rng=torch.Generator().manual_seed(3))
-    assert torch.equal(loaded.edit(latents, 1, 2.5), directions.edit(latents, 1, 2.5))
-    assert loaded.origin == directions.origin
+    latents = fit.generator.sample(2, rng=torch.Generator().manual_seed(3))
+    assert torch.equal(loaded.edit(latents, 1, 2.5), fit.directions.edit(latents, 1, 2.5))
+    assert loaded.origin == fit.directions.origin
 
 
 def test_only_the_given_slots_are_moved(make: Callable[..., Discoverer]) -> None:
