@@ -10,9 +10,8 @@ import tyro
 from rich.table import Table
 
 from latentclr.cli.console import out, say
-from latentclr.cli.options import ClassName, parse
-from latentclr.cli.runs import one_generator, open_for, run_seconds
-from latentclr.directions import Directions
+from latentclr.cli.options import parse
+from latentclr.cli.runs import OfRuns, run_seconds
 from latentclr.discover.ordering import SMALL
 from latentclr.errors import InputError
 from latentclr.evaluate.strength import LONGEST, MeasureName
@@ -31,7 +30,6 @@ from latentclr.report.comparison import (
     table,
 )
 from latentclr.report.folders import check_place, new_folder
-from latentclr.report.runs import directions_file, run_names
 from latentclr.report.side_by_side import Shown, heat_map
 
 COMPARISON = "comparison.json"
@@ -44,7 +42,7 @@ TILE = (72, 96)
 
 
 @dataclass(frozen=True)
-class Compare:
+class Compare(OfRuns):
     """Options of the command."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN RUN ...")]
@@ -53,8 +51,6 @@ class Compare:
     """Folder for the comparison: pictures, heat maps, tables and comparison.json."""
     seeds: str = "0,1,2"
     """Pictures to edit on the sheets."""
-    slots: str | None = None
-    """Slots of the generator to move in all runs; none: each run's own."""
     strength: float | None = None
     """Change to which every direction is brought (root mean square; of pictures: white is 1, black -1);
     none: the median over all directions of what edits of length 3 change."""
@@ -68,14 +64,6 @@ class Compare:
     """Pictures that are edited to measure; none: 16, or 4 of a generator above 128 pixels."""
     longest: float = LONGEST
     """Longest edit to try, as a length in latent space: a direction that needs a longer one is too weak."""
-    truncation: float | None = None
-    """Of the latents; none: as in the first run."""
-    generator: str | None = None
-    """Name or file of the generator; none: the one that the runs name."""
-    label: ClassName = None
-    """Class to draw, by number or name; none: the first run's. Directions of one class may fit another."""
-    device: str = "auto"
-    """cpu, cuda, or auto: a GPU if there is one."""
     overwrite: bool = False
     """Replace the comparison that is in the folder."""
 
@@ -83,29 +71,15 @@ class Compare:
         """Compare, write the folder, print the table."""
         seeds = tuple(numbers(self.seeds, int, "--seeds"))
         self._check()
-        found = [Directions.load(directions_file(run)) for run in self.runs]
-        names = run_names(self.runs)
-        one_generator(names, found)
-        generator = open_for(
-            self.runs,
-            found,
-            name=self.generator,
-            label=self.label,
-            truncation=self.truncation,
-            device=self.device,
-        )
-        slots = None if self.slots is None else generator.check_slots(numbers(self.slots, int, "--slots"))
+        opened, generator = self.open(self.runs)
         if self.layer is not None:
             generator.layer(self.layer)
         generator.from_seeds(seeds)  # refused now rather than after the work
-        entries = [
-            Entry(name, directions, directions.slots if slots is None else slots, run_seconds(run))
-            for name, directions, run in zip(names, found, self.runs, strict=True)
-        ]
+        entries = [Entry(run.name, run.directions, run.slots, run_seconds(run.path)) for run in opened]
         samples = self.samples or SAMPLES[generator.resolution <= 2 * SMALL]
         latents = generator.sample(samples, rng=torch.Generator().manual_seed(SAMPLE_SEED))
         with new_folder(self.out, mark=COMPARISON, kind="a comparison", overwrite=self.overwrite) as folder:
-            total = sum(directions.k for directions in found)
+            total = sum(run.directions.k for run in opened)
             say(f"matching the strengths of {total} directions on {samples} pictures, both ways")
             comparison = compare(
                 entries,

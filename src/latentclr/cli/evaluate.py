@@ -11,8 +11,8 @@ import tyro
 from rich.table import Table
 
 from latentclr.cli.console import counted, out, say
-from latentclr.cli.options import ClassName, parse
-from latentclr.cli.runs import one_generator, open_for, run_seconds
+from latentclr.cli.options import parse
+from latentclr.cli.runs import OfRuns, run_seconds
 from latentclr.directions import Directions
 from latentclr.directions.change import change
 from latentclr.engine.memory import keep_memory
@@ -26,7 +26,6 @@ from latentclr.evaluate.strength import LONGEST
 from latentclr.files import make_folder, write_bytes, write_json
 from latentclr.generators import Generator
 from latentclr.images import save_picture
-from latentclr.ranges import numbers
 from latentclr.report.evaluation import (
     Evaluated,
     Reading,
@@ -39,7 +38,7 @@ from latentclr.report.evaluation import (
 )
 from latentclr.report.folders import check_place, new_folder
 from latentclr.report.page import page
-from latentclr.report.runs import directions_file, run_names
+from latentclr.report.runs import directions_file
 
 METRICS = "metrics.json"
 PAGE = "report.html"
@@ -52,7 +51,7 @@ MeasureName = Literal["picture", "lpips-alex", "lpips-vgg"]
 
 
 @dataclass(frozen=True)
-class Evaluate:
+class Evaluate(OfRuns):
     """Options of the command."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")]
@@ -67,8 +66,6 @@ class Evaluate:
     target: float | None = None
     """Change that every direction is brought to at strength 1; none: the median of what random directions of
     length 3 change, which depends on the generator alone."""
-    slots: str | None = None
-    """Slots of the generator to move in all runs; none: each run's own."""
     separability: int = 150
     """Steps of the network that is taught to tell the directions from pictures; 0: it is not taught."""
     calibrate_runs: bool = False
@@ -80,14 +77,6 @@ class Evaluate:
     """Longest edit to try, as a length in latent space: a direction that needs a longer one is too weak."""
     level: float = 0.95
     """Of the intervals."""
-    truncation: float | None = None
-    """Of the latents; none: as in the first run."""
-    generator: str | None = None
-    """Name or file of the generator; none: the one that the runs name."""
-    label: ClassName = None
-    """Class to draw, by number or name; none: the first run's."""
-    device: str = "auto"
-    """cpu, cuda, or auto: a GPU if there is one."""
     overwrite: bool = False
     """Replace the evaluation that is in the folder."""
 
@@ -95,18 +84,7 @@ class Evaluate:
         """Measure, write the folder, print the summary."""
         self._check()
         keep_memory()
-        found = [Directions.load(directions_file(run)) for run in self.runs]
-        names = run_names(self.runs)
-        one_generator(names, found)
-        generator = open_for(
-            self.runs,
-            found,
-            name=self.generator,
-            label=self.label,
-            truncation=self.truncation,
-            device=self.device,
-        )
-        slots = None if self.slots is None else generator.check_slots(numbers(self.slots, int, "--slots"))
+        opened, generator = self.open(self.runs)
         distance = distance_of(self.measure, generator)
         reading = reading_of(generator, distance or rms)
         with new_folder(self.out, mark=METRICS, kind="an evaluation", overwrite=self.overwrite) as folder:
@@ -116,20 +94,19 @@ class Evaluate:
             bootstrap = Bootstrap(level=self.level)
             rows: list[dict[str, Any]] = []
             done: list[Evaluated] = []
-            for number, (run, name, directions) in enumerate(zip(self.runs, names, found, strict=True)):
-                say(f"{name}: matching the strengths of {directions.k} directions")
-                moving = directions.slots if slots is None else slots
+            for number, run in enumerate(opened):
+                say(f"{run.name}: matching the strengths of {run.directions.k} directions")
                 calibrated = calibrate(
-                    directions,
+                    run.directions,
                     generator,
                     target=target,
                     distance=distance,
                     measure=RMS if distance is None else self.measure,
-                    slots=moving,
+                    slots=run.slots,
                     longest=self.longest,
                 )
-                subject = Subject(name, calibrated, moving, run_seconds(run))
-                with counted(f"{name}: scoring edits", len(latents)) as log:
+                subject = Subject(run.name, calibrated, run.slots, run_seconds(run.path))
+                with counted(f"{run.name}: scoring edits", len(latents)) as log:
                     measured = evaluate(
                         subject,
                         generator,

@@ -2,16 +2,85 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from latentclr.cli.options import open_generator, pick_device, run_truncation
+from latentclr.cli.options import ClassName, open_generator, pick_device, run_truncation
 from latentclr.directions import Directions
 from latentclr.errors import InputError
 from latentclr.generators import Generator
-from latentclr.report.runs import RECORD
+from latentclr.ranges import numbers
+from latentclr.report.runs import RECORD, directions_file, run_names
 
 
-def one_generator(names: Sequence[str], found: Sequence[Directions]) -> None:
+@dataclass(frozen=True)
+class Opened:
+    """One of several runs.
+
+    Attributes:
+        path: its folder, or its directions file.
+        name: no other of them has it.
+        directions: that it found.
+        slots: that edits move.
+    """
+
+    path: Path
+    name: str
+    directions: Directions
+    slots: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfRuns:
+    """Options of the commands that put runs of one generator beside each other."""
+
+    out: Path
+    """Folder for what is found."""
+    slots: str | None = None
+    """Slots of the generator to move in all runs; none: each run's own."""
+    truncation: float | None = None
+    """Of the latents; none: as in the first run."""
+    generator: str | None = None
+    """Name or file of the generator; none: the one that the runs name."""
+    label: ClassName = None
+    """Class to draw, by number or name; none: the first run's. Directions of one class may fit another."""
+    device: str = "auto"
+    """cpu, cuda, or auto: a GPU if there is one."""
+
+    def open(self, runs: Sequence[Path]) -> tuple[tuple[Opened, ...], Generator]:
+        """Read the runs, and open their generator at the truncation and of the class that is drawn.
+
+        Raises:
+            InputError: a run that cannot be read, runs of several generators or spaces, no such generator,
+                class or slot.
+        """
+        names, found = run_names(runs), [Directions.load(directions_file(run)) for run in runs]
+        _one_generator(names, found)
+        generator = self._open_for(runs, found)
+        slots = None if self.slots is None else generator.check_slots(numbers(self.slots, int, "--slots"))
+        opened = tuple(
+            Opened(path, name, directions, directions.slots if slots is None else slots)
+            for path, name, directions in zip(runs, names, found, strict=True)
+        )
+        return opened, generator
+
+    def _open_for(self, runs: Sequence[Path], found: Sequence[Directions]) -> Generator:
+        origin = found[0].origin.get("generator", {})
+        called = self.generator or origin.get("name")
+        if not called:
+            raise InputError(f"{runs[0]} does not say which generator it belongs to; add --generator.")
+        generator = open_generator(
+            called,
+            device=pick_device(self.device),
+            label=origin.get("class") if self.label is None else self.label,
+            space=found[0].space,
+        )
+        for directions in found:
+            directions.require(generator)
+        return generator.at(run_truncation(found[0], self.truncation)).settled()
+
+
+def _one_generator(names: Sequence[str], found: Sequence[Directions]) -> None:
     """Make sure that runs belong to one generator and one of its spaces, as far as they say.
 
     Raises:
@@ -41,40 +110,3 @@ def run_seconds(run: Path) -> float | None:
         return float(seconds)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-
-
-def open_for(
-    runs: Sequence[Path],
-    found: Sequence[Directions],
-    *,
-    name: str | None,
-    label: str | None,
-    truncation: float | None,
-    device: str,
-) -> Generator:
-    """The generator of all runs, at one truncation and of one class.
-
-    Args:
-        runs: their folders, for messages.
-        found: their directions.
-        name: name or file of the generator; None: the one that the first run names.
-        label: of the class to draw; None: the first run's.
-        truncation: of the latents; None: the one that the first run was found with.
-        device: cpu, cuda or auto.
-
-    Raises:
-        InputError: no such generator, or another than a run's.
-    """
-    origin = found[0].origin.get("generator", {})
-    called = name or origin.get("name")
-    if not called:
-        raise InputError(f"{runs[0]} does not say which generator it belongs to; add --generator.")
-    generator = open_generator(
-        called,
-        device=pick_device(device),
-        label=origin.get("class") if label is None else label,
-        space=found[0].space,
-    )
-    for directions in found:
-        directions.require(generator)
-    return generator.at(run_truncation(found[0], truncation)).settled()

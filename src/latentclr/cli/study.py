@@ -8,15 +8,14 @@ from typing import Annotated
 import tyro
 
 from latentclr.cli.console import counted, out, say
-from latentclr.cli.options import ClassName, parse
-from latentclr.cli.runs import one_generator, open_for
+from latentclr.cli.options import parse
+from latentclr.cli.runs import OfRuns
 from latentclr.cli.study_pages import LIBRARIES, Folder, Serve, answers_of
-from latentclr.directions import Directions
 from latentclr.engine.memory import keep_memory
 from latentclr.errors import InputError
 from latentclr.ranges import numbers
 from latentclr.report.folders import check_place
-from latentclr.report.runs import directions_file, run_names
+from latentclr.report.runs import directions_file
 from latentclr.study import create
 from latentclr.study.plan import CONSENT, INSTRUCTIONS, STUDY, Checks, Sides, Study, Unit
 from latentclr.web import needs
@@ -25,7 +24,7 @@ DEFAULT = create.Options()
 
 
 @dataclass(frozen=True)
-class Create:
+class Create(OfRuns):
     """Freeze a study: draw its pictures once, and write down everything that participants will be asked."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")]
@@ -60,20 +59,10 @@ class Create:
     """Of all edits, in each run's own units; none: all directions at equal visible change."""
     multiple: float = DEFAULT.multiple
     """Of that change: how much of it is shown."""
-    slots: str | None = None
-    """Slots of the generator to move in all runs; none: each run's own."""
     size: int | None = None
     """Height of the pictures in pixels; none: the generator's own."""
     seed: int = 0
     """Of everything that is random: pictures, orders, sides."""
-    truncation: float | None = None
-    """Of the latents; none: as in the first run."""
-    generator: str | None = None
-    """Name or file of the generator; none: the one that the runs name."""
-    label: ClassName = None
-    """Class to draw, by number or name; none: the first run's."""
-    device: str = "auto"
-    """cpu, cuda, or auto: a GPU if there is one."""
     overwrite: bool = False
     """Replace the study that is in the folder, as long as nobody has answered it."""
 
@@ -83,30 +72,18 @@ class Create:
         if answers_of(self.out).exists():
             raise InputError(f"{self.out} holds answers of participants; choose another folder.")
         keep_memory()
-        found = [Directions.load(directions_file(run)) for run in self.runs]
-        names = run_names(self.runs)
-        one_generator(names, found)
-        generator = open_for(
-            self.runs,
-            found,
-            name=self.generator,
-            label=self.label,
-            truncation=self.truncation,
-            device=self.device,
-        )
+        opened, generator = self.open(self.runs)
         sources = [
             create.Source(
-                name,
-                directions,
-                create.sha256_of(directions_file(run)),
+                run.name,
+                run.directions,
+                create.sha256_of(directions_file(run.path)),
                 indices=None
                 if self.directions is None
                 else tuple(numbers(self.directions, int, "--directions")),
-                slots=None
-                if self.slots is None
-                else generator.check_slots(numbers(self.slots, int, "--slots")),
+                slots=run.slots,
             )
-            for run, name, directions in zip(self.runs, names, found, strict=True)
+            for run in opened
         ]
         create.check(sources, generator, self._options())
         with counted("drawing the pictures", create.count(sources, self._options())) as log:
