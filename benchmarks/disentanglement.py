@@ -35,6 +35,8 @@ from latentclr.files import make_folder
 from latentclr.generators import Generator
 
 SCORES = {"mig": "MIG", "dci": "DCI", "factor_vae": "FactorVAE score", "leakage": "leakage"}
+PICTURES = 10_000
+"""That an encoder is taught on, about."""
 LATENTS = 100
 """On which leakage is measured; no method has seen them."""
 PUBLISHED: Mapping[str, tuple[str, str, str]] = {
@@ -58,7 +60,15 @@ def directions_of(generator: Generator, name: str, k: int, seed: int, runs: Path
 
 
 def measure(
-    generator: Generator, shown: Renders, name: str, k: int, seed: int, runs: Path, steps: int
+    generator: Generator,
+    shown: Renders,
+    name: str,
+    k: int,
+    seed: int,
+    runs: Path,
+    *,
+    steps: int,
+    pictures: int,
 ) -> dict[str, Any]:
     """One row."""
     started = time.process_time()
@@ -69,17 +79,26 @@ def measure(
         "seed": seed,
         "k": directions.k,
         "steps": steps,
-        **scores(generator, directions, shown=shown, steps=steps, seed=seed),
+        "pictures": pictures,
+        **scores(generator, directions, shown=shown, steps=steps, pictures=pictures, seed=seed),
         **leaks(generator, directions),
         "cpu_seconds": time.process_time() - started,
     }
 
 
 def scores(
-    generator: Generator, directions: Directions, *, shown: Renders, steps: int, seed: int
+    generator: Generator,
+    directions: Directions,
+    *,
+    shown: Renders,
+    steps: int,
+    seed: int,
+    pictures: int = PICTURES,
 ) -> dict[str, Any]:
     """All scores of an encoder of these directions."""
-    found = evaluate_disentanglement(generator, directions, shown=shown, steps=steps, seed=seed)
+    found = evaluate_disentanglement(
+        generator, directions, shown=shown, steps=steps, pictures=pictures, seed=seed
+    )
     return {
         "mig": found.mig.score.value,
         "dci": found.dci.disentanglement,
@@ -147,6 +166,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--k", nargs="+", type=int, default=[12])
     parser.add_argument("--steps", type=int, default=800, help="of teaching the encoder")
+    parser.add_argument("--pictures", type=int, default=PICTURES, help="that it is taught on")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--runs", type=Path, default=Path("runs/methods"), help="folder of directions")
     parser.add_argument("--out", type=Path)
@@ -162,7 +182,16 @@ def main() -> None:
             kept.write()
         done = {row["method"] for row in same}
         for method in (method for method in options.methods if method not in done):
-            row = measure(generator, shown, method, k, seed, options.runs, options.steps)
+            row = measure(
+                generator,
+                shown,
+                method,
+                k,
+                seed,
+                options.runs,
+                steps=options.steps,
+                pictures=options.pictures,
+            )
             kept.add(row)
             print(
                 f"{name}, {method}, K {k}, seed {seed}: MIG {row['mig']:.3f}, DCI {row['dci']:.3f}, "

@@ -1,8 +1,6 @@
 """The explorer as people use it: by mouse, by keys, on a phone; and that it talks to nobody else."""
 
 import json
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,12 +62,6 @@ CONTRASTS = """(written) => {
 }"""
 
 
-def told(capsys: pytest.CaptureFixture[str], text: str) -> None:
-    """Say what was measured, whether or not the test passes."""
-    with capsys.disabled():
-        sys.stdout.write(f"\n{text}\n")
-
-
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("runs")
@@ -93,20 +85,6 @@ def opened(browser: Any, url: str) -> Iterator[Opened]:
     opened = Opened(browser, url, color_scheme="light")
     yield opened
     opened.close()
-
-
-def test_the_first_picture_is_there_within_five_seconds(
-    browser: Any, url: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    context = browser.new_context()
-    page = context.new_page()
-    start = time.perf_counter()
-    page.goto(url, wait_until="commit")
-    page.wait_for_function("document.querySelector('#stage .now')?.naturalWidth > 0")
-    seconds = time.perf_counter() - start
-    context.close()
-    told(capsys, f"first picture {seconds:.2f} s after opening")
-    assert seconds < 5
 
 
 def test_a_slider_by_keys_and_back(opened: Opened) -> None:
