@@ -96,8 +96,9 @@ class Options:
                 runs = tuple(found)
             _forget_others(folder / RUNS, runs)
             scorer, scales = scorer_of(generator)
-            say(f"measuring {len(runs)} runs of {generator.name}")
-            answer = question.run(Bench(generator, scorer, scales, settings), runs)
+            what = f"measuring {len(runs)} runs of {generator.name} (pictures, of each set of edits anew)"
+            with counted(what, settings.latents) as log:
+                answer = question.run(Bench(generator, scorer, scales, settings, log), runs)
             write(
                 folder,
                 name,

@@ -9,6 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.directions import Directions
+from latentclr.discover.base import no_log
+from latentclr.engine.training import Log
 from latentclr.errors import InputError
 from latentclr.evaluate.attributes import Scale
 from latentclr.evaluate.calibration import SAMPLES, calibrate, usual_target
@@ -31,12 +33,14 @@ class Bench:
         scorer: reads its pictures.
         scales: of what the scorer says.
         settings: how large the experiment is.
+        log: told how many pictures are done, from 0 again for every set of edits.
     """
 
     generator: Generator
     scorer: Scorer
     scales: tuple[Scale, ...]
     settings: Settings
+    log: Log = no_log
 
     @cached_property
     def target(self) -> float:
@@ -122,6 +126,7 @@ class Bench:
             lengths=calibrated.scale,
             multiples=(-1.0, 1.0),
             slots=slots,
+            log=self.log,
         )
         return replace(found, units=self.units)
 
