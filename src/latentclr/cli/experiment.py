@@ -96,7 +96,7 @@ class Options:
                 runs = tuple(found)
             _forget_others(folder / RUNS, runs)
             scorer, scales = scorer_of(generator)
-            what = f"measuring {len(runs)} runs of {generator.name} (pictures, of each set of edits anew)"
+            what = f"measuring {len(runs)} runs of {generator.name}, set by set"
             with counted(what, settings.latents) as log:
                 answer = question.run(Bench(generator, scorer, scales, settings, log), runs)
             write(
