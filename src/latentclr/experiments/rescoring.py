@@ -5,7 +5,7 @@ visible strength for all. (In the paper directions are chosen by eye, at strengt
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from latentclr.evaluate.intervals import Interval, told
 from latentclr.evaluate.rescoring import Level, Rescoring, choose, measured
@@ -97,15 +97,15 @@ def _text(bench: Bench, groups: dict[str, list[Run]], found: Sequence[tuple[Run,
     said = []
     for name in dict.fromkeys(row.attribute for _, row in found):
         parts: list[str] = []
-        effects: dict[str, float] = {}
+        ranges: dict[str, tuple[float, float]] = {}
         base = next(row.base for _, row in found if row.attribute == name)
         for method, group in groups.items():
             rows = [row for one, row in found if one in group and row.attribute == name]
             up, down = (_mean([getattr(row, way) for row in rows]) for way in ("up", "down"))
-            effects[method] = effect = sum(row.measured.value for row in rows) / len(rows)
+            effect = sum(row.measured.value for row in rows) / len(rows)
+            ranges[method] = min(row.measured.low for row in rows), max(row.measured.high for row in rows)
             parts.append(f"{method} {up} up, {down} down (effect {told(effect)})")
-        most = f", most by {max(effects, key=lambda method: effects[method])}" if len(effects) > 1 else ""
-        said.append(f"{name} (base {base}): {'; '.join(parts)}{most}.")
+        said.append(f"{name} (base {base}): {'; '.join(parts)}{_most(ranges)}.")
     paper = "; ".join(
         f"{name} (base {base}) "
         + ", ".join(f"{method} {up:.2f} up and {down:.2f} down" for method, (up, down) in methods.items())
@@ -119,6 +119,21 @@ def _text(bench: Bench, groups: dict[str, list[Run]], found: Sequence[tuple[Run,
         "is of another generator (StyleGAN2 on FFHQ), other predictors, and strengths that are not matched: "
         f"{paper}."
     )
+
+
+def _most(ranges: Mapping[str, tuple[float, float]]) -> str:
+    """Which method moves most, if every run of it surely moves more than every run of the others.
+
+    >>> _most({"one": (2.0, 2.4), "other": (1.0, 1.9)}), _most({"one": (1.0, 2.0), "other": (1.5, 1.6)})
+    (', most by one', ', none of them clearly most')
+    >>> _most({"alone": (1.0, 2.0)})
+    ''
+    """
+    if len(ranges) < 2:
+        return ""
+    best = max(ranges, key=lambda method: ranges[method][0])
+    clear = all(ranges[best][0] > high for method, (_, high) in ranges.items() if method != best)
+    return f", most by {best}" if clear else ", none of them clearly most"
 
 
 def _mean(levels: Sequence[Level]) -> Level:
