@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from PIL import Image
 
@@ -11,6 +11,7 @@ from latentclr.discover import Discoverer, GANSpace, LatentCLR, Random, SeFa
 from latentclr.evaluate.intervals import Bootstrap, Interval
 
 Model = Literal["global", "linear", "nonlinear"]
+Thing = TypeVar("Thing")
 Cell = str | int | float | bool | None
 """What stands in a table: a JSON value."""
 
@@ -186,16 +187,16 @@ def rounded(value: float) -> float | None:
     return float(f"{value:.5g}") if abs(value) < float("inf") else None
 
 
-def grouped(runs: Sequence[Run], by: Sequence[str]) -> dict[str, list[Run]]:
-    """Runs by what is compared, in the order in which they come.
+def grouped(things: Sequence[Thing], by: Sequence[str]) -> dict[str, list[Thing]]:
+    """Runs, or what was found of them, by what is compared, in the order in which they come.
 
     Args:
-        runs: to group.
-        by: for each run the name of its group.
+        things: to group.
+        by: for each the name of its group.
     """
-    found: dict[str, list[Run]] = {}
-    for run, name in zip(runs, by, strict=True):
-        found.setdefault(name, []).append(run)
+    found: dict[str, list[Thing]] = {}
+    for thing, name in zip(things, by, strict=True):
+        found.setdefault(name, []).append(thing)
     return found
 
 

@@ -137,6 +137,14 @@ def draw(
     return sheet
 
 
+def below(first: Image.Image, second: Image.Image) -> Image.Image:
+    """One figure above another."""
+    both = Image.new("RGB", (max(first.width, second.width), first.height + second.height), PAPER)
+    both.paste(first, (0, 0))
+    both.paste(second, (0, first.height))
+    return both
+
+
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 

@@ -6,18 +6,26 @@ visible strength for all. (In the paper directions are chosen by eye, at strengt
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from PIL import Image
+
+from latentclr.directions import Directions
 from latentclr.evaluate.intervals import Interval, told
 from latentclr.evaluate.rescoring import Level, Rescoring, choose, measured
 from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells, grouped, rounded
 from latentclr.experiments.bench import Bench, own_class
+from latentclr.experiments.pictures import Camera, below
 from latentclr.experiments.plots import Dots, dots
 from latentclr.generators import Generator
+from latentclr.report.side_by_side import Block, Line
 
 PICTURES = 500
 """That are measured, as many as in the paper; directions are chosen on as many others."""
 CHOOSING = 3
 """Stream of the latents that directions are chosen on."""
+WAYS = (-1.0, 0.0, 1.0)
+"""Multiples of the matched strength that are measured, and drawn."""
 ATTRIBUTES = ("smile", "mouth", "yaw", "gender")
 """Those of faces; of other pictures every one of which there is more and less."""
 PAPER = {
@@ -39,38 +47,80 @@ def plan(settings: Settings, generator: Generator) -> tuple[Wanted, ...]:
     return tuple(Wanted(method, label) for method in methods)
 
 
+@dataclass(frozen=True)
+class Found:
+    """A row of the table.
+
+    Attributes:
+        run: whose directions were chosen from.
+        calibrated: these, with lengths of one visible strength.
+        row: what the chosen one does.
+    """
+
+    run: Run
+    calibrated: Directions
+    row: Rescoring
+
+
 def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
     """Re-score every run."""
-    wanted = _attributes(bench)
-    found: list[tuple[Run, Rescoring]] = []
-    for one in runs:
-        directions = bench.calibrated(one.directions)
-        choosing = bench.scored(directions, stream=CHOOSING)
-        choices = [choose(choosing, name) for name in wanted]
-        numbers = sorted({choice.direction for choice in choices})
-        measuring = bench.scored(directions.select(numbers))
-        for choice in choices:
-            row = measured(measuring, choice, numbers=numbers, bootstrap=bench.settings.bootstrap)
-            found.append((one, row))
-    rows = [_row(one, row) for one, row in found]
-    groups = grouped(runs, [one.method for one in runs])
+    found = [one for run in runs for one in rescored(bench, run)]
+    return Experiment([_row(one) for one in found], figure(bench, found), _text(bench, found))
+
+
+def rescored(bench: Bench, run: Run) -> list[Found]:
+    """For each attribute the direction that moves it most: chosen on some pictures, measured on others."""
+    directions = bench.calibrated(run.directions)
+    choosing = bench.scored(directions, stream=CHOOSING)
+    choices = [choose(choosing, name) for name in _attributes(bench)]
+    numbers = sorted({choice.direction for choice in choices})
+    measuring = bench.scored(directions.select(numbers))
+    return [
+        Found(
+            run,
+            directions,
+            measured(measuring, choice, numbers=numbers, bootstrap=bench.settings.bootstrap),
+        )
+        for choice in choices
+    ]
+
+
+def figure(bench: Bench, found: Sequence[Found]) -> Image.Image:
+    """Scores of all runs; below them, pictures of the edits of each method's first run."""
+    groups = _methods(found)
     panels = []
-    for name in wanted:
-        here = [(one, row) for one, row in found if row.attribute == name]
-        lines, colours = [("base", here[0][1].base.mean)], [4]
-        for colour, group in enumerate(groups.values()):
-            for one in group:
-                row = next(row for other, row in here if other is one)
-                label = f"{one.method}, seed {one.seed}" if len(group) > 1 else one.method
-                lines += [(f"{label}, up", row.up.mean), (f"{label}, down", row.down.mean)]
+    for name in dict.fromkeys(one.row.attribute for one in found):
+        base = next(one.row.base.mean for one in found if one.row.attribute == name)
+        lines, colours = [("base", base)], [4]
+        for colour, (method, group) in enumerate(groups.items()):
+            here = [one for one in group if one.row.attribute == name]
+            for one in here:
+                label = f"{method}, seed {one.run.seed}" if len(here) > 1 else method
+                lines += [(f"{label}, up", one.row.up.mean), (f"{label}, down", one.row.down.mean)]
                 colours += [colour, colour]
         panels.append(Dots(f"{name}: mean score", tuple(lines), tuple(colours), zero=False))
-    figure = dots(
+    scores = dots(
         f"Scores before edits, after the edit up and after the one down, in {bench.where}: each run's best "
         "direction of each attribute, at one visible strength.",
         panels,
     )
-    return Experiment(rows, figure, _text(bench, groups, found))
+    camera = Camera(bench.generator, bench.settings.pictures[:2], WAYS)
+    blocks = [
+        Block(method, tuple(_line(camera, one) for one in group if one.run is group[0].run))
+        for method, group in groups.items()
+    ]
+    return below(scores, camera.draw("The same edits in pictures, of each method's first run.", blocks))
+
+
+def _methods(found: Sequence[Found]) -> dict[str, list[Found]]:
+    return grouped(found, [one.run.method for one in found])
+
+
+def _line(camera: Camera, one: Found) -> Line:
+    """Down, before and up."""
+    row = one.row
+    note = f"direction {row.direction}\nfrom {told(row.down.mean.value)} to {told(row.up.mean.value)}"
+    return camera.line(row.attribute, note, one.calibrated, row.direction, sign=row.sign)
 
 
 def _attributes(bench: Bench) -> tuple[str, ...]:
@@ -79,11 +129,12 @@ def _attributes(bench: Bench) -> tuple[str, ...]:
     return faces or tuple(usable)
 
 
-def _row(one: Run, row: Rescoring) -> dict[str, Cell]:
+def _row(one: Found) -> dict[str, Cell]:
+    row = one.row
     cell: dict[str, Cell] = {
         "attribute": row.attribute,
-        "method": one.method,
-        "seed": one.seed,
+        "method": one.run.method,
+        "seed": one.run.seed,
         "direction": row.direction,
         "sign": row.sign,
         "n": row.latents[1],
@@ -93,14 +144,14 @@ def _row(one: Run, row: Rescoring) -> dict[str, Cell]:
     return {**cell, "chosen effect": rounded(row.chosen), **cells("effect", row.measured)}
 
 
-def _text(bench: Bench, groups: dict[str, list[Run]], found: Sequence[tuple[Run, Rescoring]]) -> str:
+def _text(bench: Bench, found: Sequence[Found]) -> str:
     said = []
-    for name in dict.fromkeys(row.attribute for _, row in found):
+    for name in dict.fromkeys(one.row.attribute for one in found):
         parts: list[str] = []
         ranges: dict[str, tuple[float, float]] = {}
-        base = next(row.base for _, row in found if row.attribute == name)
-        for method, group in groups.items():
-            rows = [row for one, row in found if one in group and row.attribute == name]
+        base = next(one.row.base for one in found if one.row.attribute == name)
+        for method, group in _methods(found).items():
+            rows = [one.row for one in group if one.row.attribute == name]
             up, down = (_mean([getattr(row, way) for row in rows]) for way in ("up", "down"))
             effect = sum(row.measured.value for row in rows) / len(rows)
             ranges[method] = min(row.measured.low for row in rows), max(row.measured.high for row in rows)
@@ -111,7 +162,7 @@ def _text(bench: Bench, groups: dict[str, list[Run]], found: Sequence[tuple[Run,
         + ", ".join(f"{method} {up:.2f} up and {down:.2f} down" for method, (up, down) in methods.items())
         for name, (base, methods) in PAPER.items()
     )
-    n = found[0][1].latents[1]
+    n = found[0].row.latents[1]
     return (
         f"What does a scorer say after edits (Table 1 of LatentCLR's paper)? In {bench.where}, mean ± "
         f"standard deviation over {n} pictures (several seeds: mean over them), at one visible strength, "
