@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from latentclr import InputError
 from latentclr.evaluate.attributes import Scale
-from latentclr.evaluate.rescoring import rescore, rescoring_table
+from latentclr.evaluate.rescoring import choose, measured, rescore, rescoring_table
 
 SLOPES = torch.tensor([[0.1, 0.0], [-0.8, 0.1], [0.3, 0.5]])
 
@@ -39,6 +39,19 @@ def test_one_is_chosen_on_other_latents_than_it_is_measured_on() -> None:
     scored.edited[:, :, 1::2] += 100.0 * torch.randn(200, 1, 1, 1, generator=rng(9))
     again = rescore(scored, 0)
     assert (again.direction, again.chosen) == (row.direction, row.chosen)
+
+
+def test_only_the_chosen_directions_need_other_pictures() -> None:
+    choosing = linear_table(SLOPES, n=60, noise=0.1)
+    choice = choose(choosing, "a")
+    assert (choice.direction, choice.sign, choice.latents) == (1, -1, 60)
+    others = linear_table(SLOPES[[0, 1]], n=40)
+    row = measured(others, choice, numbers=(2, 1))  # direction 2 is not a's, so this is the other one
+    assert (row.direction, row.label, row.latents) == (1, choice.label, (60, 40))
+    assert row.measured.value == pytest.approx(1.6, abs=1e-5)
+    assert row.chosen == choice.effect
+    with pytest.raises(InputError, match="along direction 1 were not measured"):
+        measured(others, choice, numbers=(0, 2))
 
 
 def test_a_table_has_a_row_for_what_there_is_more_and_less_of() -> None:
