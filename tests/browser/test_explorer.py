@@ -62,6 +62,22 @@ CONTRASTS = """(written) => {
 }"""
 
 
+LATE = """() => {
+  const asked = window.fetch;
+  window.fetch = async (...what) => {
+    await new Promise((done) => setTimeout(done, 1500));
+    return asked(...what);
+  };
+  const write = history.replaceState.bind(history);
+  window.written = [];
+  history.replaceState = (state, title, address) => {
+    window.written.push(String(address));
+    return write(state, title, address);
+  };
+}"""
+"""Whatever the page asks for is late; the addresses that it writes meanwhile are kept."""
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("runs")
@@ -327,14 +343,13 @@ def test_a_link_that_the_server_learns_of_late_still_opens(opened: Opened, brows
     address = opened.page.url
     other = Opened(browser, opened.url)
     # On a busy machine the page is there long before it asks the server for what its address says.
-    slow = "() => { const asked = window.fetch; window.fetch = async (...what) => { " + (
-        "await new Promise((done) => setTimeout(done, 1500)); return asked(...what); }; }"
-    )
-    other.page.add_init_script(f"({slow})()")
+    other.page.add_init_script(f"({LATE})()")
     other.go(address)
     other.page.wait_for_selector("#stage .edit")
     assert other.query == opened.query
+    other.page.wait_for_timeout(500)
     assert other.page.url == address
+    assert all(written.endswith(opened.query) for written in other.page.evaluate("written"))
     other.close()
 
 

@@ -22,10 +22,10 @@
     part("notice").textContent = text;
   };
 
-  // After a while, since browsers count these. And not before the server has been told the address that was
-  // opened: until then, the page shows what every page begins with.
+  // After a while, since browsers count these. And only what is shown after the server has answered to the address
+  // that was opened: until then, the page shows what every page begins with.
   let restored = location.search === "";
-  const remember = later(250, () => restored && history.replaceState(null, "", "?" + query));
+  const remember = later(250, () => history.replaceState(null, "", "?" + query));
   const tell = later(600, () => {
     const picture = document.querySelector("#stage .now");
     part("told").textContent = picture ? picture.alt : "";
@@ -59,7 +59,7 @@
     place = Number(stage.dataset.place);
     link();
     mark();
-    remember();
+    if (restored) remember();
     tell();
     sharpen();
   };
@@ -69,7 +69,6 @@
   const pending = new Set();
   window.fetch = async (...what) => {
     const address = String(what[0]?.url ?? what[0]);
-    if (address.includes("run/predict")) restored = true; // it is part of the request's own address
     if (!/run\/predict|picture|loop|open$|photo\?/.test(address)) return asked(...what);
     const one = {};
     const slow = setTimeout(() => {
@@ -79,6 +78,7 @@
     try {
       return await asked(...what);
     } finally {
+      if (address.includes("run/predict")) restored = true;
       clearTimeout(slow);
       pending.delete(one);
       if (pending.size === 0) document.body.classList.remove("busy");
