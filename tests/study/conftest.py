@@ -1,6 +1,7 @@
-"""Databases for tests: SQLite always, PostgreSQL where there is one."""
+"""Databases for tests: SQLite always, PostgreSQL where there is one; codes that are always the same."""
 
 import os
+import random
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,8 +9,22 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from latentclr.study.answers import ALPHABET, CODE
+
 POSTGRES = "LATENTCLR_TEST_POSTGRES"
 """Environment variable: URL of a database in which tests may make schemas of their own."""
+
+
+@pytest.fixture
+def known_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New participants have the same codes in every run.
+
+    The order of their items is drawn by the code, so that dice fall the same way only for the same codes.
+    """
+    rng = random.Random(0)
+    monkeypatch.setattr(
+        "latentclr.study.store.store.new_code", lambda: "".join(rng.choices(ALPHABET, k=CODE))
+    )
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -89,6 +89,7 @@ def test_contrasts_are_of_participants_who_rated_both(tmp_path: Path) -> None:
     assert obvious.corrected == holm([sign_test(6, 0)] * 2)[0]
 
 
+@pytest.mark.usefixtures("known_codes")
 def test_equal_methods_are_told_apart_no_more_often_than_by_chance(tmp_path: Path) -> None:
     study = small_study(tmp_path / "study", 2, 2, preference=4)
     with Store.open(None, study) as store:

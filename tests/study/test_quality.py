@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from tests.study.planted import always, at_random, careful, small_study, take_part
 from tests.study.test_statistics import collected
 
@@ -33,6 +34,7 @@ def test_planted_participants(tmp_path: Path) -> None:
     assert [one.kept(1) for one in (perfect, yes, no, maybe)] == [True, True, True, False]
 
 
+@pytest.mark.usefixtures("known_codes")
 def test_somebody_who_throws_dice_is_inconsistent_and_usually_not_kept(tmp_path: Path) -> None:
     found = qualities(collected(tmp_path / "study", [at_random(i) for i in range(40)], 6))
     assert 1 <= sum(one.kept() for one in found) <= 12  # one in nine passes both checks
