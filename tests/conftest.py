@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from tests.generators.small_biggan import small_biggan, small_biggan_deep
 from tests.generators.small_stylegan import small_progan, small_stylegan
 from tests.generators.small_stylegan2 import small_stylegan2
@@ -16,6 +17,10 @@ from tests.toy import Toy
 
 from latentclr import Generator, load_generator
 from latentclr.generators import DCGAN
+
+
+settings.register_profile("same", derandomize=True, deadline=None)  # the same examples in every run
+settings.load_profile("same")
 
 
 def small_dcgan() -> DCGAN:
