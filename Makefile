@@ -1,9 +1,12 @@
 # make demo   directions of a real face GAN, from nothing, in a few minutes
-# make test   everything that a change must pass: format, lint, types, import rules, all tests (WORKERS=n: in so many
-#             processes, of one thread each)
-# make check  the same without the tests
+# make test   what every commit passes: format, lint, types, import rules, and the tests that prove the code, in
+#             minutes (WORKERS=n: in so many processes, of one thread each)
+# make test-all      make test, then make test-rest
+# make test-rest     the long tests: killed processes, pages in the browser, fuzzing, trainings, and test-kernels
+# make test-kernels  the numeric tests with the kernels of other processors and other numbers of threads
+# make check  format, lint, types and import rules alone
 # make fuzz   a million changed checkpoint files for the reader (FUZZ=n: so many); goes on where it was stopped
-# make quick  the tests that need no training and no network
+# make mutants  which faults, planted one at a time, the tests find; takes an hour
 # make reproduce  measure the figures of the docs again; fails where one is outside its stated interval
 # make browser  what the tests of pages need (Debian and its kin, as root): Chromium; without it they are skipped
 # make clean  remove what the others made
@@ -15,7 +18,10 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check fuzz quick reproduce browser clean
+LONG := browser or fuzz or kills or pairs or statistics or training
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
+
+.PHONY: demo test test-all test-rest test-kernels check fuzz mutants reproduce browser clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed
@@ -23,19 +29,29 @@ demo: $(VENV)/.installed
 	@echo "the page to try them on: $(BIN)/latentclr explore runs/faces"
 
 test: check
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
+	$(PYTEST) -m "not ($(LONG))"
+
+test-all: test test-rest
+
+test-rest: $(VENV)/.developing
+	$(PYTEST) -m "$(LONG)"
+	$(MAKE) test-kernels
+
+test-kernels: $(VENV)/.developing
+	$(BIN)/python -m tests.kernels
 
 check: $(VENV)/.developing
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 	$(BIN)/lint-imports
 
 fuzz: $(VENV)/.developing
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.checkpoints.fuzz --inputs $(FUZZ) --seed 0 --workers 2 --state .fuzz.json
 
-quick: $(VENV)/.developing
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not network and not browser"
+mutants: $(VENV)/.developing
+	$(PIP) --editable '.[mutants]'
+	$(BIN)/python -m benchmarks.mutants --workers $(WORKERS) --out benchmarks/results/mutants.json
 
 reproduce: $(VENV)/.developing
 	$(BIN)/python -m benchmarks.reproduce
@@ -45,7 +61,7 @@ browser:
 	apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core
 
 clean:
-	rm -rf $(VENV) runs build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .mutants runs build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # torch comes alone and first, so that nothing else chooses its version.

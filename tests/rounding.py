@@ -62,7 +62,7 @@ def assert_same_pixels(actual: np.ndarray, expected: np.ndarray) -> None:
     255 times the difference before rounding, below 1e-3 for differences up to 4e-6.)
 
     Raises:
-        AssertionError: other shapes, a difference of more than one level, or in more than one value of a hundred.
+        AssertionError: other shapes, or a difference of two levels, or in more than 1 % of the values.
     """
     assert actual.shape == expected.shape
     apart = np.abs(actual.astype(np.int16) - expected.astype(np.int16))
