@@ -5,8 +5,9 @@ import json
 import math
 import os
 import random
+import re
+import signal
 import stat
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,7 +19,6 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -35,8 +35,6 @@ from latentclr.engine.checkpoint import (
     write_state,
 )
 from latentclr.engine.training import Training, adam
-
-ROOT = Path(__file__).parents[2]
 
 
 @cache
@@ -115,19 +113,33 @@ def test_equal_states_are_equal_bytes(tmp_path: Path) -> None:
 class TestDamage:
     """Refused or harmless: what is read is always one of the two that were written."""
 
+    def test_a_changed_byte_of_any_field(self, two: Path) -> None:
+        path = two / CHECKPOINT
+        whole = path.read_bytes()
+        data = 8 + int.from_bytes(whole[:8], "little")
+        fields = [0, *(word.start() for word in re.finditer(rb"[\w.+-]+", whole[:data]) if word.start() >= 8)]
+        fields += range(data, len(whole), 5)
+        for position in fields:
+            changed = bytearray(whole)
+            changed[position] ^= 1
+            path.write_bytes(changed)
+            assert number_of(two) == 1, position
+
+    @pytest.mark.fuzz
     def test_changed_bytes(self, two: Path) -> None:
         path = two / CHECKPOINT
         whole = path.read_bytes()
         rng = random.Random(0)
         read = {1: 0, 2: 0}
         for position in range(len(whole)):
-            changed = bytearray(whole)
-            changed[position] ^= rng.randrange(1, 256)
-            path.write_bytes(changed)
-            number = number_of(two)
-            assert number is not None
-            read[number] += 1
-        assert read[1] > 0.98 * len(whole), "only blanks in the header may be others"
+            for value in rng.sample(range(1, 256), 4):
+                changed = bytearray(whole)
+                changed[position] ^= value
+                path.write_bytes(changed)
+                number = number_of(two)
+                assert number is not None
+                read[number] += 1
+        assert read[1] > 0.98 * sum(read.values()), "only blanks in the header may be others"
 
     def test_a_number_that_became_too_large(self, two: Path) -> None:
         path = two / CHECKPOINT
@@ -140,7 +152,7 @@ class TestDamage:
     def test_a_missing_end(self, two: Path) -> None:
         path = two / CHECKPOINT
         whole = path.read_bytes()
-        for length in {*range(0, len(whole), 7), *range(20), len(whole) - 1}:
+        for length in {*range(0, len(whole), 50), *range(10), len(whole) - 1}:
             path.write_bytes(whole[:length])
             assert number_of(two) == 1
 
@@ -251,10 +263,6 @@ def broken() -> OSError:
     return OSError(errno.EIO, os.strerror(errno.EIO))
 
 
-def told() -> SafetensorError:
-    return SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
-
-
 def after_each_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saves: int, **fault: Any
 ) -> Iterator[tuple[Path, BaseException | None]]:
@@ -292,9 +300,7 @@ def check(folder: Path, saves: int, *, saved: bool) -> None:
     assert number_of(folder) in (saves, old)
 
 
-@pytest.mark.parametrize("saves", [0, 1, 2])
-@pytest.mark.parametrize("error", [full, broken])
-@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize(("saves", "error", "half"), [(0, full, False), (1, broken, True), (2, full, True)])
 def test_any_operation_may_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saves: int, error: Callable[[], OSError], half: bool
 ) -> None:
@@ -321,8 +327,7 @@ def test_a_disk_may_stay_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         check(folder, saves, saved=raised is None)
 
 
-@pytest.mark.parametrize("saves", [0, 1, 2])
-@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize(("saves", "half"), [(0, True), (1, False), (2, True)])
 def test_a_kill_at_any_operation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saves: int, half: bool
 ) -> None:
@@ -338,53 +343,25 @@ def test_a_kill_at_any_operation(
     assert set(found) == {False, True}
 
 
-def test_the_writer_of_tensors_reports_a_full_disk(two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch:
-
-        def fail(*_: object) -> None:
-            raise told()
-
-        patch.setattr(files, "save_file", fail)
-        with pytest.raises(
-            InputError, match=r"^cannot write .*: .* No space left on device \(os error 28\)\.$"
-        ):
-            write(two, 3)
-    assert number_of(two) == 2
-    assert names(two) == set(CHECKPOINTS)
-
-
-FULL = """
-import resource, signal, sys
-from pathlib import Path
-from latentclr.errors import InputError
-from tests.engine.test_checkpoint import write
-
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the system then fails the write instead
-for limit in map(int, sys.argv[2:]):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-    try:
-        write(Path(sys.argv[1]), 3)
-    except InputError as error:
-        print(error)
-"""
-
-
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="sets a limit that Linux has")
 def test_no_room_for_the_file(two: Path) -> None:
+    import resource
+
     size = (two / CHECKPOINT).stat().st_size
-    limits = (0, 1, 8, size // 2, size - 1)
-    result = subprocess.run(
-        [sys.executable, "-c", FULL, str(two), *map(str, limits)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    said = result.stdout.splitlines()
-    assert len(said) == len(limits), result.stderr
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the system then fails the write instead
+    said = []
+    try:
+        for limit in (0, 1, 8, size // 2, size - 1):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+            with pytest.raises(InputError) as raised:
+                write(two, 3)
+            said.append(str(raised.value))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
     assert all(line.startswith(f"cannot write {two / CHECKPOINT}: ") for line in said)
-    assert all("File too large" in line for line in said)
+    assert all("File too large" in line and "\n" not in line for line in said)
     assert number_of(two) == 2
     assert names(two) == set(CHECKPOINTS)
 

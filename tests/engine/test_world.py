@@ -6,10 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+import threading
 from itertools import pairwise
 from pathlib import Path
-from queue import Empty, Queue
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine.workers import DEVICES, ROWS, everything
+from tests.rounding import assert_rounded
 
 from latentclr.engine import ALONE, RankLostError, World, launch, world
 from latentclr.engine.world import Companions
@@ -148,7 +149,6 @@ def test_the_environment_must_agree(
         launch(devices, device="cpu")
 
 
-@pytest.mark.slow
 def test_where_to_meet_is_known_before_anything_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NODE_RANK", "1")
     with pytest.raises(InputError, match="the environment must say MASTER_ADDR, MASTER_PORT"):
@@ -193,20 +193,39 @@ def test_a_process_that_waits_for_no_other_still_learns_of_its_end(
     children = [subprocess.Popen([sys.executable, "-Sc", f"raise SystemExit({code})"]) for code in codes]
     companions = Companions()
     companions.watch(children, os.getppid() + (gone == "parent"))
-    assert exits.get(timeout=20) == 2
+    assert exits.get(timeout=60) == 2
     assert capfd.readouterr().err == f"{SENTENCE}\n"
     companions.end(in_order=True)
 
 
+class Running(subprocess.Popen[bytes]):
+    """A process, as it were, that does not end by itself."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.asked_twice = threading.Event()
+
+    def poll(self) -> None:
+        self.asked += 1
+        if self.asked == 2:
+            self.asked_twice.set()
+
+    def wait(self, timeout: float | None = None) -> int:
+        return 0
+
+
 def test_a_process_is_not_ended_where_all_is_well_or_the_loss_is_known(exits: "Queue[int]") -> None:
-    well, known = Companions(), Companions()
-    well.watch([], os.getppid())
-    known.watch([], os.getppid() + 1)
+    well, known, child = Companions(), Companions(), Running()
+    others = threading.enumerate()
+    well.watch([child], os.getppid())
+    (watching,) = (thread for thread in threading.enumerate() if thread not in others)
+    assert child.asked_twice.wait(60)
+    well.end(in_order=True)
+    watching.join(60)
     with pytest.raises(RankLostError), known.needed():
         raise torch.distributed.DistStoreError("no answer")
-    with pytest.raises(Empty):
-        exits.get(timeout=0.5)
-    well.end(in_order=True)
+    known._watch(lambda: True)
+    assert exits.empty()
 
 
 def test_a_failed_run_does_not_wait_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,8 +249,9 @@ def check_all(out: Path) -> None:
             ("gradient", alone["gradient"]),
             ("part_gradient", alone["part_gradient"][own]),
         ):
-            difference = torch.tensor(found[name]).double() - torch.tensor(expected).double()
-            assert difference.abs().max() < 1e-12, name
+            # Two products of 3 terms, a logarithm of 6 exponentials, a sum of 6 squares, and the way back.
+            mine, others = (torch.tensor(value, dtype=torch.float64) for value in (found[name], expected))
+            assert_rounded(mine, others, terms=50, condition=10)
         assert found["own_gradient"] != found["gradient"]
         assert found["sums"] == [
             [[3, 3], [3, 3]],
@@ -251,7 +271,6 @@ def check_all(out: Path) -> None:
         assert found["threads"] == 1
 
 
-@pytest.mark.slow
 def test_two_processes_of_our_own(tmp_path: Path) -> None:
     with start("tests.engine.workers", "together", str(tmp_path), PYTHONWARNINGS="error") as process:
         said, complained = process.communicate(timeout=120)
@@ -259,7 +278,7 @@ def test_two_processes_of_our_own(tmp_path: Path) -> None:
     check_all(tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.kills
 def test_two_processes_of_torchrun(tmp_path: Path) -> None:
     command = ("torch.distributed.run", "--nproc-per-node", str(DEVICES), "--master-addr", "127.0.0.1")
     worker = ("-m", "tests.engine.workers", "under_torchrun", str(tmp_path))
@@ -269,11 +288,10 @@ def test_two_processes_of_torchrun(tmp_path: Path) -> None:
     check_all(tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.kills
 @pytest.mark.parametrize(("name", "code"), [("other_dies", 2), ("first_dies", -signal.SIGKILL)])
 def test_a_rank_that_is_killed_ends_the_other_in_one_sentence(name: str, code: int, tmp_path: Path) -> None:
     with start("tests.engine.workers", name, str(tmp_path)) as process:
-        # The pipes close when the last of the processes has ended.
+        # The pipes close when the last of the processes has ended: without the watch, after ten minutes.
         said, complained = process.communicate(timeout=120)
-    assert time.time() - float((tmp_path / "died").read_text()) < 20
     assert (process.returncode, said, complained.splitlines()) == (code, "", [SENTENCE])
