@@ -1,18 +1,33 @@
-"""Databases for tests: SQLite always, PostgreSQL where there is one; codes that are always the same."""
+"""Studies, databases (SQLite always, PostgreSQL where there is one), codes that are always the same."""
 
 import os
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
+from tests.study.planted import small_study
 
 from latentclr.study.answers import ALPHABET, CODE
+from latentclr.study.plan import Study
 
 POSTGRES = "LATENTCLR_TEST_POSTGRES"
 """Environment variable: URL of a database in which tests may make schemas of their own."""
+
+
+@pytest.fixture(scope="session")
+def study_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Study]:
+    """`small_study`, made once for all tests that ask for the same; nothing in its folder may be changed."""
+
+    @cache
+    def made(*sizes: int, **options: Any) -> Study:
+        return small_study(tmp_path_factory.mktemp("study") / "study", *sizes, **options)
+
+    return made
 
 
 @pytest.fixture

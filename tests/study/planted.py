@@ -1,17 +1,19 @@
 """A small study, and participants whose answers are known."""
 
+import datetime
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.toy import Toy
 
 import latentclr
-from latentclr.study.answers import Participant
+from latentclr.study.answers import Given, Joined, Participant, key_of
 from latentclr.study.create import Options, Source, create
 from latentclr.study.order import Step, steps
 from latentclr.study.plan import Study
+from latentclr.study.responses import Responses, responses
 from latentclr.study.store import Store
 
 Answers = Callable[[Step, str], str | None]
@@ -42,6 +44,25 @@ def take_part(store: Store, answers: Answers, *, code: str | None = None) -> Par
             if value is not None:
                 store.answer(joined.code, step.item, question, value, milliseconds=1500)
     return joined
+
+
+def collected(study: Study, people: Sequence[Answers]) -> Responses:
+    """What a store and `responses` make of these people's answers, without a database.
+
+    Their orders are drawn by keys that are the same in every run, and so is what falls when they throw dice.
+    """
+    joined, given = [], []
+    for number, answers in enumerate(people, start=1):
+        key = key_of(f"participant {number}")
+        joined.append(Joined(number, key, datetime.date(2026, 1, 1)))
+        for step in steps(study, key):
+            said = {question: answers(step, question) for question in step.questions}
+            given += [
+                Given(number, step.item, question, value, 1500, 0)
+                for question, value in said.items()
+                if value is not None
+            ]
+    return responses(study, joined, given)
 
 
 def careful(graded: Callable[[int, int, str], str], *, prefers: int = 0) -> Answers:

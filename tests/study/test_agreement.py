@@ -1,19 +1,18 @@
 """Krippendorff's alpha gives the published values, and what its definition gives by loops."""
 
 import random
+from collections.abc import Callable
 from itertools import permutations
 from math import isnan, nan
-from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.study.planted import small_study, take_part
+from tests.study.planted import collected
 
 from latentclr.evaluate.intervals import Bootstrap
 from latentclr.study.agreement import Level, alpha, ratings
 from latentclr.study.order import Step
-from latentclr.study.responses import responses
-from latentclr.study.store import Store
+from latentclr.study.plan import Study
 
 # Krippendorff (2011), "Computing Krippendorff's Alpha-Reliability", part C: four observers, twelve units,
 # values 1 to 5, with answers missing (".").
@@ -109,6 +108,7 @@ def test_draws_without_a_value_are_left_out_and_counted() -> None:
     assert 130 < found.dropped < 270  # half of the draws hold one unit twice
 
 
+@pytest.mark.statistics
 def test_intervals_are_as_wide_as_the_spread_over_new_units() -> None:
     rng = np.random.default_rng(1)
 
@@ -124,13 +124,9 @@ def test_intervals_are_as_wide_as_the_spread_over_new_units() -> None:
     assert 85 <= inside <= 99
 
 
-def test_ratings_are_of_directions_and_of_no_checks(tmp_path: Path) -> None:
+def test_ratings_are_of_directions_and_of_no_checks(study_of: Callable[..., Study]) -> None:
     def answers(step: Step, question: str) -> str:
         return "no" if step.kind != "direction" else "yes" if step.panels[0].way == 0 else "maybe"
 
-    study = small_study(tmp_path / "study", 3)
-    with Store.open(None, study) as store:
-        take_part(store, answers)
-        take_part(store, answers)
-        found = ratings(responses(study, store.participants(), store.answers()), "obvious")
+    found = ratings(collected(study_of(3), [answers, answers]), "obvious")
     assert sorted(found.tolist()) == [[0, 0, 2], [0, 2, 0], [0, 2, 0]]  # no, maybe, yes

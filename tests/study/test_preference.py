@@ -2,18 +2,19 @@
 
 import random
 from collections import Counter
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from tests.study.planted import at_random, careful, small_study, take_part
-from tests.study.test_statistics import collected
+from tests.study.planted import at_random, careful, collected
 
 from latentclr.evaluate.intervals import Bootstrap
 from latentclr.study.order import Step
+from latentclr.study.plan import Study
 from latentclr.study.preference import contrasts, preferences, preferred
-from latentclr.study.responses import Response, Responses, responses
+from latentclr.study.responses import Response
 from latentclr.study.shares import holm, sign_test
-from latentclr.study.store import Store
+
+StudyOf = Callable[..., Study]
 
 FEW = Bootstrap(200)
 
@@ -22,9 +23,9 @@ def rated(method: int, way: int, question: str) -> str:
     return "yes" if method == 0 or way == 0 else "no"
 
 
-def test_who_prefers_a_method_prefers_it_on_both_sides(tmp_path: Path) -> None:
+def test_who_prefers_a_method_prefers_it_on_both_sides(study_of: StudyOf) -> None:
     people = [careful(rated, prefers=0) for _ in range(7)] + [careful(rated, prefers=1)]
-    found = collected(tmp_path / "study", people, 3, 3, preference=6)
+    found = collected(study_of(3, 3, preference=6), people)
     (one,) = preferences(found, FEW)
     assert (one.wins, one.losses, one.ties, one.missing) == (42, 6, 0, 0)
     assert one.people == (7, 1, 0)
@@ -37,26 +38,26 @@ def test_who_prefers_a_method_prefers_it_on_both_sides(tmp_path: Path) -> None:
     assert set(sides) == {(False, "left"), (True, "right")}
 
 
-def test_neither_and_silence_are_apart(tmp_path: Path) -> None:
+def test_neither_and_silence_are_apart(study_of: StudyOf) -> None:
     def undecided(step: Step, question: str) -> str | None:
         if step.kind != "pair":
             return "maybe"
         return {0: "neither", 1: None}.get(step.pair or 0, "left" if step.swapped else "right")
 
-    found = collected(tmp_path / "study", [undecided], 3, 3, preference=4)
+    found = collected(study_of(3, 3, preference=4), [undecided])
     (one,) = preferences(found, FEW)
     assert (one.wins, one.losses, one.ties, one.missing) == (0, 2, 1, 1)
     assert (one.people, one.p) == ((0, 1, 0), 1.0)
 
 
-def test_every_two_of_three_methods_are_compared_and_corrected_together(tmp_path: Path) -> None:
+def test_every_two_of_three_methods_are_compared_and_corrected_together(study_of: StudyOf) -> None:
     def likes_the_last(step: Step, question: str) -> str:
         if step.kind != "pair":
             return "maybe"
         left, right = (panel.method or 0 for panel in step.panels)
         return "left" if left > right else "right"
 
-    found = collected(tmp_path / "study", [likes_the_last] * 6, 2, 2, 2, preference=2)
+    found = collected(study_of(2, 2, 2, preference=2), [likes_the_last] * 6)
     several = preferences(found, FEW)
     assert [(one.first, one.second) for one in several] == [(0, 1), (0, 2), (1, 2)]
     assert all(one.people == (0, 6, 0) for one in several)
@@ -79,8 +80,8 @@ def test_preferred_follows_the_side() -> None:
     assert [preferred(row(swapped, value)) for value in ("left", "right")] == ["second", "first"]
 
 
-def test_contrasts_are_of_participants_who_rated_both(tmp_path: Path) -> None:
-    found = collected(tmp_path / "study", [careful(rated)] * 6, 3, 3)
+def test_contrasts_are_of_participants_who_rated_both(study_of: StudyOf) -> None:
+    found = collected(study_of(3, 3), [careful(rated)] * 6)
     obvious, meaningful = contrasts(found, FEW)
     assert (obvious.question, meaningful.question) == ("obvious", "meaningful")
     assert obvious.difference.value == pytest.approx(1 - 1 / 3)
@@ -89,22 +90,17 @@ def test_contrasts_are_of_participants_who_rated_both(tmp_path: Path) -> None:
     assert obvious.corrected == holm([sign_test(6, 0)] * 2)[0]
 
 
-@pytest.mark.usefixtures("known_codes")
-def test_equal_methods_are_told_apart_no_more_often_than_by_chance(tmp_path: Path) -> None:
-    study = small_study(tmp_path / "study", 2, 2, preference=4)
-    with Store.open(None, study) as store:
-        for i in range(40):
-            take_part(store, at_random(i))
-        every = responses(study, store.participants(), store.answers())
-    wrong = sum(preferences(_ten(every, i), FEW)[0].p < 0.05 for i in range(30))
+@pytest.mark.statistics
+def test_equal_methods_are_told_apart_no_more_often_than_by_chance(study_of: StudyOf) -> None:
+    """Forty people who throw the same dice in every run; thirty times, ten of them are asked."""
+    every = collected(study_of(2, 2, preference=4), [at_random(i) for i in range(40)])
+    some = [every.of(random.Random(i).sample(every.people, 10)) for i in range(30)]
+    wrong = sum(preferences(one, FEW)[0].p < 0.05 for one in some)
+    # An exact test of up to ten votes is below .05 with a chance of .04 or less: 1.2 of 30 are expected.
     assert wrong <= 4
 
 
-def _ten(every: Responses, seed: int) -> Responses:
-    return every.of(random.Random(seed).sample(every.people, 10))
-
-
-def test_one_method_has_nothing_beside_it(tmp_path: Path) -> None:
-    found = collected(tmp_path / "study", [careful(rated)] * 2, 3)
+def test_one_method_has_nothing_beside_it(study_of: StudyOf) -> None:
+    found = collected(study_of(3), [careful(rated)] * 2)
     assert preferences(found, FEW) == []
     assert contrasts(found, FEW) == []

@@ -9,14 +9,13 @@ from scipy.stats import binomtest
 from latentclr.study.shares import holm, sign_test, wilson
 
 
-@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
-@pytest.mark.parametrize("n", [1, 2, 7, 100])
+@pytest.mark.parametrize(("n", "level"), [(1, 0.95), (7, 0.8), (100, 0.99)])
 def test_wilson_is_scipys(n: int, level: float) -> None:
     for k in range(n + 1):
         ours = wilson(k, n, level)
         theirs = binomtest(k, n).proportion_ci(level, method="wilson")
         assert ours.value == k / n
-        assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+        assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)  # float64
 
 
 def test_wilson_holds_its_share_and_stays_inside_0_and_1() -> None:
@@ -25,7 +24,7 @@ def test_wilson_holds_its_share_and_stays_inside_0_and_1() -> None:
             found = wilson(k, n)
             assert 0 <= found.low <= found.value <= found.high <= 1
     # Newcombe (1998), table I: 0 of 20 and 1 of 29.
-    assert (wilson(0, 20).low, wilson(0, 20).high) == pytest.approx((0.0, 0.1611), abs=5e-5)
+    assert (wilson(0, 20).low, wilson(0, 20).high) == pytest.approx((0.0, 0.1611), abs=5e-5)  # as printed
     assert (wilson(1, 29).low, wilson(1, 29).high) == pytest.approx((0.0061, 0.1718), abs=5e-5)
 
 
@@ -39,7 +38,7 @@ def test_the_sign_test_sums_what_is_no_likelier() -> None:
         n = first + second
         ways = [comb(n, k) for k in range(n + 1)]
         expected = sum(way for way in ways if way <= ways[first]) / 2**n
-        assert sign_test(first, second) == pytest.approx(expected, abs=1e-12)
+        assert sign_test(first, second) == pytest.approx(expected, abs=1e-12)  # float64
         assert sign_test(first, second) == pytest.approx(sign_test(second, first))
 
 

@@ -2,32 +2,22 @@
 
 from collections.abc import Callable
 from math import isnan
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from tests.study.planted import always, at_random, careful, small_study, take_part
+from tests.study.planted import always, at_random, careful, collected
 
 from latentclr import InputError
 from latentclr.evaluate.intervals import Bootstrap
-from latentclr.study.answers import Given
+from latentclr.study.answers import Given, Joined
 from latentclr.study.order import Step
-from latentclr.study.responses import Responses, responses
+from latentclr.study.plan import Study
+from latentclr.study.responses import responses
 from latentclr.study.shares import wilson
 from latentclr.study.statistics import by_method, grade, line, paper, ratio, told
-from latentclr.study.store import Store
 
-Answer = Callable[[Step, str], str | None]
+StudyOf = Callable[..., Study]
 FEW = Bootstrap(200)
-
-
-def collected(folder: Path, answers: list[Answer], *sizes: int, **options: Any) -> Responses:
-    study = small_study(folder, *sizes, **options)
-    with Store.open(None, study) as store:
-        for one in answers:
-            take_part(store, one)
-        return responses(study, store.participants(), store.answers())
 
 
 def test_the_papers_numbers_and_to_which_question_they_belong() -> None:
@@ -43,11 +33,11 @@ def test_the_papers_numbers_and_to_which_question_they_belong() -> None:
     assert isnan(paper("obvious").not_no.low)
 
 
-def test_answers_of_known_participants_are_counted(tmp_path: Path) -> None:
+def test_answers_of_known_participants_are_counted(study_of: StudyOf) -> None:
     def graded(method: int, way: int, question: str) -> str:
         return "no" if question == "meaningful" else ["yes", "yes", "maybe", "no"][way]
 
-    found = collected(tmp_path / "study", [careful(graded), careful(graded), always("yes")])
+    found = collected(study_of(), [careful(graded), careful(graded), always("yes")])
     counts = found.counts("obvious")
     assert counts.shape == (3, 4, 4)
     assert counts.sum() == 3 * 4  # checks and repeats are not among them
@@ -72,11 +62,11 @@ def test_answers_of_known_participants_are_counted(tmp_path: Path) -> None:
     assert third.share_not_no == wilson(3, 3)
 
 
-def test_what_was_not_answered_is_missing_and_no_no(tmp_path: Path) -> None:
+def test_what_was_not_answered_is_missing_and_no_no(study_of: StudyOf) -> None:
     def stops(step: Step, question: str) -> str | None:
         return "yes" if step.panels[0].way in (0, 1) else None
 
-    found = collected(tmp_path / "study", [stops, always("no")])
+    found = collected(study_of(), [stops, always("no")])
     summary = line(found.counts("obvious"), by_method(found)[0], FEW)
     assert told(summary) == pytest.approx(
         {"yes": 1.0, "maybe": 0.0, "no": 2.0, "missing": 1.0, "strict": 0.25, "not_no": 0.5}
@@ -89,10 +79,10 @@ def test_what_was_not_answered_is_missing_and_no_no(tmp_path: Path) -> None:
 @pytest.mark.parametrize("per_participant", [None, 3])
 @pytest.mark.parametrize("unit", ["direction", "picture"])
 def test_the_four_numbers_sum_to_the_directions_of_each_method(
-    tmp_path: Path, unit: str, per_participant: int | None
+    study_of: StudyOf, unit: str, per_participant: int | None
 ) -> None:
     people = [at_random(i) for i in range(4)]
-    found = collected(tmp_path / "study", people, 4, 2, unit=unit, per_participant=per_participant)
+    found = collected(study_of(4, 2, unit=unit, per_participant=per_participant), people)
     for question in ("obvious", "meaningful"):
         counts = found.counts(question)
         shown = 6 if per_participant is None else per_participant
@@ -103,9 +93,9 @@ def test_the_four_numbers_sum_to_the_directions_of_each_method(
             assert known["yes"] + known["maybe"] + known["no"] + known["missing"] == pytest.approx(k)
 
 
-def test_the_summary_is_a_loop_over_participants_and_directions(tmp_path: Path) -> None:
+def test_the_summary_is_a_loop_over_participants_and_directions(study_of: StudyOf) -> None:
     people = [at_random(i) for i in range(5)]
-    found = collected(tmp_path / "study", people, 3, 3, unit="picture", per_participant=4)
+    found = collected(study_of(3, 3, unit="picture", per_participant=4), people)
     for m, mask in enumerate(by_method(found)):
         totals = []
         for person in found.people:
@@ -138,8 +128,8 @@ def test_several_answers_of_one_participant_are_not_taken_for_several_people() -
     assert clustered.share_yes.high - clustered.share_yes.low > 0.8 * (single.high - single.low)
 
 
-def test_of_one_participant_there_is_no_interval_and_of_none_no_value(tmp_path: Path) -> None:
-    found = collected(tmp_path / "study", [always("yes")])
+def test_of_one_participant_there_is_no_interval_and_of_none_no_value(study_of: StudyOf) -> None:
+    found = collected(study_of(), [always("yes")])
     alone = line(found.counts("obvious"), by_method(found)[0], FEW)
     assert (alone.yes.value, isnan(alone.yes.low)) == (4.0, True)
     nobody = line(found.of([]).counts("obvious"), by_method(found)[0], FEW)
@@ -147,6 +137,7 @@ def test_of_one_participant_there_is_no_interval_and_of_none_no_value(tmp_path: 
     assert isnan(ratio(np.zeros(3), np.zeros(3), FEW).value)
 
 
+@pytest.mark.statistics
 def test_intervals_of_means_hold_the_truth_about_as_often_as_they_say() -> None:
     rng, inside = np.random.default_rng(0), 0
     for seed in range(200):
@@ -159,19 +150,14 @@ def test_intervals_of_means_hold_the_truth_about_as_often_as_they_say() -> None:
     assert 0.89 <= inside / 200 <= 0.99
 
 
-def test_answers_that_were_not_asked_are_an_error_and_not_left_out(tmp_path: Path) -> None:
-    study = small_study(tmp_path / "study")
-    with Store.open(None, study) as store:
-        take_part(store, always("yes"))
-        joined, given = store.participants(), store.answers()
+def test_answers_that_were_not_asked_are_an_error_and_not_left_out(study_of: StudyOf) -> None:
+    joined = [Joined(1, "a key", None)]
+    given = [Given(1, item, "obvious", "yes", None, 0) for item in ("d0-0", "d9-9")]
     with pytest.raises(InputError, match=r"participant 1 answered what this version does not ask \(d9-9\)"):
-        responses(study, joined, [*given, Given(1, "d9-9", "obvious", "yes", None, 0)])
+        responses(study_of(), joined, given)
 
 
-def test_people_who_only_came_are_nobody_yet(tmp_path: Path) -> None:
-    study = small_study(tmp_path / "study")
-    with Store.open(None, study) as store:
-        store.join()
-        second = take_part(store, always("yes"))
-        found = responses(study, store.participants(), store.answers())
-    assert found.people == (second.number,) == (2,)
+def test_people_who_only_came_are_nobody_yet(study_of: StudyOf) -> None:
+    joined = [Joined(number, f"key {number}", None) for number in (1, 2)]
+    found = responses(study_of(), joined, [Given(2, "d0-0", "obvious", "yes", None, 0)])
+    assert found.people == (2,)
