@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.conftest import GENERATORS, REAL
+from tests.conftest import GENERATORS
 from tests.rounding import assert_rounded
 
 from latentclr import DISCOVERERS, Directions, Generator, InputError
@@ -64,7 +64,7 @@ WHERE: dict[str, tuple[str, ...]] = {
 Any other method is tried on ELSEWHERE. All pairs are marked `pairs`."""
 ELSEWHERE = ("toy", "dcgan")
 
-PAIRS = [(method, name) for method in DISCOVERERS for name in GENERATORS if name not in REAL]
+PAIRS = [(method, name) for method in DISCOVERERS for name in GENERATORS]
 CHOSEN = [(method, name) for method, name in PAIRS if name in WHERE.get(method, ELSEWHERE)]
 all_pairs = pytest.mark.parametrize(
     ("method", "name"),
