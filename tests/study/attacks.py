@@ -1,7 +1,12 @@
-"""Requests that no participant's browser sends, by the hundred: data for `test_hostile`."""
+"""Requests that no participant's browser sends: data for `test_hostile`.
+
+The values of the first list of each kind meet different lines of code; those of the second (MORE) are refused
+by the same lines, or by the framework.
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 from urllib.parse import quote
 
 from tests.study.visiting import HOST, Answer, Visitor
@@ -9,6 +14,8 @@ from tests.study.visiting import HOST, Answer, Visitor
 from latentclr.study.answers import ALPHABET, CODE
 from latentclr.study.pages.forms import FORM
 from latentclr.study.server import BODY
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -39,149 +46,169 @@ def post(target: str, body: str | bytes, *, who: str = "participant", **headers:
 
 
 NAMES = [
-    "../study.json", "../../study.json", "..%2fstudy.json", "..%2F..%2Fstudy.json", "%2e%2e/study.json",
-    "%2e%2e%2fstudy.json", "..%252f..%252fstudy.json", "%252e%252e%252fstudy.json", "..%5cstudy.json",
-    "..%5C..%5Cwindows%5Cwin.ini", "..\\study.json", "/etc/passwd", "%2fetc%2fpasswd", "//etc/passwd",
-    "....//....//etc/passwd", "..;/study.json", "%c0%ae%c0%ae%c0%afetc/passwd", "%u002e%u002e/study.json",
-    "C:%5Cwindows%5Cwin.ini", "file:%2f%2f%2fetc%2fpasswd", "http:%2f%2fevil.example%2fx", "~root/.bashrc",
-    "..%00/study.json", "study.json%00.webp", "{picture}%00", "{picture}%00.png",
-    "{picture}/../../study.json", "{picture}%2f..%2f..%2fstudy.json", "{picture}.", "{picture}%20",
-    "%20{picture}", "./{picture}", "{picture}/", "{picture}::$DATA", "answers.sqlite3", "study.json",
-    "consent.txt", "style.css", "script.js", ".", "..", "%2e", "0" * 64 + ".webp", "A" * 9000,
-    "%e2%80%ae{picture}", "%ef%bc%8e%ef%bc%8e%ef%bc%8fstudy.json", "%ed%a0%80", "%ff%fe",
-    "%0d%0aset-cookie:%20a=b", "{{7*7}}", "${7*7}", "*", "[a-z]*",
+    "../study.json", "..%2fstudy.json", "..%00/study.json", "..", "study.json", "%2fetc%2fpasswd",
+    "{picture}.", "%ed%a0%80", "A" * 9000,
 ]  # fmt: skip
 """What is given where a name of a file, a code or a number belongs."""
-
-NUMBERS = [
-    "0", "-1", "-0", "00", "01", "+1", "1.0", "1e0", "0x1", "0b1", "1_0", "1%20", "%201", "1%0a", "1%00",
-    "1,2", "1;2", "1%27", "999999", "9" * 25, "9" * 5000, "-" + "9" * 25, "NaN", "inf", "null", "true",
-    "None", "[1]", "%d9%a1", "%ef%bc%91", "%c2%bd", "%c2%b2", "1/2", "1%2f2", "first",
+MORE_NAMES = [
+    "../../study.json", "..%2F..%2Fstudy.json", "%2e%2e/study.json", "%2e%2e%2fstudy.json",
+    "..%252f..%252fstudy.json", "%252e%252e%252fstudy.json", "..%5cstudy.json", "..%5C..%5Cwindows%5Cwin.ini",
+    "..\\study.json", "/etc/passwd", "//etc/passwd", "....//....//etc/passwd", "..;/study.json",
+    "%c0%ae%c0%ae%c0%afetc/passwd", "%u002e%u002e/study.json", "C:%5Cwindows%5Cwin.ini",
+    "file:%2f%2f%2fetc%2fpasswd", "http:%2f%2fevil.example%2fx", "~root/.bashrc", "study.json%00.webp",
+    "{picture}%00", "{picture}%00.png", "{picture}/../../study.json", "{picture}%2f..%2f..%2fstudy.json",
+    "{picture}%20", "%20{picture}", "./{picture}", "{picture}/", "{picture}::$DATA", "answers.sqlite3",
+    "consent.txt", "style.css", "script.js", ".", "%2e", "0" * 64 + ".webp", "%e2%80%ae{picture}",
+    "%ef%bc%8e%ef%bc%8e%ef%bc%8fstudy.json", "%ff%fe", "%0d%0aset-cookie:%20a=b", "{{7*7}}", "${7*7}", "*",
+    "[a-z]*",
 ]  # fmt: skip
+
+NUMBERS = ["0", "-1", "01", "1%20", "9" * 5000, "%d9%a1", "%c2%b2", "first"]
 """What is given for the number of an item."""
+MORE_NUMBERS = [
+    "-0", "00", "+1", "1.0", "1e0", "0x1", "0b1", "1_0", "%201", "1%0a", "1%00", "1,2", "1;2", "1%27",
+    "999999", "9" * 25, "-" + "9" * 25, "NaN", "inf", "null", "true", "None", "[1]", "%ef%bc%91", "%c2%bd",
+    "1/2", "1%2f2",
+]  # fmt: skip
 
 ANSWERS = [
-    "answer-obvious=YES", "answer-obvious=", "answer-obvious=+yes", "answer-obvious=yes%00",
-    "answer-obvious=1", "answer-obvious=null", "answer-obvious=perhaps", "answer-obvious=left",
-    "answer-obvious=%ef%bd%99es", "answer-obvious=yes%E2%80%AE", "answer-obvious=yes%27--",
-    "answer-obvious=%27%3B+DROP+TABLE+answer%3B--", "answer-obvious=%ed%a0%80", "answer-obvious=%ff",
-    "answer-obvious=%c0%af", "answer-obvious=%zz", "answer-obvious=yes&answer-obvious=no",
-    "answer-obvious=yes&answer-obvious=yes", "answer-obvious[]=yes", "answer-obvious[0]=yes",
-    "answer-unknown=yes", "answer-=yes", "obvious=yes", "ANSWER-OBVIOUS=yes", "answer-clearer=left",
-    "answer-obvious%00=yes", "__proto__=yes", "answer-obvious=yes&participant=1",
-    "answer-obvious=yes&item=d0-0", "answer-obvious=yes&code=abc",
+    "answer-obvious=YES", "answer-obvious=", "answer-obvious=yes%00", "answer-obvious=%ff",
+    "answer-obvious=%27%3B+DROP+TABLE+answer%3B--", "answer-obvious=yes&answer-obvious=yes",
+    "answer-obvious[]=yes", "answer-clearer=left", "answer-obvious=yes&participant=1",
     "answer-obvious=yes&answer-meaningful=perhaps", "answer-obvious=yes&answer-unknown=1", "answer-obvious",
-    "=yes", "&", "&&&=", "answer-obvious=yes&&", "answer-obvious=yes;answer-meaningful=no",
     "&".join(f"f{i}=1" for i in range(40)), "answer-name=" + "a" * 81, "answer-name=" + "a" * 5000,
-    "answer-name=" + "%f0%9f%98%80" * 81, "answer-name=%ed%a0%80%ed%b0%80", "answer-name=%e2%28%a1",
     "answer-obvious=yes&milliseconds=-1", "answer-obvious=yes&milliseconds=1e9",
-    "answer-obvious=yes&milliseconds=", "answer-obvious=yes&milliseconds=NaN",
-    "answer-obvious=yes&milliseconds=1.5", "answer-obvious=yes&milliseconds=" + "9" * 13,
     "answer-obvious=yes&milliseconds=" + "9" * 5000, "answer-obvious=yes&milliseconds=%d9%a1",
-    "answer-obvious=yes&milliseconds=1&milliseconds=2",
 ]  # fmt: skip
 """Forms for an item; nothing of them is stored, also where a part of it were right."""
+MORE_ANSWERS = [
+    "answer-obvious=+yes", "answer-obvious=1", "answer-obvious=null", "answer-obvious=perhaps",
+    "answer-obvious=left", "answer-obvious=%ef%bd%99es", "answer-obvious=yes%E2%80%AE",
+    "answer-obvious=yes%27--", "answer-obvious=%ed%a0%80", "answer-obvious=%c0%af", "answer-obvious=%zz",
+    "answer-obvious=yes&answer-obvious=no", "answer-obvious[0]=yes", "answer-unknown=yes", "answer-=yes",
+    "obvious=yes", "ANSWER-OBVIOUS=yes", "answer-obvious%00=yes", "__proto__=yes",
+    "answer-obvious=yes&item=d0-0", "answer-obvious=yes&code=abc", "=yes", "&", "&&&=",
+    "answer-obvious=yes&&", "answer-obvious=yes;answer-meaningful=no", "answer-name=" + "%f0%9f%98%80" * 81,
+    "answer-name=%ed%a0%80%ed%b0%80", "answer-name=%e2%28%a1", "answer-obvious=yes&milliseconds=",
+    "answer-obvious=yes&milliseconds=NaN", "answer-obvious=yes&milliseconds=1.5",
+    "answer-obvious=yes&milliseconds=" + "9" * 13, "answer-obvious=yes&milliseconds=1&milliseconds=2",
+]  # fmt: skip
 
 PART = b"--b\r\ncontent-disposition: form-data; "
-
 BODIES = [
     (b'{"answer-obvious": "yes"}', "application/json"),
+    (b"answer-obvious=yes", ""),
+    (PART + b'name="a"; filename="../../x"\r\n\r\nyes\r\n--b--', "multipart/form-data; boundary=b"),
+    ("answer-obvious=já".encode(), FORM),
+    (b"answer-name=" + b"a" * BODY, FORM),
+]
+MORE_BODIES = [
     (b'["answer-obvious", "yes"]', "application/json"),
     (b"{" * 60000, "application/json"),
     (b"answer-obvious=yes", "text/plain"),
-    (b"answer-obvious=yes", ""),
     (b"answer-obvious=yes", "application/x-www-form-urlencoded-not"),
     (b"answer-obvious=yes", "\xff\xfe"),
     (b"<?xml version='1.0'?><!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><a>&x;</a>", "text/xml"),
     (PART + b'name="answer-obvious"\r\n\r\nyes\r\n--b--', "multipart/form-data; boundary=b"),
-    (PART + b'name="a"; filename="../../x"\r\n\r\nyes\r\n--b--', "multipart/form-data; boundary=b"),
     (b"", "multipart/form-data"),
     (b"\x80\x04\x95", "application/octet-stream"),
-    ("answer-obvious=já".encode(), FORM),
     (b"answer-obvious=\xff\xfe", FORM),
     (b"\x00" * 100, FORM),
     (b"\x1f\x8b\x08\x00answer-obvious=yes", FORM),
-    (b"answer-name=" + b"a" * BODY, FORM),
     (b"a" * (4 * BODY), FORM),
-]  # fmt: skip
+]
 
 CODES = [
-    "", "'", "' OR '1'='1", "' OR 1=1 --", "'; DROP TABLE participant; --", '" OR ""="',
-    "') UNION SELECT 1,2,3,4 --", "%", "%" * CODE, "_" * CODE, "*" * CODE, "a" * CODE, "2" * CODE,
-    "0" * CODE, "l" * CODE, "a" * (CODE - 1), "a" * 60000, "\x00" * CODE, "a" * 25 + "\x00",
-    "\u202e" + "a" * CODE, "\uff41" * CODE, "\ufb01" * 13, "\U0001f600" * CODE, "null", "1", "-1",
-    "../answers.sqlite3", "<script>alert(1)</script>", "{{7*7}}", "a\r\nset-cookie: x=y",
+    "", "' OR '1'='1", "a" * CODE, "a" * (CODE - 1), "a" * 60000, "\x00" * CODE, "\uff41" * CODE,
+    "<script>alert(1)", "a\r\nset-cookie: x=y",
 ]  # fmt: skip
 """What is given for a code."""
+MORE_CODES = [
+    "'", "' OR 1=1 --", "'; DROP TABLE participant; --", '" OR ""="', "') UNION SELECT 1,2,3,4 --", "%",
+    "%" * CODE, "_" * CODE, "*" * CODE, "2" * CODE, "0" * CODE, "l" * CODE, "a" * 25 + "\x00",
+    "\u202e" + "a" * CODE, "\ufb01" * 13, "\U0001f600" * CODE, "null", "1", "-1", "../answers.sqlite3",
+    "<script>alert(1)</script>", "{{7*7}}",
+]  # fmt: skip
 
 FOREIGN = [
     {"origin": "https://evil.example"},
+    {"origin": f"http://{HOST}:81"},
+    {"sec-fetch-site": "cross-site", "origin": f"http://{HOST}"},
+]
+MORE_FOREIGN = [
     {"origin": "null"},
     {"origin": f"http://{HOST}.evil.example"},
-    {"origin": f"http://{HOST}:81"},
     {"origin": f"ftp://{HOST}"},
     {"origin": f"http://user@{HOST}"},
     {"origin": ""},
     {"sec-fetch-site": "cross-site"},
     {"sec-fetch-site": "same-site"},
-    {"sec-fetch-site": "cross-site", "origin": f"http://{HOST}"},
     {"sec-fetch-site": "nonsense"},
     {"origin": "https://evil.example", "sec-fetch-site": "same-origin"},
 ]
 
-HOSTS = [
-    "", "evil.example", f"{HOST}.evil.example", f"evil.example:{HOST}", f"{HOST}@evil.example",
-    f"{HOST}:80:80", f"{HOST} evil.example", "[::1", "0.0.0.0", "127.1", "2130706433",
-    "localhost.evil.example", "\xff",
+HOSTS = ["", "evil.example"]
+MORE_HOSTS = [
+    f"{HOST}.evil.example", f"evil.example:{HOST}", f"{HOST}@evil.example", f"{HOST}:80:80",
+    f"{HOST} evil.example", "[::1", "0.0.0.0", "127.1", "2130706433", "localhost.evil.example", "\xff",
 ]  # fmt: skip
+
+METHODS = ["PUT", "get"]
+MORE_METHODS = ["DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "POST ", "X" * 500]
 
 CONSENTS = [
     "", "agree=yes", "agree=yes&shown=", "agree=on&shown={shown}", "agree=yes&agree=yes&shown={shown}",
     "agree=yes&shown={shown}&code=x", "shown={shown}", "agree=no&shown={shown}", "agree=yes&shown=%00",
 ]  # fmt: skip
+WITHDRAWALS = [
+    "",
+    "sure=no",
+    "sure=YES",
+    "sure=yes&sure=yes",
+    "sure=yes&code={other}",
+    "sure=yes&participant=2",
+]
+HEADERS = ["x-forwarded-host", "x-original-url", "x-rewrite-url", "x-http-method-override", "forwarded"]
 
-METHODS = ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get", "POST ", "X" * 500]
 
+def attacks(*, whole: bool) -> Iterator[tuple[str, Attack]]:
+    """Attacks, each with a name for it: of each list the first part, or the whole list."""
 
-def attacks() -> Iterator[tuple[str, Attack]]:
-    """Every attack, with a name for it."""
+    def of(few: list[T], more: list[T]) -> list[T]:
+        return few + more if whole else few
+
     for place in ("/picture/", "/static/", "/j/", "/item/", "/"):
-        for name in NAMES:
-            if (place, name) not in KNOWN and not (place == "/" and name in {"", ".", "%2e", "/"}):
-                yield f"get {place}{name[:40]}", Attack("GET", place + name)
-    for number in NUMBERS:
+        for name in of(NAMES, MORE_NAMES):
+            yield f"get {place}{name[:40]}", Attack("GET", place + name)
+    for number in of(NUMBERS, MORE_NUMBERS):
         yield f"item {number[:30]}", Attack("GET", f"/item/{number}")
         yield f"answer to item {number[:30]}", post(f"/item/{number}", "answer-obvious=yes")
-    for form in ANSWERS:
+    for form in of(ANSWERS, MORE_ANSWERS):
         yield f"form {form[:50]}", post("/item/{number}", form)
+    for form in of(ANSWERS[:1], ANSWERS[1:] + MORE_ANSWERS):
         yield f"form as script {form[:50]}", post("/item/{number}", form, accept="application/json")
-    for i, (body, kind) in enumerate(BODIES):
+    for i, (body, kind) in enumerate(of(BODIES, MORE_BODIES)):
         for place in ("/item/{number}", "/enter", "/consent", "/withdraw"):
             yield f"body {i} to {place}", Attack("POST", place, body, {"content-type": kind})
-    for i, code in enumerate(CODES):
+    for i, code in enumerate(of(CODES, MORE_CODES)):
         yield f"code {i}", post("/enter", "code=" + quote(code), who="stranger")
         yield f"cookie {i}", post("/item/1", "answer-obvious=yes", cookie="{cookie}=" + quote(code))
         if code and "/" not in code and not set(code) <= set(ALPHABET):
             yield f"link {i}", Attack("GET", "/j/" + quote(code), who="stranger")
-    for i, headers in enumerate(FOREIGN):
+    for i, headers in enumerate(of(FOREIGN, MORE_FOREIGN)):
         for place, form in (
             ("/item/{number}", "answer-obvious=yes"),
             ("/withdraw", "sure=yes"),
             ("/consent", "agree=yes"),
         ):
-            yield (
-                f"from another page {i} {place}",
-                Attack("POST", place, form.encode(), {"content-type": FORM, **headers}),
-            )
-    for host in HOSTS:
+            yield f"from another page {i} {place}", post(place, form, **headers)
+    for host in of(HOSTS, MORE_HOSTS):
         yield f"host {host!r}", post("/item/{number}", "answer-obvious=yes", host=host)
         yield f"host {host!r}, reading", Attack("GET", "/item/1", headers={"host": host})
-    for method in METHODS:
+    for method in of(METHODS, MORE_METHODS):
         for place in ("/item/{number}", "/withdraw", "/picture/{picture}", "/"):
-            yield (
-                f"{method[:20]} {place}",
-                Attack(method, place, b"answer-obvious=yes", {"content-type": FORM}),
-            )
+            sent = post(place, "answer-obvious=yes")
+            yield f"{method[:20]} {place}", replace(sent, method=method)
     for place in ("/", "/go", "/done", "/instructions", "/j/abc", "/picture/{picture}", "/robots.txt"):
         yield f"post {place}", post(place, "answer-obvious=yes")
     yield "get /enter", Attack("GET", "/enter?code=abc")
@@ -190,34 +217,20 @@ def attacks() -> Iterator[tuple[str, Attack]]:
         yield f"withdrawal of {who}", post("/withdraw", "sure=yes", who=who)
         for form in CONSENTS:
             yield f"consent of {who}: {form}", post("/consent", form, who=who)
-    for form in (
-        "",
-        "sure=no",
-        "sure=YES",
-        "sure=yes&sure=yes",
-        "sure=yes&code={other}",
-        "sure=yes&participant=2",
-    ):
+    for form in WITHDRAWALS:
         yield f"withdrawal {form}", post("/withdraw", form)
-    for name in (
-        "x-forwarded-host",
-        "x-original-url",
-        "x-rewrite-url",
-        "x-http-method-override",
-        "forwarded",
-    ):
+    for name in of([], HEADERS):
         yield f"header {name}", Attack("GET", "/nothing", headers={name: "/../study.json\x7f"})
     yield "long header", Attack("GET", "/nothing", headers={"accept": "a" * 60000})
-    yield "long cookie", post("/item/1", "answer-obvious=yes", cookie="a=" + "b" * 60000)
-    yield (
-        "many cookies",
-        post("/item/1", "answer-obvious=yes", cookie=";".join(f"c{i}=1" for i in range(5000))),
-    )
-    yield "odd cookies", post("/item/1", "answer-obvious=yes", cookie='=;;;==;"\xff;{cookie};{cookie}="a\\"')
     yield "long query", Attack("GET", "/nothing?" + "a=b&" * 20000)
-    for length in ("-1", "abc", "1e3", "9" * 30, "+5", ""):
+    for name, cookie in (
+        ("long cookie", "a=" + "b" * 60000),
+        ("many cookies", ";".join(f"c{i}=1" for i in range(5000))),
+        ("odd cookies", '=;;;==;"\xff;{cookie};{cookie}="a\\"'),
+    ):
+        yield name, post("/item/1", "answer-obvious=yes", cookie=cookie)
+    for length in of(["-1", ""], ["abc", "1e3", "9" * 30, "+5"]):
         yield f"length {length}", post("/item/{number}", "answer-obvious=yes", content_length=length)
 
 
-KNOWN = {("/j/", "."), ("/item/", "."), ("/", "robots.txt")}
-ATTACKS = dict(attacks())
+FEW, ALL = dict(attacks(whole=False)), dict(attacks(whole=True))
