@@ -6,7 +6,7 @@ mutmut changes one operator, number, name or call at a time ("a mutant"), and ru
 changed function until one fails ("killed"). A mutant that survives shows a fault that no test would find, or
 a change that makes no difference. Each module is tried with its own tests alone, without those that start
 processes, since these import the unchanged code; shapes are not checked at calls, so that it is an assertion
-or an error that finds a mutant.
+or an error that finds a mutant. `equivalent_mutants.json` says of changes that make no difference why.
 """
 
 import argparse
@@ -23,6 +23,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / ".mutants"
+EQUIVALENT = Path(__file__).with_name("equivalent_mutants.json")
+"""By module: the changed lines, as mutmut shows them, and why they change nothing that a test could see."""
 
 MODULES: dict[str, tuple[str, ...]] = {
     "discover/contrastive": ("tests/discover/test_contrastive.py", "tests/discover/test_tiled.py"),
@@ -110,7 +112,7 @@ def examine(tree: Path, module: str, workers: int) -> dict[str, Any]:
         workers: processes at once.
 
     Returns:
-        Counts of the outcomes, and the changes that survived as differences of lines.
+        Counts of the outcomes ("equivalent" are survivors with a reason), and the other survivors' changes.
     """
     folder = prepare(tree, module, [test for test in MODULES[module] if (tree / test).exists()])
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
@@ -121,16 +123,20 @@ def examine(tree: Path, module: str, workers: int) -> dict[str, Any]:
     if done.returncode:
         raise SystemExit(f"mutmut ended with {done.returncode}:\n{(folder / 'log').read_text()[-4000:]}")
     found = outcomes(folder, module)
-    survivors = [name for name, outcome in found.items() if outcome in ("survived", "untested")]
-    return {
-        **Counter(found.values()),
-        "mutants": len(found),
-        "survivors": [difference(folder, name) for name in survivors],
-    }
+    reasons = json.loads(EQUIVALENT.read_text()).get(module, {})
+    survivors = []
+    for name, outcome in found.items():
+        if outcome in ("survived", "untested"):
+            change = difference(folder, name)
+            if change.partition("\n")[2] in reasons:
+                found[name] = "equivalent"
+            else:
+                survivors.append(change)
+    return {"mutants": len(found), **Counter(found.values()), "survivors": survivors}
 
 
 def difference(folder: Path, name: str) -> str:
-    """The lines that a mutant changes, with its name."""
+    """A mutant's name, and the lines that it changes."""
     mutmut = str(Path(sys.executable).with_name("mutmut"))
     shown = subprocess.run(
         [mutmut, "show", f"latentclr.{name}"], cwd=folder, capture_output=True, text=True, check=True
