@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from tests.browser.opened import PATIENCE
 from tests.study.planted import small_study
 from tests.study.serving import Server
 
@@ -19,8 +21,6 @@ from latentclr.study.plan import Study
 from latentclr.study.server import BODY, CONTENT, application
 from latentclr.study.store import Store
 from latentclr.web import running
-
-pytestmark = pytest.mark.browser
 
 OPTIONS: Mapping[str, Any] = {"names": True, "preference": 1, "pictures": 4}
 
@@ -55,18 +55,16 @@ class Person:
     def __init__(self, browser: Any, url: str, study: Study, **options: Any) -> None:
         self.context = browser.new_context(**options)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(20_000)
+        self.context.set_default_timeout(PATIENCE)
         self.url, self.study = url, study
         self.said: dict[tuple[str, str], str] = {}
         self.complaints: list[str] = []
         self.foreign: list[str] = []
-        self.loaded: list[str] = []
         self.page.on("request", self._note)
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def _note(self, request: Any) -> None:
-        self.loaded.append(request.url)
         if not request.url.startswith((self.url + "/", "data:")):
             self.foreign.append(request.url)
 
@@ -143,7 +141,7 @@ def stored(store: Store, code: str) -> dict[tuple[str, str], str]:
     return {(one.item, one.question): one.value for one in store.answers() if one.participant == number}
 
 
-@pytest.mark.slow
+@pytest.mark.browser
 def test_three_people_take_part_and_the_report_says_what_they_said(browser: Any, tmp_path: Path) -> None:
     study = small_study(tmp_path / "study", 2, 2, **OPTIONS)
     with Server(study.folder) as server:
@@ -229,7 +227,7 @@ def by_keyboard(browser: Any, server: Server, study: Study) -> tuple[str, dict[t
 def without_scripts(
     browser: Any, server: Server, study: Study
 ) -> tuple[str, dict[tuple[str, str], str], str]:
-    """Clicks twice, goes back, and sends the same again."""
+    """Sends from two windows, goes back, and sends the same again."""
     one = Person(browser, server.url, study, java_script_enabled=False).begin()
     theirs = one.steps
     for number, step in enumerate(theirs, 1):
@@ -241,11 +239,17 @@ def without_scripts(
             one.page.locator("#missing").wait_for(state="visible")
         for which, value in answers.items():
             one.click(which, value)
-        one.page.get_by_role("button", name="Next").dblclick()
-        # The second click may break off what the first one opens, at which waiting for an address gives up.
-        after = one.page.locator("#count", has_text=re.compile(rf"^{number + 1} of "))
-        after.or_(one.page.locator("#completion")).wait_for()
-        one.page.wait_for_load_state("networkidle")
+        windows = [one.page]
+        if number == 1:
+            windows.append(one.context.new_page())
+            windows[1].goto(one.page.url)
+            for which, value in answers.items():
+                windows[1].locator(f"label:has([name=answer-{which}][value={value}])").click()
+        for window in windows:
+            window.get_by_role("button", name="Next").click(no_wait_after=True)
+        for window in windows:
+            after = window.locator("#count", has_text=re.compile(rf"^{number + 1} of "))
+            after.or_(window.locator("#completion")).wait_for()
     one.page.goto(f"{server.url}/item/1")
     one.click("meaningful", "no" if one.said[theirs[0].item, "meaningful"] != "no" else "yes")
     for _ in range(2):
@@ -309,6 +313,7 @@ def read_report(
     context.close()
 
 
+@pytest.mark.browser
 def test_back_with_the_personal_link_after_closing_the_browser(browser: Any, url: str, store: Store) -> None:
     with person(browser, url, store.study) as one:
         one.begin()
@@ -331,6 +336,7 @@ def test_back_with_the_personal_link_after_closing_the_browser(browser: Any, url
     assert stored(store, code) == said
 
 
+@pytest.mark.browser
 def test_an_answer_without_a_connection_is_sent_again_and_stored_once(
     browser: Any, url: str, store: Store
 ) -> None:
@@ -339,7 +345,6 @@ def test_an_answer_without_a_connection_is_sent_again_and_stored_once(
         one.context.set_offline(True)
         one.click("obvious", "maybe")
         one.page.locator("#offline").wait_for(state="visible")
-        one.page.get_by_role("group").nth(1)
         one.click("meaningful", "no")
         assert stored(store, one.code) == {}
         one.context.set_offline(False)
@@ -350,6 +355,7 @@ def test_an_answer_without_a_connection_is_sent_again_and_stored_once(
         one.complaints.clear()  # of the browser, about the connection
 
 
+@pytest.mark.browser
 def test_an_answer_that_was_not_sent_survives_the_page(browser: Any, url: str, store: Store) -> None:
     with person(browser, url, store.study) as one:
         one.begin()
@@ -375,9 +381,11 @@ def test_a_click_on_next_waits_for_the_answer(browser: Any, url: str, store: Sto
         one.number(2)
         assert stored(store, one.code) == one.said
         times = [given.milliseconds for given in store.answers() if (given.item, given.question) in one.said]
-        assert all(time is not None and time < 60_000 for time in times)
+        assert times
+        assert None not in times
 
 
+@pytest.mark.browser
 def test_keys_can_be_switched_off_and_do_not_fire_in_a_text(browser: Any, url: str, store: Store) -> None:
     with person(browser, url, store.study) as one:
         one.begin()
@@ -393,16 +401,27 @@ def test_keys_can_be_switched_off_and_do_not_fire_in_a_text(browser: Any, url: s
         assert not one.page.get_by_label("Answer with the keys").is_checked()
 
 
+@pytest.mark.browser
 def test_the_next_pictures_are_there_before_they_are_asked_for(browser: Any, url: str, store: Store) -> None:
     with person(browser, url, store.study) as one:
         one.begin()
-        one.page.wait_for_load_state("networkidle")
-        names = {name for row in one.steps[1].panels[0].rows for name in (row.left, row.middle, row.right)}
-        assert names <= {address.rpartition("/")[2] for address in one.loaded}
-        one.loaded.clear()
+        names = [name for row in one.steps[1].panels[0].rows for name in (row.left, row.middle, row.right)]
+        one.page.wait_for_function(
+            """names => names.every((name) => performance.getEntriesByType("resource")
+                 .some((entry) => entry.name.endsWith(name) && entry.responseEnd > 0))""",
+            arg=names,
+        )
         one.page.goto(f"{url}/item/2")
-        one.page.wait_for_load_state("networkidle")
-        assert one.page.locator("main img").evaluate_all("all => all.every(one => one.naturalWidth > 0)")
+        one.page.wait_for_function(
+            "() => [...document.querySelectorAll('main img')].every((image) => image.naturalWidth > 0)"
+        )
+        asked = one.page.evaluate(
+            """names => performance.getEntriesByType("resource")
+                 .filter((entry) => names.some((name) => entry.name.endsWith(name)) && entry.transferSize > 0)
+                 .map((entry) => entry.name)""",
+            names,
+        )
+        assert asked == []  # all of them from the browser's cache
 
 
 def places(url: str, one: Person) -> list[str]:
@@ -414,6 +433,7 @@ def places(url: str, one: Person) -> list[str]:
     ]
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_pages_fit_the_screen(browser: Any, url: str, store: Store, width: int) -> None:
     with person(browser, url, store.study, viewport={"width": width, "height": 844}) as one:
@@ -432,6 +452,7 @@ def test_pages_fit_the_screen(browser: Any, url: str, store: Store, width: int) 
         one.complaints.clear()  # /x is not found
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_can_be_read(browser: Any, url: str, store: Store, scheme: str) -> None:
     with person(browser, url, store.study, color_scheme=scheme) as one:
@@ -469,6 +490,7 @@ CONTRASTS = """() => {
 }"""
 
 
+@pytest.mark.browser
 def test_those_who_hear_the_page_are_told_what_others_see(browser: Any, url: str, store: Store) -> None:
     with person(browser, url, store.study) as one:
         one.begin()
@@ -495,26 +517,17 @@ def test_those_who_hear_the_page_are_told_what_others_see(browser: Any, url: str
         assert page.locator("html").get_attribute("lang") == "en"
 
 
-def test_a_page_that_another_site_opens_keeps_its_secret(browser: Any, url: str, store: Store) -> None:
-    """The cookie is not sent along from elsewhere, so that no other page can answer for somebody."""
+@pytest.mark.browser
+def test_another_sites_page_cannot_answer_for_somebody(browser: Any, url: str, store: Store) -> None:
+    """Its form arrives without the cookie, and is refused."""
     with person(browser, url, store.study) as one:
         one.begin()
-        foreign = url.replace("127.0.0.1", "localhost")
-        one.page.goto(foreign + "/")
-        one.foreign.clear()
-        assert one.page.evaluate("document.cookie") == ""
-        one.page.evaluate(
-            """place => {
-              const form = document.createElement("form");
-              Object.assign(form, { method: "post", action: place });
-              form.innerHTML = '<input name="answer-obvious" value="yes">';
-              document.body.append(form);
-            }""",
-            f"{url}/item/1",
-        )
         before = store.answers()
-        one.page.evaluate("document.forms[document.forms.length - 1].submit()")
-        one.page.wait_for_timeout(1000)
+        button = '<button name="answer-obvious" value="yes">Send</button>'
+        one.page.goto("data:text/html," + quote(f'<form method="post" action="{url}/item/1">{button}'))
+        with one.page.expect_request(lambda request: request.method == "POST") as sent:
+            one.page.get_by_role("button", name="Send").click()
+        one.page.get_by_text("This request comes from another page.").wait_for()
+        assert "cookie" not in sent.value.all_headers()
         assert store.answers() == before
-        one.complaints.clear()  # the policy forbids the form
-        one.foreign.clear()
+        one.complaints.clear()  # of the browser, about the status
