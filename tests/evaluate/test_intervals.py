@@ -91,6 +91,36 @@ def test_values_that_equal_the_draws_are_half_below() -> None:
     assert (ours.low, ours.high) == pytest.approx(tuple(theirs.confidence_interval), rel=SAME)
 
 
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_a_value_beyond_all_draws_is_half_a_draw_from_them(sign: float) -> None:
+    """Otherwise its bias would be infinite. By Efron's equations, with numbers of scipy."""
+    values = exponential(12, seed=2)
+
+    def away(weights: Tensor) -> Tensor:
+        return sign * (weighted_means(values, weights) - values.mean()).square()
+
+    bootstrap = Bootstrap(draws=50, method="bca")
+    drawn = away(bootstrap.weights(12)).numpy()
+    without = [sign * float(values[torch.arange(12) != i].mean() - values.mean()) ** 2 for i in range(12)]
+    off = np.mean(without) - np.array(without)
+    bend = (off**3).sum() / (6 * (off**2).sum() ** 1.5)
+    bias = -sign * stats.norm.ppf(0.99)  # of fifty draws none is beyond the value: half a draw of fifty
+    z = bias + stats.norm.ppf((0.025, 0.975))
+    ends = np.quantile(drawn, stats.norm.cdf(bias + z / (1 - bend * z)))
+    found = bootstrap.of(away, 12).at()
+    assert (found.low, found.high) == pytest.approx(tuple(ends), rel=SAME)
+
+
+def test_columns_do_not_influence_each_other() -> None:
+    values, bootstrap = exponential(15, 3, seed=6), Bootstrap(draws=60, method="bca")
+    together = bootstrap.means(values)
+    assert together.dropped.dtype == torch.int64
+    for column in range(3):
+        alone = bootstrap.means(values[:, column])
+        for ours, theirs in ((together.low, alone.low), (together.high, alone.high)):
+            assert_close(ours[column], theirs, rtol=SAME, atol=0)
+
+
 def test_a_corrected_interval_of_a_constant_is_that_constant() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -122,12 +152,14 @@ def test_of_a_few_runs_the_interval_is_students() -> None:
     assert (ours.low, ours.high) == pytest.approx(theirs, rel=SAME)
     assert ours.value == pytest.approx(0.225, rel=SAME)
     assert ours.level == 0.9
-    assert over_runs(runs).level == 0.95
+    two = over_runs([0.2, 0.5])
+    assert (two.low, two.high) == pytest.approx(stats.t.interval(0.95, 1, 0.35, 0.15), rel=SAME)
+    assert two.level == 0.95
     alone = over_runs([0.5], level=0.9)
     assert (alone.value, alone.level) == (0.5, 0.9)
     assert math.isnan(alone.low)
     assert math.isnan(alone.high)
-    with pytest.raises(InputError, match="no runs"):
+    with pytest.raises(InputError, match="^there are no runs to take the mean of.$"):
         over_runs([])
 
 
@@ -247,6 +279,7 @@ def test_absolute_values_of_intervals() -> None:
 def test_told_as_people_write_it() -> None:
     assert str(Interval(0.414, 0.35, 1.2)) == ".41 [.35, 1.20]"
     assert [told(value) for value in (0.999, -0.001, -12.3, 10.0)] == ["1.00", ".00", "-12.30", "10.00"]
+    assert told(math.nan) == "?"
     assert [told(value, sign=True) for value in (0.994, -0.994, 0.0)] == ["+.99", "-.99", "+.00"]
 
 
@@ -255,7 +288,9 @@ def test_what_makes_no_interval_is_refused() -> None:
         Bootstrap(draws=1)
     assert Bootstrap(draws=2).draws == 2
     for level in (0.0, 1.0):
-        with pytest.raises(InputError, match="between 0 and 1"):
+        with pytest.raises(InputError, match=r"a level between 0 and 1\.$"):
             Bootstrap(level=level)
-    with pytest.raises(InputError, match="one level"):
+    with pytest.raises(
+        InputError, match="^method .bca. is for samples of one level; use .percentile. for two.$"
+    ):
         Bootstrap(method="bca").seeds(torch.zeros(2, 3), shared=True)

@@ -69,14 +69,8 @@ def test_eyes_and_mouth_come_to_the_generators_places(rule: FacePoints) -> None:
     frame = square((300, 200), (150, 60))
     places = frame.inside(targets)
     five = Anchors(places[0], places[1], places[2], places[2], places[2])
+    # Pixels up to 500 through a linear system of condition about 10: some hundred roundings of 3e-5 each.
     assert face_frame(five, rule).crop() == pytest.approx(frame.crop(), abs=1e-2)
-
-
-def test_generators_points_are_symmetric() -> None:
-    for rule in (FACES, CELEBS):
-        assert rule.left_eye[0] + rule.right_eye[0] == pytest.approx(1)
-        assert rule.left_eye[1] == rule.right_eye[1]
-        assert rule.mouth[0] == 0.5
 
 
 def test_a_network_that_sees_nothing_finds_no_face() -> None:
@@ -110,12 +104,18 @@ def photo_of(name: str, frame: Frame, seed: int = 3, size: tuple[int, int] = (48
     return ((torch.where(inside, drawn, photo) + 1) * 127.5).round().clamp(0, 255).byte()
 
 
+TILTS = (-20, 0, 15, 5, -10, 20)
+
+
 @pytest.mark.network
+@pytest.mark.parametrize("count", [1, pytest.param(len(TILTS), marks=pytest.mark.statistics)])
 @pytest.mark.parametrize(("name", "rule"), [("faces", FACES), ("celebs", CELEBS)])
-def test_faces_are_cut_out_as_they_were_put_in(name: str, rule: FacePoints, networks: Networks) -> None:
+def test_faces_are_cut_out_as_they_were_put_in(
+    name: str, rule: FacePoints, count: int, networks: Networks
+) -> None:
     """Single faces are not at the generator's mean place; over several that evens out."""
     sizes, places = [], []
-    for seed, degrees in enumerate((0, -20, 15, 5, -10, 20), start=3):
+    for seed, degrees in enumerate(TILTS[:count], start=4):
         turn = math.radians(degrees)
         frame = square((330, 230), (220 * math.cos(turn), 220 * math.sin(turn)))
         found = find_anchors(photo_of(name, frame, seed), networks)
@@ -126,10 +126,12 @@ def test_faces_are_cut_out_as_they_were_put_in(name: str, rule: FacePoints, netw
         assert abs(math.degrees(math.atan2(got.right[1], got.right[0])) - degrees) < 8
         sizes.append(got.width / 220)
         places.append((got.inside(torch.tensor([[0.5, 0.5]]))[0] - torch.tensor([330.0, 230.0])) / 220)
-    assert len(sizes) >= 5
+    assert len(sizes) > 0.8 * count
     assert all(0.87 < size < 1.15 for size in sizes)
-    assert np.mean(sizes) == pytest.approx(1, abs=0.06)
-    assert torch.stack(places).mean(0).abs().max() < 0.02
+    assert torch.stack(places).abs().max() < 0.05  # five deviations of single faces
+    if count > 1:
+        assert np.mean(sizes) == pytest.approx(1, abs=0.06)
+        assert torch.stack(places).mean(0).abs().max() < 0.02
 
 
 @pytest.mark.network
@@ -166,10 +168,6 @@ def test_faces_come_from_left_to_right(networks: Networks) -> None:
 
 
 def assert_corners(frame: Frame, expected: list[float]) -> None:
-    assert _corners(frame) == pytest.approx(expected, abs=1e-3)
-
-
-def _corners(frame: Frame) -> list[float]:
-    square = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
-    found: list[float] = frame.inside(square).flatten().tolist()
-    return found
+    """Within some thirty roundings of pixels up to 256, which are 1.5e-5 each."""
+    corners = frame.inside(torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]))
+    assert corners.flatten().tolist() == pytest.approx(expected, abs=1e-3)

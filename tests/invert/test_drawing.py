@@ -6,8 +6,8 @@ import pytest
 import torch
 from tests.generators.small_biggan import small_biggan, small_biggan_deep
 from tests.generators.small_stylegan2 import small_stylegan2
+from tests.rounding import assert_rounded
 from tests.toy import Toy
-from torch.testing import assert_close
 
 from latentclr import Generator, InputError
 from latentclr.invert.drawing import draw
@@ -24,7 +24,8 @@ def test_each_picture_is_of_its_class(make: Callable[[], Generator]) -> None:
     labels = [2, 0, 2, 1]
     pictures = draw(generator, latents, labels)
     for i, label in enumerate(labels):
-        assert_close(pictures[i], generator.for_class(label)(latents)[i], atol=2e-5, rtol=1e-4)
+        # Batches of one and two, and of four. Sums along the layers have a thousand terms in all.
+        assert_rounded(pictures[i], generator.for_class(label)(latents)[i], terms=1000)
     assert not torch.allclose(pictures[1], generator.for_class(1)(latents)[1], atol=1e-3)
     latents.requires_grad_()
     draw(generator, latents, labels).square().sum().backward()

@@ -1,5 +1,6 @@
 """The front function: from pictures to an artefact, by every method."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 from tests.conftest import small_dcgan
 from tests.generators.small_biggan import small_biggan_deep
 from tests.generators.small_stylegan2 import small_stylegan2
+from tests.rounding import rounding_bound
 from tests.toy import Toy
 from torch import Tensor
 from torch.testing import assert_close
@@ -39,21 +41,30 @@ def pictures_of(generator: Generator, n: int = 3) -> Tensor:
         return draw(generator, latents).clamp(-1, 1)
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("space", ["shared", "slots"])
+def stop_after(steps: int) -> Callable[[], bool]:
+    asked = iter([False] * steps)
+    return lambda: next(asked, True)
+
+
+@pytest.mark.parametrize(
+    ("method", "space"),
+    [(method, space) for method in METHODS for space in ("shared", "slots")][1:],  # the encoder gives slots
+)
 def test_every_method_gives_an_artefact(method: Method, space: Space, tmp_path: Path) -> None:
     generator = small_stylegan2()
     generator.name = "small"
     pictures = pictures_of(generator)
     photos = [Photo(f"{i}.png", "0" * 64) for i in range(3)]
-    settings = replace(QUICK, method=method, space=space)
+    settings = replace(QUICK, steps=10, method=method, space=space)
     found = invert(generator, pictures, settings, photos=photos, encoder=encoder_of(generator))
     assert found.latents.shape == (3, generator.num_slots, generator.latent_dim)
     assert found.photos == tuple(photos)
     assert found.lpips.isnan().all()
     assert found.origin["method"] == method
     drawn = found.pictures(found.require(generator)).clamp(-1, 1)
-    assert_close(found.psnr, 10 * torch.log10(4 / (drawn - pictures).square().mean((1, 2, 3))))
+    # Decibels of the mean over 768 numbers: 10 / ln 10 times its relative error.
+    expected = 10 * torch.log10(4 / (drawn - pictures).square().mean((1, 2, 3)))
+    assert_close(found.psnr, expected, rtol=0, atol=10 * rounding_bound(1000))
     found.save(tmp_path / "a")
     assert Inversion.load(tmp_path / "a").origin == found.origin
 
@@ -79,11 +90,12 @@ def test_the_class_is_found_or_given() -> None:
     labels = [0, 1, 2, 1]
     with torch.no_grad():
         pictures = draw(generator, latents, labels)
+    # After a tenth of the steps the best start of each photo goes on alone: its class stays.
     settings = replace(QUICK, steps=60, starts=6, finish=0)
-    found = invert(generator, pictures, settings)
+    found = invert(generator, pictures, settings, stop=stop_after(7))
     right = sum(a == b for a, b in zip(found.labels, labels, strict=True))
     assert right >= 3  # by chance one or two
-    given = invert(generator, pictures, QUICK, labels=[2, None, 2, 0])
+    given = invert(generator, pictures, QUICK, labels=[2, None, 2, 0], stop=stop_after(1))
     assert (given.labels[0], given.labels[2], given.labels[3]) == (2, 2, 0)
 
 
@@ -97,28 +109,26 @@ def test_an_encoder_tells_classes() -> None:
     found = invert(generator, pictures, replace(QUICK, method="encoder"), encoder=encoder)
     assert found.labels == (1, 1, 1)
     # The other classes are far less likely: all starts are of the first.
-    assert invert(generator, pictures, QUICK, encoder=encoder).labels == (1, 1, 1)
+    assert invert(generator, pictures, QUICK, encoder=encoder, stop=stop_after(1)).labels == (1, 1, 1)
 
 
 def test_truncation_is_kept(dcgan: Generator) -> None:
-    found = invert(dcgan.at(0.6), pictures_of(dcgan.at(0.6)), QUICK)
+    found = invert(dcgan.at(0.6), pictures_of(dcgan.at(0.6)), replace(QUICK, steps=2))
     assert found.truncation == 0.6
     assert found.require(dcgan).truncation == 0.6
 
 
 def test_a_stopped_inversion_goes_on(toy: Toy, tmp_path: Path) -> None:
-    pictures, asked = pictures_of(toy), []
+    pictures = pictures_of(toy)
     whole = invert(toy, pictures, QUICK)
-
-    def stop() -> bool:
-        asked.append(0)
-        return len(asked) > 9
-
     keep = Keeper(tmp_path, every=0.0)
-    part = invert(toy, pictures, QUICK, keep=keep, stop=stop)
+    part = invert(toy, pictures, QUICK, keep=keep, stop=stop_after(9))
     assert part.origin["steps"] == 9
+    begun = (part.latents - whole.latents).abs().max()
+    # Another batch is the same search, up to what 15 steps make of its rounding.
     again = invert(toy, pictures, replace(QUICK, batch=2), keep=keep)
-    assert_close(again.latents, whole.latents, atol=1e-3, rtol=1e-3)
+    assert again.origin["steps"] == 24
+    assert (again.latents - whole.latents).abs().max() < 0.05 * begun
     with pytest.raises(InputError, match="go on with the same settings"):
         invert(toy, pictures.flip(0), QUICK, keep=keep)
 

@@ -2,6 +2,7 @@
 
 import torch
 from tests.conftest import small_dcgan
+from tests.rounding import assert_rounded
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -23,7 +24,7 @@ def test_a_linear_problem_is_solved_in_few_steps() -> None:
     place, damping = torch.zeros(5), 0.1
     for _ in range(4):
         place, damping = newton_step(residuals, place, damping, batch=2)
-    assert_close(place, answer, atol=1e-3, rtol=1e-3)
+    assert_close(place, answer, atol=1e-3, rtol=1e-3)  # how far four steps come
     assert damping < 1e-3
 
 
@@ -52,7 +53,8 @@ def test_residuals_add_up_to_the_objective() -> None:
         parts = problem.residuals(places[:, 0], None, one)
         for j in range(3):
             value = problem.values(places[j : j + 1], [None], one)[0, 0]
-            assert_close(parts[j].square().sum(), value)
+            # 3,072 pixels, drawn in a batch of three and alone.
+            assert_rounded(parts[j].square().sum(), value, terms=3100)
 
 
 def test_the_last_steps_find_what_adam_only_nears() -> None:

@@ -2,11 +2,15 @@
 
 import pytest
 import torch
+from tests.rounding import assert_rounded, rounding_bound
 from torch import Tensor
 from torch.testing import assert_close
 
 from latentclr.invert.objective import Target, Weights, psnr, saturated
 from latentclr.scorers.lpips import LPIPS
+
+SUMS = 9451
+"""Terms of the sums of AlexNet's five convolutions, one after the other."""
 
 
 def pictures(n: int = 3, size: int = 40) -> Tensor:
@@ -25,18 +29,19 @@ def metric() -> LPIPS:
 def test_differences_are_those_of_the_definition(metric: LPIPS) -> None:
     a, b = pictures(), pictures().flip(0)
     found = Target(a, metric).differences(b)
-    assert_close(found.pixel, (a - b).square().mean((1, 2, 3)))
-    assert_close(found.lpips, metric(a, b))
+    assert_rounded(found.pixel, (a - b).square().mean((1, 2, 3)), terms=4800)
+    assert_rounded(found.lpips, metric(a, b), terms=SUMS)
     total = found.weighted(Weights(pixel=2.0, lpips=0.5))
-    assert_close(total, 2 * found.pixel + 0.5 * found.lpips)
-    assert Target(a, metric).differences(a).weighted(Weights()).abs().max() < 1e-6
+    assert_rounded(total, 2 * found.pixel + 0.5 * found.lpips, terms=4)
+    # Features are of length 1: what rounding leaves of them is squared.
+    assert Target(a, metric).differences(a).weighted(Weights()).abs().max() < rounding_bound(SUMS) ** 2
 
 
 def test_rows_are_the_pictures_of_these_rows(metric: LPIPS) -> None:
     a, rows = pictures(), torch.tensor([2, 0])
     found, other = Target(a, metric).rows(rows).differences(a[:2]), Target(a[rows], metric).differences(a[:2])
-    assert_close(found.pixel, other.pixel)
-    assert_close(found.lpips, other.lpips)
+    assert torch.equal(found.pixel, other.pixel)
+    assert_rounded(found.lpips, other.lpips, terms=SUMS)  # features of a batch of three and of two
 
 
 def test_pixels_alone() -> None:

@@ -32,18 +32,22 @@ def starts(generator: Generator, n: int = 3, count: int = 2, seed: int = 1) -> S
 
 
 def search(generator: Generator, target: Tensor, begin: Starts, **more: Any) -> Found:
-    given = {"weights": PIXELS, "prior": Prior.of(generator), "schedule": SHORT, **more}
+    given = {"weights": PIXELS, "schedule": SHORT, **more}
+    if "prior" not in given:
+        given["prior"] = Prior.of(generator)
     return optimise(generator, Target(target, None), begin, **given)
 
 
 @pytest.mark.parametrize("space", ["shared", "slots"])
 def test_the_picture_of_known_latents_is_found(toy: Toy, space: str) -> None:
     wanted = toy(truth(toy))
-    found = search(toy, wanted, starts(toy), space=space, schedule=replace(SHORT, steps=150))
+    found = search(toy, wanted, starts(toy), space=space, schedule=replace(SHORT, steps=120))
     begun = Target(wanted, None).differences(toy(starts(toy).latents[:, 0])).pixel
     assert (found.differences.pixel < 0.01 * begun).all()
-    assert_close(found.differences.pixel, (toy(found.latents) - wanted).square().mean((1, 2, 3)))
-    assert found.steps == 150
+    # Pictures apart by some thousandths, themselves rounded to 6e-8 a few times.
+    expected = (toy(found.latents) - wanted).square().mean((1, 2, 3))
+    assert_close(found.differences.pixel, expected, rtol=1e-3, atol=0)
+    assert found.steps == 120
     if space == "shared":
         assert_close(found.latents[:, 0], found.latents[:, 1])
 
@@ -52,18 +56,24 @@ def test_known_latents_of_a_dcgan_are_found() -> None:
     generator = small_dcgan()
     z = truth(generator)
     near = Starts((z + 0.3 * truth(generator).flip(0)).unsqueeze(1), ((None,),) * 3)
-    found = search(generator, generator(z), near, schedule=Schedule(steps=200, explore=0))
+    found = search(generator, generator(z), near, schedule=Schedule(steps=100, explore=0))
     assert found.differences.pixel.max() < 1e-4
     assert_close(found.latents, z, atol=0.1, rtol=0)
 
 
 def test_photos_do_not_influence_each_other(toy: Toy) -> None:
-    wanted, begin = toy(truth(toy)), starts(toy)
-    together = search(toy, wanted, begin)
-    alone = search(toy, wanted[1:2], Starts(begin.latents[1:2], begin.labels[1:2]))
-    in_parts = search(toy, wanted, begin, schedule=replace(SHORT, batch=2))
-    assert_close(together.latents[1:2], alone.latents, atol=1e-4, rtol=1e-4)
-    assert_close(together.latents, in_parts.latents, atol=1e-4, rtol=1e-4)
+    # In float64: Adam magnifies what rounding does to gradients near 0, by other sums of other batches.
+    latents, labels, prior = truth(toy).double(), starts(toy).labels, Prior.of(toy)
+    exact = replace(prior, mean=prior.mean.double(), whiten=prior.whiten.double())
+    begin = Starts(starts(toy).latents.double(), labels)
+    wanted = toy.double()(latents)
+    more = {"prior": exact, "schedule": replace(SHORT, steps=30)}
+    together = search(toy, wanted, begin, **more)
+    alone = search(toy, wanted[1:2], Starts(begin.latents[1:2], labels[1:2]), **more)
+    in_parts = search(toy, wanted, begin, prior=exact, schedule=replace(SHORT, steps=30, batch=2))
+    assert_close(together.latents[1:2], alone.latents, atol=1e-7, rtol=0)
+    assert_close(together.latents, in_parts.latents, atol=1e-7, rtol=0)
+    assert (together.latents - begin.latents[:, 0]).abs().max() > 0.1
 
 
 def test_the_best_start_goes_on(toy: Toy) -> None:
@@ -85,8 +95,9 @@ def test_the_search_changes_neither_generator_nor_random_states(toy: Toy) -> Non
 
 def test_stopped_and_gone_on_with_is_as_never_stopped(toy: Toy, tmp_path: Path) -> None:
     wanted, begin = toy(truth(toy)), starts(toy)
-    whole = search(toy, wanted, begin)
-    for folder, at in (("a", 4), ("b", 23)):
+    brief = replace(SHORT, steps=20, explore=4, look_every=5, finish=3)
+    whole = search(toy, wanted, begin, schedule=brief)
+    for folder, at in (("a", 2), ("b", 11), ("c", 18)):  # while it explores, goes on, and finishes
         keep = Keeper(tmp_path / folder, every=0.0)
         seen: list[int] = []
 
@@ -95,12 +106,13 @@ def test_stopped_and_gone_on_with_is_as_never_stopped(toy: Toy, tmp_path: Path) 
             return len(seen) > at
 
         (tmp_path / folder).mkdir()
-        part = search(toy, wanted, begin, keep=keep, stop=stop, about={"what": 1})
+        given = {"keep": keep, "schedule": brief}
+        part = search(toy, wanted, begin, stop=stop, about={"what": 1}, **given)
         assert part.steps == at
-        again = search(toy, wanted, begin, keep=keep, about={"what": 1})
+        again = search(toy, wanted, begin, about={"what": 1}, **given)
         assert torch.equal(again.latents, whole.latents)
         with pytest.raises(InputError, match="what=1, now what=2"):
-            search(toy, wanted, begin, keep=keep, about={"what": 2})
+            search(toy, wanted, begin, about={"what": 2}, **given)
 
 
 def test_it_shows_what_it_has(toy: Toy) -> None:
@@ -121,7 +133,7 @@ def test_it_shows_what_it_has(toy: Toy) -> None:
 def test_the_prior_keeps_latents_usual(dcgan: Generator) -> None:
     far = 4 * truth(dcgan)
     prior, begin = Prior.of(dcgan), Starts(far.unsqueeze(1), ((None,),) * 3)
-    fast = replace(SHORT, rate=0.5)
+    fast = replace(SHORT, rate=0.5, steps=30)
     free = search(dcgan, dcgan(far), begin, schedule=fast)
     kept = search(dcgan, dcgan(far), begin, schedule=fast, weights=replace(PIXELS, prior=1.0))
     assert prior.unusual(free.latents).min() > 10
@@ -139,7 +151,7 @@ def test_in_domain_latents_are_where_the_encoder_agrees(toy: Toy) -> None:
             weights=replace(PIXELS, domain=weight),
             encoder=lambda pictures: place.expand(len(pictures), -1, -1),
         ).latents
-        for weight in (0.0, 0.01, 10.0)
+        for weight in (0.0, 0.01, 10.0)  # of no influence, of little, and stronger than the pixels
     ]
     apart = [float((latents - place).square().mean()) for latents in distances]
     assert apart[0] > apart[1] > apart[2]

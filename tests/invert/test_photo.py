@@ -14,14 +14,11 @@ from latentclr import InputError
 from latentclr.invert.photo import Limits, decode_photo, read_photo
 
 
-def test_there_are_fifty_kinds_of_files() -> None:
-    assert len(GOOD) + len(BAD) >= 50
-
-
 @pytest.mark.parametrize("name", GOOD)
 def test_odd_files_are_decoded_rightly(name: str) -> None:
     case = GOOD[name]
-    found = decode_photo(case.data(), name="some/odd.png")
+    data = case.data()
+    found = decode_photo(data, name="some/odd.png")
     expected = case.expected()
     assert found.pixels.dtype == torch.uint8
     assert tuple(found.pixels.shape) == (3, *expected.shape[:2])
@@ -30,7 +27,7 @@ def test_odd_files_are_decoded_rightly(name: str) -> None:
     assert away.max() <= case.within
     assert found.notes == ((case.note,) if case.note else ())
     assert found.name == "odd.png"
-    assert found.sha256 == hashlib.sha256(case.data()).hexdigest()
+    assert found.sha256 == hashlib.sha256(data).hexdigest()
 
 
 @pytest.mark.parametrize("name", BAD)

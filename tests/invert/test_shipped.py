@@ -1,9 +1,8 @@
 """The encoders in the package: small, whole, and as good as their cards say."""
 
-import time
-
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from latentclr import load_generator
 from latentclr.errors import InputError
@@ -31,7 +30,7 @@ def test_it_is_small_and_has_a_card(name: str) -> None:
 def test_it_is_as_good_as_its_card_says(name: str) -> None:
     generator = load_generator(name)
     encoder = load_encoder(generator)
-    own = draw_samples(generator, 64, torch.Generator().manual_seed(77))
+    own = draw_samples(generator, 32, torch.Generator().manual_seed(77))
     with torch.no_grad():
         found = encoder(own.pictures)
         drawn = draw(generator, found.latents, own.labels).clamp(-1, 1)
@@ -43,17 +42,12 @@ def test_it_is_as_good_as_its_card_says(name: str) -> None:
         assert float(right.float().mean()) > 0.95
 
 
-def test_a_picture_takes_less_than_a_tenth_of_a_second() -> None:
-    generator = load_generator("scenes")
-    encoder = load_encoder(generator)
-    picture = torch.zeros(1, 3, 64, 64)
-    times = []
-    for _ in range(5):
-        began = time.process_time()
-        with torch.no_grad():
-            encoder(picture)
-        times.append(time.process_time() - began)
-    assert min(times) < 0.1
+def test_a_picture_takes_sixty_million_multiplications() -> None:
+    encoder = load_encoder(load_generator("scenes"))
+    assert 1.6e6 < sum(parameter.numel() for parameter in encoder.parameters()) < 1.8e6
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        encoder(torch.zeros(1, 3, 64, 64))
+    assert counter.get_total_flops() / 2 < 6e7
 
 
 def test_no_other_ships() -> None:
