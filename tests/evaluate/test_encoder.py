@@ -37,7 +37,7 @@ def correlations(codes: Float[Tensor, "n k"], z: Float[Tensor, "n d"]) -> Float[
     return torch.corrcoef(torch.cat([codes, z], dim=1).T)[: codes.shape[1], codes.shape[1] :]
 
 
-@pytest.mark.parametrize("target", ["shift", "projection"])
+@pytest.mark.parametrize("target", [pytest.param("shift", marks=pytest.mark.training), "projection"])
 def test_codes_of_planted_directions_are_their_coordinates(target: str) -> None:
     generator = flat()
     directions = planted(generator, BASIS, slots=(0, 1))
@@ -50,6 +50,7 @@ def test_codes_of_planted_directions_are_their_coordinates(target: str) -> None:
     assert not any(parameter.requires_grad for parameter in taught.encoder.parameters())
 
 
+@pytest.mark.training
 def test_scores_tell_planted_directions_from_turned_ones() -> None:
     generator = flat()
     pictures, _ = shown(generator)
@@ -68,9 +69,9 @@ def test_scores_tell_planted_directions_from_turned_ones() -> None:
 
 def test_directions_are_calibrated_taught_and_scored() -> None:
     generator = flat()
-    pictures, _ = shown(generator, 60)
+    pictures, _ = shown(generator, 30)
     directions = planted(generator, BASIS, slots=(0, 1)).rename({1: "second"})
-    found = evaluate_disentanglement(generator, directions, shown=pictures, steps=5, pictures=60)
+    found = evaluate_disentanglement(generator, directions, shown=pictures, steps=5, pictures=40)
     assert found.labels == ("0", "1 second", "2", "3")
     assert 0 < found.left < 1.5
     table = found.by_factor()

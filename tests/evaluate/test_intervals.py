@@ -159,7 +159,7 @@ def test_of_a_few_runs_the_interval_is_students() -> None:
     assert (alone.value, alone.level) == (0.5, 0.9)
     assert math.isnan(alone.low)
     assert math.isnan(alone.high)
-    with pytest.raises(InputError, match="^there are no runs to take the mean of.$"):
+    with pytest.raises(InputError, match=r"^there are no runs to take the mean of\.$"):
         over_runs([])
 
 
@@ -291,6 +291,6 @@ def test_what_makes_no_interval_is_refused() -> None:
         with pytest.raises(InputError, match=r"a level between 0 and 1\.$"):
             Bootstrap(level=level)
     with pytest.raises(
-        InputError, match="^method .bca. is for samples of one level; use .percentile. for two.$"
+        InputError, match=r"^method 'bca' is for samples of one level; use 'percentile' for two\.$"
     ):
         Bootstrap(method="bca").seeds(torch.zeros(2, 3), shared=True)
