@@ -18,6 +18,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ def examine(tree: Path, module: str, workers: int) -> dict[str, Any]:
     survivors = []
     for name, outcome in found.items():
         if outcome in ("survived", "untested"):
-            change = difference(folder, name)
+            change = difference(folder, module, name)
             if change.partition("\n")[2] in reasons:
                 found[name] = "equivalent"
             else:
@@ -135,13 +136,13 @@ def examine(tree: Path, module: str, workers: int) -> dict[str, Any]:
     return {"mutants": len(found), **Counter(found.values()), "survivors": survivors}
 
 
-def difference(folder: Path, name: str) -> str:
+def difference(folder: Path, module: str, name: str) -> str:
     """A mutant's name, and the lines that it changes."""
-    mutmut = str(Path(sys.executable).with_name("mutmut"))
-    shown = subprocess.run(
-        [mutmut, "show", f"latentclr.{name}"], cwd=folder, capture_output=True, text=True, check=True
-    )
-    changed = (line for line in shown.stdout.splitlines() if re.match(r"[-+](?![-+])", line))
+    from mutmut.mutation.diff_apply import get_diff_for_mutant  # which `make mutants` installs
+
+    with chdir(folder):
+        shown = get_diff_for_mutant(f"latentclr.{name}", path=f"src/latentclr/{module}.py")
+    changed = (line for line in shown.splitlines() if re.match(r"[-+](?![-+])", line))
     return "\n".join([name, *changed])
 
 
