@@ -1,11 +1,10 @@
 """What a participant sees follows from the study and their code alone, by chance, and as it was asked for."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from tests.study.planted import small_study
 
 from latentclr.study.answers import ALPHABET, CODE, key_of, new_code
 from latentclr.study.order import Step, steps
@@ -13,8 +12,8 @@ from latentclr.study.plan import Checks, Study
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return small_study(tmp_path_factory.mktemp("order") / "study", 6, 6, names=True, preference=5)
+def study(study_of: Callable[..., Study]) -> Study:
+    return study_of(6, 6, names=True, preference=5)
 
 
 def keys(n: int) -> list[str]:
@@ -99,7 +98,7 @@ def test_questions_come_in_both_orders_and_names_last(study: Study) -> None:
 
 def test_checks_are_what_they_say_and_anywhere_but_first(study: Study) -> None:
     places: Counter[int] = Counter()
-    for key in keys(200):
+    for key in keys(100):
         for place, step in enumerate(steps(study, key)):
             if step.kind == "same":
                 assert all(row.left == row.middle == row.right for row in step.panels[0].rows)
@@ -127,9 +126,8 @@ def test_a_repeat_is_an_early_item_again_late(study: Study) -> None:
                 assert step.panels == found[first].panels
 
 
-def test_repeats_are_no_more_than_a_third(study: Study, tmp_path: Path) -> None:
-    small = small_study(tmp_path / "study", 2)
-    assert kinds(steps(small, keys(1)[0]))["repeat"] == 0
+def test_repeats_are_no_more_than_a_third(study: Study, study_of: Callable[..., Study]) -> None:
+    assert kinds(steps(study_of(2), keys(1)[0]))["repeat"] == 0
     many = replace(study, checks=Checks(3, 2, 9))
     assert kinds(steps(many, keys(1)[0])) == {
         "direction": 12,

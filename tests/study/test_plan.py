@@ -3,11 +3,11 @@
 import json
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.study.planted import small_study
 
 from latentclr import InputError
 from latentclr.study.layout import values
@@ -16,8 +16,8 @@ from latentclr.study.questions import Question, plain, usual_questions
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return small_study(tmp_path_factory.mktemp("plan") / "study", 2, 2, names=True, preference=2)
+def study(study_of: Callable[..., Study]) -> Study:
+    return study_of(2, 2, names=True, preference=2)
 
 
 def test_what_is_written_is_read(study: Study) -> None:

@@ -15,6 +15,7 @@ from tests.toy import Toy
 
 from latentclr import InputError
 from latentclr.evaluate.intervals import Bootstrap
+from latentclr.study.completion import completion_code
 from latentclr.study.create import Options, create
 from latentclr.study.csv_cells import harmless, table
 from latentclr.study.order import Step, steps
@@ -46,9 +47,13 @@ def calls_it(name: str) -> Any:
     return lambda step, question: name if question == "name" else inner(step, question)
 
 
+def stops_after_one(step: Step, question: str) -> str | None:
+    return "yes" if step.item == "d0-1" else None
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Path, list[str]]:
-    """Two runs with hostile names, five participants of whom three are kept."""
+    """Two runs with hostile names; three are kept, one does not look, one stops; codes and keys."""
     folder = tmp_path_factory.mktemp("report")
     one, two = sources(3, 3)
     named = replace(two.directions, names=(HOSTILE, "=2+3", "smile"))
@@ -63,7 +68,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Path, list[s
             take_part(store, one)
             for one in (calls_it("=cmd|' /C calc'!A0"), calls_it(HOSTILE), calls_it("Smile"), always("yes"))
         ]
-        people.append(take_part(store, calls_it("smile")))
+        people += [take_part(store, one) for one in (calls_it("smile"), stops_after_one)]
         store.withdraw(people.pop(2).code)
         gone = store.join()  # and says nothing
         assert report(study, store, folder / "out", bootstrap=FEW) == folder / "out"
@@ -99,19 +104,19 @@ def test_the_folder_holds_everything(whole: tuple[Study, Path, list[str]]) -> No
     assert {path.name for path in folder.iterdir()} == FILES
     assert len(list((folder / "strips").iterdir())) == 6
     summary = summary_of(folder)
+    days = [summary["collected"].pop(name) for name in ("first_day", "last_day")]
+    assert days == sorted(days)
     assert summary["collected"] == {
-        "joined": 5,
-        "agreed": 4,
-        "begun": 4,
+        "joined": 6,
+        "agreed": 5,
+        "begun": 5,
         "finished": 4,
         "kept": 3,
-        "answers": len(rows(folder, "answers.csv")),
+        "answers": sum(row["participant"] != "6" for row in rows(folder, "answers.csv")) + 3,
         "revisions": 0,
-        "first_day": summary["collected"]["last_day"],
-        "last_day": summary["collected"]["last_day"],
     }
     assert summary["study"]["digest"] == study.digest
-    assert (summary["groups"]["kept"]["people"], summary["groups"]["all"]["people"]) == (3, 4)
+    assert (summary["groups"]["kept"]["people"], summary["groups"]["all"]["people"]) == (3, 5)
 
 
 def test_its_numbers_are_those_of_the_answers(whole: tuple[Study, Path, list[str]]) -> None:
@@ -125,6 +130,7 @@ def test_its_numbers_are_those_of_the_answers(whole: tuple[Study, Path, list[str
             and (one["method"], one["direction"], one["question"])
             == (row["method"], row["direction"], row["question"])
             and (row["group"] == "all" or one["kept"] == "yes")
+            and one["answer"]
         ]
         assert [int(row[value]) for value in ("yes", "maybe", "no")] == [
             asked.count(value) for value in ("yes", "maybe", "no")
@@ -153,6 +159,18 @@ def test_preferences_name_the_method_whatever_the_side(whole: tuple[Study, Path,
         r for r in rows(folder, "preferences.csv") if (r["group"], r["kind"]) == ("kept", "preference")
     )
     assert (kept["wins"], kept["losses"], kept["people_first"], kept["p"]) == ("9", "0", "3", "0.25")
+
+
+def test_completion_codes_are_listed_with_who_is_kept_and_lead_to_no_answers(
+    whole: tuple[Study, Path, list[str]],
+) -> None:
+    study, folder, secrets = whole
+    codes = [completion_code(study, key) for key in secrets[len(secrets) // 2 :]]
+    finished = zip(codes[:4], ("yes", "yes", "no", "yes"), strict=True)  # not who stopped or said nothing
+    listed = (folder / "completed.csv").read_text().splitlines()
+    assert listed == ["completion,kept", *sorted(f"{code},{kept}" for code, kept in finished)]
+    others = [path.read_text() for path in folder.iterdir() if path.suffix and path.name != "completed.csv"]
+    assert not any(code in text for code in codes for text in others)
 
 
 def test_nothing_in_it_says_which_code_answered(whole: tuple[Study, Path, list[str]]) -> None:
@@ -189,7 +207,7 @@ def test_the_page_tells_the_papers_numbers_beside_ours(whole: tuple[Study, Path,
     html = (folder / PAGE).read_text()
     for number in ("17.43", "7.43", "5.75", "14.37", "10.03", "6.21", "1.39", "82.0", "80.6", "54.5", "44.9"):
         assert number in html
-    assert "Charts show the 3 who are kept; tables have all 4" in html.replace("\n  ", " ")
+    assert "Charts show the 3 who are kept; tables have all 5" in html.replace("\n  ", " ")
     assert "Kept are participants who answered every attention check, none of them wrongly" in html
 
 
@@ -223,12 +241,9 @@ def test_cells_are_quoted_and_numbers_stay() -> None:
 
 
 def test_missing_answers_have_rows_of_their_own(tmp_path: Path) -> None:
-    def stops(step: Step, question: str) -> str | None:
-        return "yes" if step.item == "d0-1" else None
-
     study = small_study(tmp_path / "study", 3)
     with Store.open(None, study) as store:
-        key = take_part(store, stops).key
+        key = take_part(store, stops_after_one).key
         report(study, store, tmp_path / "out", bootstrap=FEW)
     answers = rows(tmp_path / "out", "answers.csv")
     assert len(answers) == sum(len(step.questions) for step in steps(study, key))

@@ -1,40 +1,30 @@
 """The pages of a study, from the start to the completion code."""
 
-import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.study.planted import small_study
 from tests.study.visiting import Visitor, hidden, served
 
-from latentclr.evaluate.intervals import Bootstrap
-from latentclr.study.answers import ALPHABET, CODE, key_of
+from latentclr.study.answers import key_of
 from latentclr.study.completion import completion_code
 from latentclr.study.order import Step, steps
-from latentclr.study.plan import CONSENT, Study
-from latentclr.study.report import report
+from latentclr.study.plan import Study
 from latentclr.study.store import Store
-
-SEED = 0
-"""Of the codes that participants get."""
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return small_study(tmp_path_factory.mktemp("study") / "study", 3, 2, names=True, preference=1)
+def study(study_of: Callable[..., Study]) -> Study:
+    return study_of(3, 2, names=True, preference=1)
 
 
 @pytest.fixture
-def store(study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def store(study: Study, tmp_path: Path, known_codes: None) -> Iterator[Store]:
     """Empty; the codes that it gives out, and so the orders, are the same each time."""
-    rng = random.Random(SEED)
-    monkeypatch.setattr(
-        "latentclr.study.store.store.new_code", lambda: "".join(rng.choices(ALPHABET, k=CODE))
-    )
     with Store.open(f"sqlite:///{tmp_path / 'answers.sqlite3'}", study) as store:
         yield store
 
@@ -226,16 +216,13 @@ def test_nothing_is_shown_or_stored_before_consent(store: Store, visitor: Visito
     assert [one.day for one in store.participants()] == [None]
 
 
-def test_consent_is_to_the_text_that_was_shown(study: Study, store: Store) -> None:
-    path = study.folder / CONSENT
-    before = path.read_text()
-    shown = hidden(Visitor(served(store)).get("/consent").text, "shown")
-    try:
-        path.write_text("Something else.\n\nAnd more.")
-        visitor = Visitor(served(store))  # started again meanwhile
-    finally:
-        path.write_text(before)
-    answer = visitor.post("/consent", {"agree": "yes", "shown": shown})
+def test_consent_is_to_the_text_that_was_shown(
+    store: Store, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = hidden(visitor.get("/consent").text, "shown")
+    monkeypatch.setattr(Study, "consent", "Something else.\n\nAnd more.")
+    again = Visitor(served(store))  # started again meanwhile
+    answer = again.post("/consent", {"agree": "yes", "shown": shown})
     assert (answer.status, "read it again" in answer.words) == (409, True)
     assert "<p>Something else.</p><p>And more.</p>" in answer.text
     assert store.participants() == []
@@ -344,28 +331,8 @@ def test_a_participant_finds_no_report_and_no_list_of_addresses(store: Store, vi
         assert visitor.get(f"/{place}").status == 404, place
 
 
-def test_the_report_lists_completion_codes_and_whose_they_are_not(
-    store: Store, visitor: Visitor, tmp_path: Path
-) -> None:
-    """A careful one, a careless one, and one who stopped."""
-    careful, careless, stopped = visitor.begin(), Visitor(visitor.app).begin(), Visitor(visitor.app).begin()
-    for one in (careful, careless):
-        for number, step in enumerate(theirs(store, one), 1):
-            right = {f"answer-{which}": answer for which, answer in step.expected.items()}
-            one.post(f"/item/{number}", fields(store, step) | (right if one is careful else {}))
-    stopped.post("/item/1", fields(store, theirs(store, stopped)[0]))
-    found = report(store.study, store, tmp_path / "found", bootstrap=Bootstrap(20))
-    listed = (found / "completed.csv").read_text().splitlines()
-    codes = [completion_code(store.study, key_of(one.code)) for one in (careful, careless)]
-    assert listed == ["completion,kept", *sorted([f"{codes[0]},yes", f"{codes[1]},no"])]
-    files = [
-        path.read_text() for path in found.iterdir() if path.suffix != "" and path.name != "completed.csv"
-    ]
-    assert not any(code in text for code in codes for text in files)
-
-
-def test_a_completion_code_cannot_be_worked_out_from_the_code(study: Study, tmp_path: Path) -> None:
-    other = small_study(tmp_path / "other", 2, seed=5)
+def test_a_completion_code_cannot_be_worked_out_from_the_code(study: Study) -> None:
+    other = replace(study, digest="f" * 64)
     codes = {completion_code(one, key_of(code)) for one in (study, other) for code in ("a", "b")}
     assert len(codes) == 4
     assert all(re.fullmatch(r"[2-9A-HJ-NP-Z]{10}", code) for code in codes)

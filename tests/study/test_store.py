@@ -2,14 +2,14 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, inspect, text
-from tests.study.planted import always, small_study, take_part
+from tests.study.planted import always, take_part
 
 from latentclr import InputError
 from latentclr.study.answers import Given, NoConsentError, UnknownCodeError, UnreachableError, key_of
@@ -22,8 +22,8 @@ WRITERS = 8
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return small_study(tmp_path_factory.mktemp("store") / "study", 3, names=True)
+def study(study_of: Callable[..., Study]) -> Study:
+    return study_of(3, names=True)
 
 
 @pytest.fixture
