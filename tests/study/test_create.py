@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from latentclr.evaluate.strength import Measure
 from latentclr.images import to_pil
 from latentclr.study import create as module
 from latentclr.study.create import Options, Source, check, count, create
+from latentclr.study.lots import pairs
 from latentclr.study.plan import PICTURES, STUDY, Checks, Study
 
 
@@ -50,7 +52,6 @@ def test_pictures_are_the_generators_at_the_alphas_that_are_told(tmp_path: Path)
 def test_all_directions_of_all_runs_change_as_much(tmp_path: Path) -> None:
     first, second = sources(3, 4)
     loud = replace(second.directions, scale=torch.full((4,), 7.0))
-    study = small_study(tmp_path / "study", 1)  # for its settings only
     study = create(
         tmp_path / "both",
         [first, replace(second, directions=loud)],
@@ -102,9 +103,9 @@ def test_hidden_directions_are_left_out_unless_chosen(tmp_path: Path) -> None:
 
 
 def test_equal_requests_give_equal_files(tmp_path: Path) -> None:
-    one, two = (small_study(tmp_path / name, 2, 2, preference=3, seed=5) for name in "ab")
+    one, two = (small_study(tmp_path / name, 1, 1, preference=3, seed=5) for name in "ab")
     assert (one.folder / STUDY).read_bytes() == (two.folder / STUDY).read_bytes()
-    other = small_study(tmp_path / "c", 2, 2, preference=3, seed=6)
+    other = small_study(tmp_path / "c", 1, 1, preference=3, seed=6)
     assert other.seeds != one.seeds
     assert other.digest != one.digest
 
@@ -118,16 +119,13 @@ def test_pictures_can_be_smaller_than_the_generators(tmp_path: Path) -> None:
     assert all(opened(study, name).size == (8, 8) for name in study.pictures)
 
 
-def test_pairs_take_every_direction_about_equally_often(tmp_path: Path) -> None:
-    study = small_study(tmp_path / "study", 2, 3, 2, preference=6)
-    assert len(study.pairs) == 3 * 6
+def test_pairs_take_every_direction_about_equally_often() -> None:
+    sizes = (2, 3, 2)
+    found = pairs(Random(0), sizes, 6)
+    assert len(found) == 3 * 6
     for a, b in ((0, 1), (0, 2), (1, 2)):
-        chosen = [p for p in study.pairs if (p.first[0], p.second[0]) == (a, b)]
-        assert len(chosen) == 6
-        for ways, size in (
-            ([p.first[1] for p in chosen], len(study.methods[a].ways)),
-            ([p.second[1] for p in chosen], len(study.methods[b].ways)),
-        ):
+        chosen = [(p.first[1], p.second[1]) for p in found if (p.first[0], p.second[0]) == (a, b)]
+        for ways, size in zip(zip(*chosen, strict=True), (sizes[a], sizes[b]), strict=True):
             assert sorted(ways) == sorted(list(range(size)) * (6 // size))
 
 
