@@ -15,9 +15,8 @@ from tests.generators.small_stylegan import small_progan, small_stylegan
 from tests.generators.small_stylegan2 import small_stylegan2
 from tests.toy import Toy
 
-from latentclr import Generator, load_generator
+from latentclr import Generator
 from latentclr.generators import DCGAN
-
 
 settings.register_profile("same", derandomize=True, deadline=None)  # the same examples in every run
 settings.load_profile("same")
@@ -49,19 +48,11 @@ GENERATORS: dict[str, Callable[[], Generator]] = {
     "stylegan2-resnet-classes": lambda: small_stylegan2(
         architecture="resnet", num_classes=3, embed_dim=5
     ).for_class(1),
-    "faces": lambda: load_generator("faces"),
-    "celebs": lambda: load_generator("celebs"),
 }
-"""Every generator that the common tests run over."""
-
-REAL = ("faces", "celebs")
-"""Those with weights of the zoo."""
+"""Every architecture and space that the common tests run over. (The zoo's faces and celebs are DCGANs.)"""
 
 
-@pytest.fixture(
-    params=[pytest.param(name, marks=pytest.mark.network if name in REAL else ()) for name in GENERATORS],
-    scope="session",
-)
+@pytest.fixture(params=GENERATORS, scope="session")
 def any_generator(request: pytest.FixtureRequest) -> Generator:
     """Each generator in turn."""
     return GENERATORS[request.param]()

@@ -15,14 +15,15 @@ from torch import Tensor
 
 FOLDER = Path(__file__).parent
 
-TOLERANCE = 1e-4
-"""Of the largest reference value; 2e-6 is observed."""
+TOLERANCE = 2e-5
+"""Of the largest reference value. The originals computed in float32, ours is asked for in float64: what is
+between them is the originals' rounding, which is written in the files and the same on every machine."""
 
 
 def expected(case: str) -> dict[str, Tensor]:
-    """Inputs and outputs by name."""
+    """Inputs and outputs by name, as float64."""
     with np.load(FOLDER / case / "io.npz") as arrays:
-        return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+        return {name: torch.from_numpy(arrays[name]).double() for name in arrays.files}
 
 
 def weights(case: str) -> dict[str, Tensor]:
@@ -37,7 +38,8 @@ def config(case: str) -> dict[str, Any]:
 
 
 def assert_equal(found: Tensor, reference: Tensor, what: str = "") -> None:
-    """Largest difference within the tolerance."""
+    """Largest difference within the tolerance; `found` computed in float64."""
+    assert found.dtype == torch.float64
     assert found.shape == reference.shape, (what, found.shape, reference.shape)
     error = (found - reference).abs().max() / reference.abs().max()
     assert error <= TOLERANCE, f"{what}: {float(error):.1e} of the largest value"

@@ -2,11 +2,8 @@
 
 import argparse
 import io
-import os
 import pickle  # noqa: TID251  (honest files are written by it)
-import subprocess
-import sys
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +23,7 @@ from tests.checkpoints.samples import (
     torch_zip,
     trained,
 )
-from torch import Tensor, nn
+from torch import nn
 
 from latentclr.checkpoints import contents
 from latentclr.checkpoints.contents import parse, read_network
@@ -77,7 +74,7 @@ def test_torch_s_own_files(zip_file: bool, protocol: int) -> None:
 
 @BOTH
 def test_every_dtype_and_every_way_to_lie_in_a_storage(zip_file: bool) -> None:
-    base = torch.randn(6, 5, 4)
+    base = torch.randn(6, 5, 4, generator=torch.Generator().manual_seed(0))
     expected = {
         str(dtype): (base * 10).to(dtype)
         for dtype in (
@@ -92,7 +89,7 @@ def test_every_dtype_and_every_way_to_lie_in_a_storage(zip_file: bool) -> None:
         "parameter": nn.Parameter(base[0]),
         "number": torch.tensor(3.5),
         "empty": torch.empty(0, 3),
-        "channels_last": torch.randn(2, 3, 4, 4).to(memory_format=torch.channels_last),
+        "channels_last": torch.arange(96.0).view(2, 3, 4, 4).to(memory_format=torch.channels_last),
     }
     same(read(saved(expected, zip_file)).tensors, {k: v.detach() for k, v in expected.items()})
 
@@ -131,11 +128,12 @@ def test_averaged_generators_come_first() -> None:
 
 @BOTH
 def test_what_stands_beside_the_tensors(zip_file: bool) -> None:
-    optimizer = torch.optim.Adam(layers().parameters())
-    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [1, 2])
+    # (Without an optimiser of torch's own, whose import takes seconds: this is what its state dict holds.)
+    moments = {"step": torch.tensor(1.0), "exp_avg": torch.zeros(4), "exp_avg_sq": torch.zeros(4)}
+    group = {"lr": 1e-3, "betas": (0.9, 0.999), "amsgrad": False, "maximize": None, "params": [0]}
     content = trained() | {
-        "g_optim": optimizer.state_dict(),
-        "schedule": schedule.state_dict(),
+        "g_optim": {"state": {0: moments}, "param_groups": [group]},
+        "schedule": {"milestones": Counter({1: 1, 2: 1}), "gamma": 0.1, "_last_lr": [1e-3]},
         "best": np.float64(1.5),
         "history": list(np.linspace(0, 1, 5000)),
         "device": torch.device("cuda:1"),
@@ -214,7 +212,7 @@ def test_nvidia_s_pytorch_pickle_is_its_state_dict(name: str) -> None:
         "lrelu",
         None,
     )
-    assert abs(layer["act_gain"] - 2**0.5) < 1e-15
+    assert layer["act_gain"] == 2**0.5
     assert not [
         key for entry in described.values() for key in entry if key.startswith("_") or key == "training"
     ]
@@ -335,7 +333,7 @@ def test_files_given_by_mistake_are_told_what_they_are(data: bytes, said: str) -
     "data", [torch_zip(state()), legacy(state()), pickled(modules(), 4), pickled(networks(), 3)]
 )
 def test_no_part_of_a_file_is_enough(data: bytes) -> None:
-    for size in (*range(0, len(data) - 40, 11), *range(len(data) - 40, len(data))):
+    for size in (*range(0, len(data) - 20, 37), *range(len(data) - 20, len(data))):
         with pytest.raises(InputError, match="cannot be read as a checkpoint") as caught:
             read(data[:size])
         assert not isinstance(caught.value, UnsafeFileError)
@@ -382,31 +380,3 @@ def test_optional_state_of_old_torch() -> None:
     old: Any = OrderedDict(state())
     data = legacy({"state_dict": old, "opt": argparse.Namespace(lr=0.1)})
     assert read(data).notes == {"opt": "lr=0.1"}
-
-
-@pytest.mark.slow
-def test_a_large_pickle_takes_little_more_memory_than_it_has(tmp_path: Path) -> None:
-    # As large as StyleGAN2's at 1024 pixels: three networks of 120 MB each, of which one becomes tensors.
-    parts: dict[str, Tensor | None] = {f"weight{i}": torch.full((1 << 20,), float(i)) for i in range(30)}
-    nets = {name: Module("Net", parts) for name in ("G", "D", "G_ema")}
-    path = tmp_path / "large.pkl"
-    path.write_bytes(pickled(modules(**nets), 4))
-    code = (
-        "import resource, sys\n"
-        "from pathlib import Path\n"
-        "from latentclr.checkpoints.contents import read_network\n"
-        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10\n"
-        "before = peak()\n"
-        "assert len(read_network(Path(sys.argv[1])).tensors) == 30\n"
-        "print(peak() - before)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(path)],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    size = path.stat().st_size
-    assert size > 360e6
-    assert int(done.stdout) < size * 4 / 3 + (50 << 20)

@@ -4,7 +4,6 @@ import pickle  # noqa: TID251  (the machine is compared with it)
 import pickletools
 import random
 import struct
-import subprocess
 import sys
 from collections import Counter, OrderedDict
 from pathlib import Path
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 from latentclr.checkpoints import inert, machine, opcodes
 from latentclr.checkpoints import unpickle as unpickler
 from latentclr.checkpoints.inert import PLAIN, Budget, Name, Namespace, shown, table
+from latentclr.checkpoints.nvidia_file import NAMES
 from latentclr.checkpoints.unpickle import unpickle
 from latentclr.errors import InputError, UnsafeFileError
 
@@ -59,7 +59,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80)
 @given(value=trees, protocol=st.integers(2, 5))
 def test_plain_values_are_read_as_pickle_reads_them(value: Any, protocol: int) -> None:
     data = pickle.dumps(value, protocol)
@@ -93,7 +93,7 @@ old_trees = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=40)
 @given(value=old_trees, protocol=st.integers(0, 1))
 def test_the_oldest_protocols_too(value: Any, protocol: int) -> None:
     data = pickle.dumps(value, protocol)
@@ -111,6 +111,7 @@ def test_strings_of_python_2_are_a_character_for_each_byte(data: bytes, protocol
     assert read(written) == pickle.loads(written, encoding="latin1") == data.decode("latin1")
 
 
+@settings(max_examples=40)
 @given(value=trees)
 def test_shared_parts_and_python_s_own_pickler(value: Any) -> None:
     if not frozen(value):
@@ -295,22 +296,12 @@ def test_depth_is_bounded_however_it_is_built() -> None:
                 refused(data, "levels deep")
 
 
-def test_nothing_is_imported(tmp_path: Path) -> None:
+def test_nothing_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "dnnlib.py").write_text("raise SystemExit('imported')")
-    code = (
-        "import sys; sys.path.insert(0, '.')\n"
-        "from latentclr.checkpoints.contents import parse\n"
-        "from latentclr.errors import InputError\n"
-        "before = set(sys.modules)\n"
-        "try: parse(memoryview(b'\\x80\\x02cdnnlib\\nEasyDict\\n)\\x81.'))\n"
-        "except InputError as error: print(error)\n"
-        "assert set(sys.modules) == before, set(sys.modules) - before\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "no named tensors" in done.stdout
+    monkeypatch.syspath_prepend(tmp_path)
+    before = set(sys.modules)
+    assert read(b"\x80\x02cdnnlib\nEasyDict\n)\x81.", NAMES) is not None
+    assert set(sys.modules) == before
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def test_pip_that_is_not_there_is_one_sentence(entry: Entry, monkeypatch: pytest
         pull(entry)
 
 
-@pytest.mark.slow
+@pytest.mark.kills
 def test_processes_that_pull_at_once_all_get_the_file(entry: Entry, cache: Path) -> None:
     code = (
         "from latentclr.checkpoints.crops import Centre\n"

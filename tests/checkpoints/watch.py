@@ -1,11 +1,13 @@
-"""Read every hostile file in this process, watched by Python's audit events; run it in a fresh one.
+"""Read hostile files in this process, watched by Python's audit events; run it in a fresh one.
 
-    python -m tests.checkpoints.watch
+    python -m tests.checkpoints.watch --every 1 --large a-checkpoint.pkl
 
-Prints one JSON object: for each file which error came, its text and the seconds that it took, and all that
-happened on the side.
+Reads the first file of each family, and of all of them one in so many. Prints one JSON object: for each file
+which error came, its text and the seconds that it took; all that happened on the side; the memory that they
+took, and that an honest large file took before.
 """
 
+import argparse
 import json
 import pickle  # noqa: TID251  (for an honest file, before the watch begins)
 import resource
@@ -17,7 +19,10 @@ from typing import Any
 from tests.checkpoints.hostile import files
 from tests.checkpoints.samples import samples
 
-from latentclr.checkpoints.contents import parse
+from latentclr.checkpoints.contents import parse, read_network
+
+SLOWEST = "bombs: bomb: steps"
+"""Refused for being of more steps than any file may have."""
 
 events: list[str] = []
 watching = False
@@ -37,7 +42,19 @@ def peak() -> int:
 def main() -> None:
     """The command."""
     global watching
-    attacks = files()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--large", type=Path, required=True)
+    options = parser.parse_args()
+    start = peak()
+    tensors = read_network(options.large).tensors
+    large = peak() - start
+    size = sum(tensor.nbytes for tensor in tensors.values())
+    del tensors
+    every = files()
+    families = {title.partition(":")[0]: title for title in reversed(every)}  # the first of each
+    chosen = {*list(every)[:: options.every], *families.values(), SLOWEST}
+    attacks = {title: every[title] for title in every if title in chosen}
     honest = [*samples().values(), pickle.dumps({"text": "\u00e9", "w": {1.5, None}}, 0)]
     for data in honest:  # whatever is imported on first use, such as text codecs, is imported here
         try_to_read(data)
@@ -51,6 +68,7 @@ def main() -> None:
         "events": events,
         "modules": sorted(set(sys.modules) - modules),
         "grown": peak() - before,
+        "large": [size, large],
         "made": [path.name for path in Path().iterdir()],
     }
     sys.stdout.write(json.dumps(report))

@@ -11,8 +11,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from tests.cases import config, expected, weights
+from tests.cases import assert_equal, config, expected, weights
+from tests.generators.precise import in_float64, same
 from tests.generators.small_biggan import DEEP_BLOCKS, small_biggan_deep
+from tests.rounding import assert_rounded
 from torch import Tensor, nn
 from torch.testing import assert_close
 
@@ -33,7 +35,7 @@ CASE = "hf_biggan_deep_w8"
 def case() -> tuple[BigGANDeep, dict[str, Tensor]]:
     generator, ignored = build(Network("test", weights(CASE), config(CASE)))
     assert ignored == []
-    return generator, expected(CASE)
+    return in_float64(generator), expected(CASE)
 
 
 LAYERS = [
@@ -62,10 +64,6 @@ IMAGES = [
 ]
 
 
-def close(found: Tensor, expected: Tensor) -> bool:
-    return float((found - expected).abs().max() / expected.abs().max()) < 1e-4
-
-
 def step(key: str) -> int:
     """S of "layer_subS:" and "img_subS_"."""
     place = key.partition(":")[0].split("_")[1] if "_sub" in key else "sub1"
@@ -92,7 +90,7 @@ def test_layers(key: str) -> None:
         output = generator.for_class(label).at(0.43).features(latent, key.partition(":")[2])[0]
         if reference.ndim == 1:  # the published layer's output before it is made a map, channels last
             reference = reference.view(4, 4, -1).permute(2, 0, 1)
-        assert close(output[:, ::s, ::s], reference)
+        assert_equal(output[:, ::s, ::s], reference)
 
 
 @pytest.mark.parametrize("key", INSIDE)
@@ -109,7 +107,7 @@ def test_what_is_inside_the_layers(key: str) -> None:
         generator.for_class(label).at(0.43)(latent)
     handle.remove()
     outputs = torch.cat(found)[:, :, ::s, ::s]
-    assert close(outputs, io[key][:, : outputs.shape[1]])  # of the published last convolution, 3 are used
+    assert_equal(outputs, io[key][:, : outputs.shape[1]])  # of the published last convolution, 3 are used
 
 
 @pytest.mark.parametrize("key", IMAGES)
@@ -118,21 +116,22 @@ def test_images(key: str) -> None:
     truncation, s = float(key.rpartition("t")[2]), step(key)
     inputs = latents_and_labels("soft" in key)
     for (latent, label), reference in zip(inputs, io[key], strict=True):
-        assert close(generator.for_class(label).at(truncation)(latent)[0, :, ::s, ::s], reference)
+        assert_equal(generator.for_class(label).at(truncation)(latent)[0, :, ::s, ::s], reference)
 
 
 def test_class_embeddings_and_folded_weights() -> None:
     generator, io = case()
-    assert close(generator.classes(io["class_onehot"]), io["layer:embeddings"])
+    assert_equal(generator.classes(io["class_onehot"]), io["layer:embeddings"])
     weight = generator.get_submodule("blocks.1.convs.1").weight
     assert isinstance(weight, Tensor)
-    assert close(weight, io["folded:generator.layers.1.conv_1"])
+    assert_equal(weight, io["folded:generator.layers.1.conv_1"])
 
 
 def test_noise_of_the_published_package() -> None:
     expected = case()[1]["trunc_sample_seed5_t1_b2_d16"]
-    assert_close(truncated_noise(2, 16, truncation=1.0, seed=5), expected)
-    assert_close(truncated_noise(2, 16, truncation=0.4, seed=5), 0.4 * expected)
+    for truncation in (1.0, 0.4):
+        found = truncated_noise(2, 16, truncation=truncation, seed=5)
+        assert_rounded(found, truncation * expected, terms=3)  # rounded here, there, and by the factor
 
 
 def test_z_keeps_its_quantiles() -> None:
@@ -193,16 +192,16 @@ def test_any_truncation_finds_rows(n_stats: int) -> None:
 
 
 def test_style_weight_is_what_a_layer_reads_of_z() -> None:
-    generator = small_biggan_deep()
-    z = torch.randn(6, generator=torch.Generator().manual_seed(0))
-    condition = torch.cat([z, torch.zeros(5)])
+    generator = in_float64(small_biggan_deep())
+    z = torch.randn(6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    condition = torch.cat([z, torch.zeros(5, dtype=torch.float64)])
     block = generator.get_submodule("blocks.1")
     norms = list(block.get_submodule("norms").children())
     read = [getattr(norm, part)(condition) for norm in norms for part in ("gain", "offset")]
-    assert_close(generator.style_weight("layers.1") @ z, torch.cat(read))
+    same(generator.style_weight("layers.1") @ z, torch.cat(read))
     assert generator.style_weight("generator.layers.3").shape == (2 * (16 + 3 * 4), 6)
     projection = generator.gen_z(condition) - generator.gen_z.bias
-    assert_close(generator.style_weight("gen_z") @ z, projection, atol=1e-5, rtol=1e-5)
+    same(generator.style_weight("gen_z") @ z, projection)
     with pytest.raises(InputError, match=r"'layers\.2' of a BigGAN-deep reads no latent"):
         generator.style_weight("layers.2")
 

@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
+from tests.generators.precise import in_float64, same
 from tests.generators.small_stylegan import small_stylegan
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
-from torch.testing import assert_close
 
 from latentclr import InputError
 from latentclr.generators.stylegan import Epilogue, StyleGAN
@@ -77,37 +77,41 @@ def plain_synthesis(g: StyleGAN, latents: Tensor) -> dict[str, Tensor]:
 
 def different_latents(g: StyleGAN, n: int = 2) -> Tensor:
     """Another latent in each slot, of the length of its space."""
-    return torch.randn(n, g.num_slots, g.latent_dim, generator=torch.Generator().manual_seed(3))
+    dtype = next(g.parameters()).dtype
+    return torch.randn(n, g.num_slots, g.latent_dim, generator=torch.Generator().manual_seed(3), dtype=dtype)
+
+
+def z_of(g: StyleGAN, n: int = 3) -> Tensor:
+    return torch.randn(n, g.z_dim, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
 def test_every_layer_equals_the_plain_network() -> None:
-    generator = small_stylegan()
+    generator = in_float64(small_stylegan())
     latents = different_latents(generator)
     plain = plain_synthesis(generator, latents)
     assert list(plain) == [layer.name for layer in generator.layers]
     for name, output in generator.run(latents):
-        assert_close(output, plain[name], atol=1e-4, rtol=1e-4)
+        same(output, plain[name], what=name)
 
 
 def test_mapping_equals_the_plain_network() -> None:
-    generator = small_stylegan()
-    z = torch.randn(3, generator.z_dim, generator=torch.Generator().manual_seed(0))
-    expected = plain_mapping(generator, z).unsqueeze(1).expand(-1, generator.num_slots, -1)
-    assert_close(generator.map(z), expected, atol=1e-5, rtol=1e-4)
-    assert_close(generator.map(z * 1e-4), plain_mapping(generator, z * 1e-4)[:, None].expand_as(expected))
+    generator = in_float64(small_stylegan())
+    for z in (z_of(generator), 1e-4 * z_of(generator)):  # the small ones show the epsilon
+        expected = plain_mapping(generator, z).unsqueeze(1).expand(-1, generator.num_slots, -1)
+        same(generator.map(z), expected)
 
 
 @pytest.mark.parametrize("cutoff", [None, 0, 3, 6])
 def test_truncation_moves_the_first_slots_to_the_mean(cutoff: int | None) -> None:
-    generator = small_stylegan()
-    z = torch.randn(3, generator.z_dim, generator=torch.Generator().manual_seed(0))
+    generator = in_float64(small_stylegan())
+    z = z_of(generator)
     full, view = generator.map(z), generator.at(0.7, cutoff=cutoff)
     truncated = view.map(z)
     for slot in range(generator.num_slots):
         moved = cutoff is None or slot < cutoff
         psi = 0.7 if moved else 1.0
         expected = generator.w_avg + psi * (full[:, slot] - generator.w_avg)
-        assert_close(truncated[:, slot], expected, atol=1e-5, rtol=1e-4)
+        same(truncated[:, slot], expected)
         assert torch.equal(truncated[:, slot], full[:, slot]) != moved
     # A new truncation forgets the old cutoff.
     assert view.at(0.7).cutoff is None
@@ -121,17 +125,17 @@ def test_impossible_cutoffs_are_refused(cutoff: int) -> None:
 
 @pytest.mark.parametrize(("psi", "cutoff"), [(1.0, None), (0.6, None), (0.6, 2)])
 def test_latents_in_z_are_mapped_on_their_way(psi: float, cutoff: int | None) -> None:
-    generator = small_stylegan().at(psi, cutoff=cutoff)
+    generator = in_float64(small_stylegan()).at(psi, cutoff=cutoff)
     in_z = generator.in_space("z")
     assert (in_z.space, in_z.latent_dim, generator.space) == ("z", generator.z_dim, "w")
     assert in_z.fingerprint() == generator.fingerprint()
-    z = torch.randn(3, generator.z_dim, generator=torch.Generator().manual_seed(0))
+    z = z_of(generator)
     assert torch.equal(in_z.map(z), z.unsqueeze(1).expand(-1, generator.num_slots, -1))
-    assert_close(in_z(in_z.map(z)), generator(generator.map(z)), atol=1e-4, rtol=1e-4)
+    same(in_z(in_z.map(z)), generator(generator.map(z)))
     # Slot by slot, too.
     latents = different_latents(in_z)
     mapped = torch.stack([generator.map(latents[:, k])[:, k] for k in range(generator.num_slots)], 1)
-    assert_close(in_z(latents), generator(mapped), atol=1e-4, rtol=1e-4)
+    same(in_z(latents), generator(mapped))
     assert torch.equal(in_z.in_space("w")(mapped), generator(mapped))
     assert in_z.style_weight("layer3").shape == (11, generator.z_dim)
 
@@ -142,14 +146,14 @@ def test_other_spaces_are_refused() -> None:
 
 
 def test_a_class_is_appended_to_z() -> None:
-    generator = small_stylegan(num_classes=3)
-    z = torch.randn(2, generator.z_dim, generator=torch.Generator().manual_seed(0))
-    for label in (torch.eye(3)[1], torch.tensor([0.2, 0.3, 0.5])):
+    generator = in_float64(small_stylegan(num_classes=3))
+    z = z_of(generator)
+    for label in (torch.eye(3).double()[1], torch.tensor([0.2, 0.3, 0.5]).double()):
         chosen = generator.for_class(label)
         expected = plain_mapping(generator, z, label)
-        assert_close(chosen.map(z)[:, 0], expected, atol=1e-5, rtol=1e-4)
+        same(chosen.map(z)[:, 0], expected)
         in_z = chosen.in_space("z")
-        assert_close(in_z(in_z.map(z)), generator(chosen.map(z)), atol=1e-4, rtol=1e-4)
+        same(in_z(in_z.map(z)), generator(chosen.map(z)))
         assert in_z.style_weight("layer0").shape == (11, generator.z_dim)
     with pytest.raises(InputError, match="choose one with for_class"):
         generator.map(z)
@@ -174,19 +178,19 @@ def test_impossible_heights_are_refused(height: int) -> None:
 
 def test_style_weight_is_how_the_style_is_read() -> None:
     # Mean and deviation of a layer's channels are its style.
-    generator = small_stylegan()
+    generator = in_float64(small_stylegan())
     latents = different_latents(generator, 1)
     moved = latents.clone()
     moved[:, 3] += torch.randn(generator.w_dim, generator=torch.Generator().manual_seed(0))
     means = [generator.features(x, "8x8/Conv1").mean((2, 3)) for x in (latents, moved)]
     change = generator.style_weight("layer3") @ (moved - latents)[0, 3] / math.sqrt(generator.w_dim)
-    assert_close((means[1] - means[0])[0], change[10:], atol=1e-5, rtol=1e-4)
+    same((means[1] - means[0])[0], change[10:])
 
 
 def test_normalization_has_its_epsilon() -> None:
-    epilogue = Epilogue(1, 2, 1)
-    x = torch.tensor([[[[1e-4, 3e-4], [1e-4, 3e-4]]]])
-    assert_close(epilogue(x, torch.zeros(1, 1)), (x - 2e-4) / math.sqrt(2e-8))
+    epilogue = Epilogue(1, 2, 1).double()
+    x = torch.tensor([[[[1e-4, 3e-4], [1e-4, 3e-4]]]], dtype=torch.float64)
+    same(epilogue(x, torch.zeros(1, 1).double()), (x - 2e-4) / math.sqrt(2e-8))
 
 
 def test_names_are_those_of_the_published_code() -> None:

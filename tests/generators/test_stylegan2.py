@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 from tests.cases import assert_equal, config, expected, weights
+from tests.generators.precise import in_float64, same
 from tests.generators.small_stylegan2 import small_stylegan2
 from torch import Tensor
 from torch.nn.functional import conv2d, leaky_relu
-from torch.testing import assert_close
 
 from latentclr import InputError
 from latentclr.checkpoints.network import Network
@@ -23,7 +23,7 @@ def reference(case: str) -> StyleGAN2:
     (kind,) = [kind for kind in FORMATS if kind.recognize(network)]
     generator, _ = kind.build(network)
     assert isinstance(generator, StyleGAN2)
-    return generator.freeze()
+    return in_float64(generator)
 
 
 @pytest.mark.parametrize("case", ["ada_sg2_16_tiny", "ada_sg2_32"])
@@ -67,7 +67,7 @@ def plain_linear(x: Tensor, weight: Tensor, bias: Tensor, lr: float) -> Tensor:
 
 def plain_upsample(x: Tensor, kernel: Tensor) -> Tensor:
     n, c, h, w = x.shape
-    wide = torch.zeros(n, c, 2 * h + 3, 2 * w + 3)
+    wide = torch.zeros(n, c, 2 * h + 3, 2 * w + 3, dtype=x.dtype)
     wide[:, :, 2:-1:2, 2:-1:2] = x
     weight = (4 * kernel).flip(0, 1).expand(c, 1, 4, 4)
     return conv2d(wide, weight, groups=c)
@@ -80,7 +80,7 @@ def plain_modulated(x: Tensor, weight: Tensor, style: Tensor, kernel: Tensor, *,
         own = own / (own.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
         if up:  # a transposed convolution, as zeros between pixels and a mirrored kernel
             c, h, w = sample.shape
-            wide = torch.zeros(1, c, 2 * h + 3, 2 * w + 3)
+            wide = torch.zeros(1, c, 2 * h + 3, 2 * w + 3, dtype=x.dtype)
             wide[0, :, 2:-2:2, 2:-2:2] = sample
             doubled = conv2d(wide, own.flip(2, 3))
             channels = len(weight)
@@ -149,6 +149,16 @@ def plain_run(g: StyleGAN2, ws: Tensor) -> dict[str, Tensor]:
     return found
 
 
+def z_of(generator: StyleGAN2, n: int = 3, seed: int = 1) -> Tensor:
+    return torch.randn(n, generator.z_dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def different_ws(generator: StyleGAN2) -> Tensor:
+    """Another w in each slot."""
+    ws = generator.map(z_of(generator))
+    return ws + 0.3 * torch.randn(ws.shape, generator=torch.Generator().manual_seed(2))
+
+
 VARIANTS: list[dict[str, Any]] = [
     {},
     {"architecture": "resnet"},
@@ -161,31 +171,31 @@ VARIANTS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("changes", VARIANTS, ids=str)
 def test_every_layer_equals_the_plain_formulation(changes: dict[str, Any]) -> None:
-    generator = small_stylegan2(**changes)
-    ws = generator.sample(3, rng=torch.Generator().manual_seed(1))
-    ws = ws + 0.3 * torch.randn(ws.shape, generator=torch.Generator().manual_seed(2))
+    generator = in_float64(small_stylegan2(**changes))
+    ws = different_ws(generator)
     plain = plain_run(generator, ws)
     for name, output in generator.run(ws):
-        assert_close(output, plain[name], atol=2e-5, rtol=1e-4)
+        same(output, plain[name], what=name)
     if "clamp" in changes:
         assert max(float(x.abs().max()) for x in plain.values()) > 0.69
 
 
 @pytest.mark.parametrize("changes", VARIANTS, ids=str)
 def test_folded_equals_unfolded(changes: dict[str, Any]) -> None:
-    generator = small_stylegan2(**changes)
-    ws = generator.sample(3, rng=torch.Generator().manual_seed(1))
+    generator = in_float64(small_stylegan2(**changes))
+    ws = different_ws(generator)
     folded = generator(ws)
     generator.train()  # nothing folded is used in training, where weights move
-    assert_close(generator(ws), folded, atol=1e-5, rtol=1e-4)
+    same(generator(ws), folded)
 
 
 def test_the_first_layer_is_a_linear_map_of_its_style() -> None:
     rng = torch.Generator().manual_seed(0)
-    const, weight = torch.randn(6, 4, 4, generator=rng), torch.randn(5, 6, 3, 3, generator=rng)
-    style = torch.randn(2, 6, generator=rng)
+    const, weight, style = (
+        torch.randn(shape, generator=rng, dtype=torch.float64) for shape in ((6, 4, 4), (5, 6, 3, 3), (2, 6))
+    )
     convolved = conv2d(const * style[:, :, None, None], weight, padding=1)
-    assert_close((style @ constant_map(const, weight).T).view(2, 4, 4, 5).permute(0, 3, 1, 2), convolved)
+    same((style @ constant_map(const, weight).T).view(2, 4, 4, 5).permute(0, 3, 1, 2), convolved)
 
 
 # ---- classes, spaces, crops ------------------------------------------------------------------------------
@@ -193,9 +203,9 @@ def test_the_first_layer_is_a_linear_map_of_its_style() -> None:
 
 @pytest.mark.parametrize("joint", [False, True])
 def test_conditional_mapping_by_hand(joint: bool) -> None:
-    generator = small_stylegan2(num_classes=3, embed_dim=5, joint_embedding=joint)
+    generator = in_float64(small_stylegan2(num_classes=3, embed_dim=5, joint_embedding=joint))
     state = generator.state_dict()
-    z = torch.randn(4, 10, generator=torch.Generator().manual_seed(3))
+    z = z_of(generator, 4)
 
     def normal(x: Tensor) -> Tensor:
         return x / (x.square().mean(1, keepdim=True) + 1e-8).sqrt()
@@ -210,7 +220,7 @@ def test_conditional_mapping_by_hand(joint: bool) -> None:
         for i in range(2):
             y = plain_linear(x, state[f"mapping.fc{i}.weight"], state[f"mapping.fc{i}.bias"], 0.01)
             x = leaky_relu(y, 0.2) * math.sqrt(2)
-        assert_close(generator.for_class(label).map(z)[:, 2], x, atol=1e-5, rtol=1e-4)
+        same(generator.for_class(torch.eye(3).double()[label]).map(z)[:, 2], x)
 
 
 def test_a_class_must_be_chosen() -> None:
@@ -221,21 +231,22 @@ def test_a_class_must_be_chosen() -> None:
 
 @pytest.mark.parametrize("psi", [1.0, 0.6])
 def test_pictures_are_the_same_from_z_and_from_w(psi: float) -> None:
-    in_w = small_stylegan2().at(psi, cutoff=4 if psi < 1 else None)
+    in_w = in_float64(small_stylegan2()).at(psi, cutoff=4 if psi < 1 else None)
     in_z = in_w.in_space("z")
     assert (in_z.space, in_z.latent_dim, in_z.num_slots) == ("z", 10, 6)
-    assert in_z.from_seeds([3]).shape == (1, 6, 10)
-    assert_close(in_z(in_z.from_seeds([3, 4])), in_w(in_w.from_seeds([3, 4])), atol=1e-5, rtol=1e-4)
+    z = z_of(in_w)
+    assert in_z.map(z).shape == (3, 6, 10)
+    same(in_z(in_z.map(z)), in_w(in_w.map(z)))
     assert in_z.style_weight("b8.conv0").shape == (14, 10)
-    assert torch.equal(in_z.in_space("w")(in_w.from_seeds([3])), in_w(in_w.from_seeds([3])))
+    assert torch.equal(in_z.in_space("w")(in_w.map(z)), in_w(in_w.map(z)))
 
 
 def test_in_z_each_slot_is_mapped_alone() -> None:
-    in_w = small_stylegan2()
+    in_w = in_float64(small_stylegan2())
     in_z = in_w.in_space("z")
-    mixed = torch.cat([in_z.from_seeds([1])[:, :2], in_z.from_seeds([2])[:, 2:]], dim=1)
-    ws = torch.cat([in_w.from_seeds([1])[:, :2], in_w.from_seeds([2])[:, 2:]], dim=1)
-    assert_close(in_z(mixed), in_w(ws), atol=1e-5, rtol=1e-4)
+    one, other = z_of(in_w, seed=1), z_of(in_w, seed=2)
+    mixed, ws = (torch.cat([g.map(one)[:, :2], g.map(other)[:, 2:]], dim=1) for g in (in_z, in_w))
+    same(in_z(mixed), in_w(ws))
 
 
 def test_spaces_and_cutoffs_that_there_are_not() -> None:

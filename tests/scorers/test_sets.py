@@ -65,7 +65,7 @@ def test_features_for_distances_have_names() -> None:
 
 
 @pytest.mark.network
-@pytest.mark.slow
+@pytest.mark.statistics
 def test_a_generator_is_nearer_to_itself_than_to_blurred_pictures_or_to_another_one() -> None:
     n = 50
     features = frechet_features("efficientnet-lite0")
