@@ -25,7 +25,7 @@ from latentclr.scorers import Oracle
 HUE, SHAPE, SIZE = Scale("hue", "circular"), Scale("shape", "category"), Scale("size")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.floats(0, 1), st.floats(-0.49, 0.49), st.integers(-3, 3))
 def test_a_turn_is_found_again_wherever_it_begins(start: float, turn: float, whole: int) -> None:
     before = torch.tensor([start], dtype=torch.float64)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from tests.evaluate.tables import rng
 from tests.report.linear import Flat, planted
+from tests.rounding import rounding_bound
 from tests.toy import Toy
 from torch.testing import assert_close
 
@@ -51,7 +52,8 @@ def test_a_distance_is_averaged_over_both_signs_and_all_latents(toy: Toy) -> Non
             for sign in (1.0, -1.0)
         ]
         assert sides[0] != pytest.approx(sides[1], rel=0.01)
-        assert float(found[k]) == pytest.approx(sum(sides) / 2, rel=1e-4)
+        # Pictures up to .5 come of some forty roundings, here and there in other batches.
+        assert float(found[k]) == pytest.approx(sum(sides) / 2, abs=rounding_bound(40) / 2)
 
 
 def test_other_slots_have_other_strengths() -> None:

@@ -51,6 +51,7 @@ def test_scores_are_those_of_one_edit_at_a_time(toy: Toy) -> None:
     assert scored.identity is not None
     assert scored.change is not None
     assert scored.steps is not None
+    # Pictures come of some forty roundings, in other batches: 2e-6 of numbers up to .5.
     for k, length in enumerate(lengths.tolist()):
         edited = {m: toy(directions.edit(latents, k, m * length, slots=(1,))) for m in (-1.0, 0.0, 0.5, 1.0)}
         for s, multiple in enumerate(scored.multiples):

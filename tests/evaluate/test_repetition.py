@@ -55,7 +55,7 @@ def test_the_same_on_average_but_on_other_pictures_is_no_repetition() -> None:
     assert effect_repetition(scored).distinct == 2
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 8), st.integers(0, 10_000), st.floats(0.0, 1.0))
 def test_groups_are_those_that_can_be_reached(k: int, seed: int, threshold: float) -> None:
     half = torch.rand(k, k, generator=rng(seed)).triu(1)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.evaluate.tables import linear_table, rng, table
+from tests.evaluate.tables import ROUNDED, linear_table, rng, table
 from torch.testing import assert_close
 
 from latentclr import InputError
@@ -19,7 +19,7 @@ MULTIPLES = (-2.0, -1.0, 1.0, 2.0)
 
 def spinning(turns: float, n: int = 9) -> Scored:
     """A hue that an edit by m turns by m * turns."""
-    base = torch.rand(n, 1, generator=rng())
+    base = torch.rand(n, 1, generator=rng()).double()
     edited = (base + torch.tensor(MULTIPLES).view(1, -1, 1, 1) * turns) % 1
     return table(base, edited, multiples=MULTIPLES, scales=[Scale("hue", "circular")])
 
@@ -28,25 +28,25 @@ def test_differences_of_an_interval_are_in_its_unit() -> None:
     slopes = torch.tensor([[0.5, -2.0]])
     scored = linear_table(slopes, multiples=MULTIPLES, units=torch.tensor([2.0, 4.0]))
     expected = torch.tensor([0.25, -0.5]).expand(1, 40, 2)
-    assert_close(scored.changes()[:, 2], expected, atol=1e-5, rtol=0)
-    assert_close(scored.effects(), 2 * expected, atol=1e-5, rtol=0)
-    assert_close(scored.effects(2.0), 4 * expected, atol=1e-5, rtol=0)
+    assert_close(scored.changes()[:, 2].float(), expected, atol=ROUNDED, rtol=0)
+    assert_close(scored.effects().float(), 2 * expected, atol=ROUNDED, rtol=0)
+    assert_close(scored.effects(2.0).float(), 4 * expected, atol=ROUNDED, rtol=0)
 
 
 @pytest.mark.parametrize("turns", [0.4, -0.4, 0.1])
 def test_a_circle_is_followed_beyond_half_a_turn(turns: float) -> None:
     scored = spinning(turns)
-    assert_close(scored.effects(2.0), torch.full((1, 9, 1), 4 * turns), atol=1e-5, rtol=0)
+    assert_close(scored.effects(2.0).float(), torch.full((1, 9, 1), 4 * turns), atol=ROUNDED, rtol=0)
     multiples, along = scored.paths()
     assert multiples.tolist() == [-2.0, -1.0, 0.0, 1.0, 2.0]
-    assert_close(along[0, :, 0, 0], multiples * turns, atol=1e-5, rtol=0)
+    assert_close(along[0, :, 0, 0].float(), multiples * turns, atol=ROUNDED, rtol=0)
 
 
 def test_multiples_of_one_side_only() -> None:
     scored = linear_table(torch.ones(1, 1), multiples=(1.0, 3.0))
     multiples, along = scored.paths()
     assert multiples.tolist() == [0.0, 1.0, 3.0]
-    assert_close(along[0, :, 0, 0], multiples, atol=1e-6, rtol=0)
+    assert_close(along[0, :, 0, 0].float(), multiples, atol=ROUNDED, rtol=0)
     with pytest.raises(InputError, match="edits of -1 lengths were not measured; there are 1, 3"):
         scored.effects()
 
@@ -73,7 +73,7 @@ def test_what_is_missing_is_counted_and_stays_missing() -> None:
 
 def full() -> Scored:
     scored = linear_table(torch.ones(2, 3), n=4, multiples=MULTIPLES, scales=[*map(Scale, "abc")])
-    one, two, three = torch.rand(3, 2, 4, 4, generator=rng())
+    one, two, three = torch.rand(3, 2, 4, 4, generator=rng()).double()
     return replace(scored, facts={"slots": [0, 1], "note": "ü"}, identity=one, change=two, steps=three)
 
 

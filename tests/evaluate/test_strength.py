@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaxtyping import Float
 from tests.report.linear import Flat, planted
+from tests.rounding import rounding_bound
 from tests.toy import Toy
 from torch import Tensor
 from torch.testing import assert_close
@@ -37,9 +38,12 @@ def test_a_linear_change_is_length_times_strength() -> None:
     lengths = torch.tensor([1.0, 2.0, 3.0, 4.0])
     model = planted(flat, torch.eye(4)).model
     found = Measure(flat).change(model, latents_of(flat), lengths, slots=(0,))
-    assert_close(found, lengths * torch.tensor(STRENGTHS), rtol=1e-4, atol=1e-6)
+    # Each of 48 numbers is a sum over four axes, with and without the edit: a difference of numbers that are
+    # up to a thousand times as large as the weakest edit's.
+    exact = lengths * torch.tensor(STRENGTHS)
+    assert_close(found, exact, rtol=1e-4, atol=1e-6)
     found = Measure(flat).change(model, latents_of(flat), lengths, slots=(1,))
-    assert_close(found, 0.5 * lengths * torch.tensor(STRENGTHS), rtol=1e-4, atol=1e-6)
+    assert_close(found, 0.5 * exact, rtol=1e-4, atol=1e-6)
 
 
 def test_strengths_are_the_closed_form() -> None:
@@ -70,7 +74,7 @@ def test_a_length_to_start_from_that_is_too_long_is_shortened() -> None:
     assert float(found.changes[0]) == pytest.approx(0.5, rel=1e-3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30)
 @given(
     target=st.floats(0.01, 0.99),
     rates=st.lists(st.floats(0.05, 40.0), min_size=1, max_size=5),
@@ -131,7 +135,8 @@ def test_conditional_directions_and_bends_are_measured_as_edits_change_pictures(
             for sign in (1, -1)
             for i in range(len(latents))
         ]
-        assert_close(found[index], torch.stack(changes).mean(), rtol=1e-4, atol=1e-7)
+        # Pictures up to .5 come of some forty roundings; the smallest change is .0002.
+        assert_close(found[index], torch.stack(changes).mean(), rtol=0, atol=rounding_bound(40) / 2)
 
 
 @pytest.mark.parametrize("name", ["target", "longest"])

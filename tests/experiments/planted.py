@@ -1,6 +1,7 @@
 """A linear generator with classes whose latents are its attributes: every effect is known in closed form."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -68,8 +69,6 @@ SETTINGS = Settings(
 
 def bench(generator: Flat, *, late: bool = False, **changes: Any) -> Bench:
     """A bench in class 0, on which attributes are latents."""
-    from dataclasses import replace
-
     place = generator.for_class(0) if generator.num_classes else generator
     scales = tuple(Scale(name) for name in ((*NAMES, *LATE) if late else NAMES))
     return Bench(place, Axes(generator), scales, replace(SETTINGS, **changes))
@@ -84,8 +83,6 @@ def axes(
 
 def told(directions: Directions, method: str, seed: int = 0, **more: Any) -> Directions:
     """The same directions, with another record of how they were found."""
-    from dataclasses import replace
-
     origin = {
         **directions.origin,
         "method": method,
