@@ -23,7 +23,7 @@ WAYS: Mapping[str, LatentCLR] = {
 
 def first_step(settings: LatentCLR, folder: Path, world: World = ALONE) -> None:
     """Keep what is known after one step in a folder, with the first rank."""
-    keep = Keeper(make_folder(folder), every=0) if world.first else None
+    keep = Keeper(make_folder(folder), every=0.0) if world.first else None
     replace(settings, steps=1).fit(Toy(), keep=keep, world=world)
 
 
@@ -43,7 +43,7 @@ def main() -> None:
         for name, settings in WAYS.items():
             first_step(settings, folder / name, world)
         whole = SETTINGS.fit(toy, world=world)
-        keep = Keeper(make_folder(folder / "kept"), every=0) if world.first else None
+        keep = Keeper(make_folder(folder / "kept"), every=0.0) if world.first else None
         replace(SETTINGS, steps=4).fit(toy, keep=keep, world=world)
         resumed = SETTINGS.fit(toy, keep=keep, world=world)
         if world.first:
