@@ -10,13 +10,10 @@ import torch
 from tests.checkpoints.published import nvidia_torch, torch_file
 from tests.checkpoints.test_biggan_formats import DEEP_CONFIG, deep_for_export, deep_layout
 from tests.checkpoints.test_stylegan2_formats import as_nvidia_torch, exact
-from tests.cli.command import Command
-from tests.cli.test_commands import SMALL, latentclr, tree
+from tests.cli.command import SMALL, Command, tree
 
 from latentclr import Directions, load_generator
 from latentclr.checkpoints import zoo
-
-__all__ = ["latentclr"]
 
 
 @pytest.fixture

@@ -8,15 +8,13 @@ import pytest
 import torch
 from PIL import Image
 from tests.cli.command import Command
-from tests.cli.test_commands import latentclr
+from tests.rounding import assert_same_pixels
 
 from latentclr import Directions, load_generator
 from latentclr.images import to_pil
 from latentclr.invert.artefact import Inversion, Photo
 from latentclr.invert.difference import WHOLE, Difference
 from latentclr.report.inversions import LATENTS, TUNING
-
-__all__ = ["latentclr"]
 
 
 def inversion(
@@ -68,23 +66,22 @@ def expected(run: Path, photo: int, alpha: float) -> np.ndarray[tuple[int, ...],
 
 
 def test_the_photo_is_edited(run: Path, photos: Path, latentclr: Command) -> None:
-    for place in (photos, photos / LATENTS):
-        for photo in (0, 1):
-            result = latentclr("edit", run, "--latents", place, "--photo", photo, "--edits", "0:+4")
-            assert result.code == 0, result.err
-            assert np.array_equal(pixels("edited.png"), expected(run, photo, 4.0))
+    for place, photo in ((photos, 0), (photos / LATENTS, 1)):
+        result = latentclr("edit", run, "--latents", place, "--photo", photo, "--edits", "0:+4")
+        assert result.code == 0, result.err
+        assert_same_pixels(pixels("edited.png"), expected(run, photo, 4.0))
 
 
 def test_without_an_edit_it_is_the_inverted_photo(run: Path, photos: Path, latentclr: Command) -> None:
     assert latentclr("edit", run, "--latents", photos, "--edits", "0:0").code == 0
-    assert np.array_equal(pixels("edited.png"), expected(run, 0, 0.0))
+    assert_same_pixels(pixels("edited.png"), expected(run, 0, 0.0))
 
 
 def test_strips_and_videos(run: Path, photos: Path, latentclr: Command) -> None:
     assert latentclr("edit", run, "--latents", photos, "--edits", "0:+4", "--strip").code == 0
     strip = pixels("strip.png")
-    assert np.array_equal(strip[:, 3 * 256 : 4 * 256], expected(run, 0, 0.0))
-    assert np.array_equal(strip[:, 6 * 256 :], expected(run, 0, 4.0))
+    assert_same_pixels(strip[:, 3 * 256 : 4 * 256], expected(run, 0, 0.0))
+    assert_same_pixels(strip[:, 6 * 256 :], expected(run, 0, 4.0))
     result = latentclr("edit", run, "--latents", photos, "--edits", "0:+4", "--video", "--size", 64)
     assert result.code == 0, result.err
     with Image.open("edited.gif") as video:
@@ -112,13 +109,12 @@ def test_the_class_is_the_photos(latentclr: Command) -> None:
     )
     assert result.code == 0, result.err
     inversion("scenes-biggan", label=5).save(Path("b.safetensors"))
-    assert latentclr("edit", "runs/b", "--latents", "b.safetensors", "--edits", "0:0").code == 0
     generator = load_generator("scenes-biggan")
     for label, option in ((5, ()), (2, ("--class", "2"))):
         assert latentclr("edit", "runs/b", "--latents", "b.safetensors", "--edits", "0:0", *option).code == 0
         picture = to_pil(generator.for_class(label)(generator.from_seeds([11]))[0])
-        wanted = np.asarray(picture.resize((256, 256), Image.Resampling.LANCZOS)).astype(int)
-        assert np.abs(pixels("edited.png") - wanted).max() <= 2
+        wanted = np.asarray(picture.resize((256, 256), Image.Resampling.LANCZOS))
+        assert_same_pixels(pixels("edited.png"), wanted)
 
 
 def test_what_does_not_fit_is_one_sentence(run: Path, photos: Path, latentclr: Command) -> None:
@@ -137,9 +133,7 @@ def test_what_does_not_fit_is_one_sentence(run: Path, photos: Path, latentclr: C
     assert "do not fit" in refused("--latents", "z.safetensors")
     inversion("scenes-biggan").save(Path("other.safetensors"))
     assert "were inverted in 'scenes-biggan'" in refused("--latents", "other.safetensors")
-    assert (
-        "expected a file of inverted photos" in refused("--latents", run / "directions.safetensors") or True
-    )
+    assert "directions.safetensors" in refused("--latents", run / "directions.safetensors")
     Path("broken.safetensors").write_bytes((photos / LATENTS).read_bytes()[:-10])
     assert "not a whole safetensors file" in refused("--latents", "broken.safetensors")
 
@@ -150,5 +144,5 @@ def test_the_truncation_is_that_of_the_inversion(run: Path, latentclr: Command) 
     assert latentclr("edit", run, "--latents", "t.safetensors", "--edits", "0:0").code == 0
     generator = load_generator("scenes").at(0.5)
     wanted = np.asarray(to_pil(generator(one.latents[:1])[0]).resize((256, 256), Image.Resampling.LANCZOS))
-    assert np.array_equal(pixels("edited.png"), wanted)
+    assert_same_pixels(pixels("edited.png"), wanted)
     assert replace(one, origin={}).truncation == 1.0

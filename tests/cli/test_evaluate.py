@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +12,37 @@ import pytest
 import torch
 from PIL import Image
 from tests.cli.command import Command
+from tests.rounding import rounding_bound
 
-from latentclr import Directions, Random, load_generator
+from latentclr import Directions, load_generator
 from latentclr.cli import evaluate, main
+from latentclr.evaluate import calibration
 from latentclr.evaluate.calibration import rms
 from latentclr.evaluate.scored import Scored
-from latentclr.report.page import page
+from latentclr.report.strips import embed
 
 FEW = ("--latents", "8", "--separability", "2")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_samples() -> Iterator[None]:
+    """Units and the usual strength are measured on few pictures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "POPULATION", 32)
+        patch.setattr(calibration, "ONES", 4)
+        yield
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(two_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs on scenes, and what an evaluation of them leaves."""
-    scenes, place = load_generator("scenes"), tmp_path_factory.mktemp("made")
-    for seed, k in ((0, 3), (1, 2)):
-        (place / f"r{seed}").mkdir()
-        Random(k=k, seed=seed).fit(scenes).save(place / f"r{seed}" / "directions.safetensors")
+    place = Path(shutil.copytree(two_runs, tmp_path_factory.mktemp("made"), dirs_exist_ok=True))
     main(["evaluate", str(place / "r0"), str(place / "r1"), "--out", str(place / "seen"), *FEW])
     return place
 
 
 @pytest.fixture
-def here(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(made: Path, latentclr: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Copies of them in an empty folder."""
     shutil.copytree(made, tmp_path / "w")
     monkeypatch.chdir(tmp_path / "w")
@@ -75,21 +84,21 @@ def test_it_writes_a_page_numbers_scores_and_strips(here: Path) -> None:
         assert one["value"] is not None
         assert math.isfinite(one["value"])
         if one["low"] is not None and one["high"] is not None:
-            assert one["low"] <= one["value"] + 1e-9
-            assert one["value"] <= one["high"] + 1e-9
+            slack = rounding_bound(1000) * abs(one["value"])  # means over re-drawn latents, in float32
+            assert one["low"] - slack <= one["value"] <= one["high"] + slack
     page = Path("seen/report.html").read_text()
     assert all(name in page for name in ("r0", "r1", *names))
 
 
 def test_strength_is_matched(here: Path) -> None:
     scenes, facts = load_generator("scenes"), metrics()
-    latents = scenes.sample(64, rng=torch.Generator().manual_seed(5))
-    changes = []
+    latents = scenes.sample(32, rng=torch.Generator().manual_seed(5))
+    before, changes = scenes(latents), []
     for run in facts["runs"]:
         directions = Directions.load(Path(run["name"]) / "directions.safetensors")
         for one in run["directions"]:
             moved = [directions.edit(latents, one["index"], sign * one["alpha"]) for sign in (1, -1)]
-            changes.append(float(torch.cat([rms(scenes(m), scenes(latents)) for m in moved]).mean()))
+            changes.append(float(torch.cat([rms(scenes(m), before) for m in moved]).mean()))
     # Matched on sixteen other latents, of pictures of this size.
     assert max(changes) / min(changes) < 1.3
     assert changes == pytest.approx([facts["settings"]["target"]] * 5, rel=0.2)
@@ -119,21 +128,6 @@ def test_equal_evaluations_are_equal_files(here: Path, latentclr: Command) -> No
     assert metrics("again")["runs"] == metrics()["runs"]
 
 
-def test_names_and_strengths_go_into_the_runs_if_asked_for(here: Path, latentclr: Command) -> None:
-    before = Path("r0/directions.safetensors").read_bytes()
-    Directions.load("r1/directions.safetensors").rename({0: "mine"}).save("r1/directions.safetensors")
-    code, _, said = latentclr(
-        "evaluate", "r1", "--out", "b", *FEW, "--calibrate-runs", "--name-runs", "--target", "0.2"
-    )
-    assert code == 0, said
-    found = Directions.load("r1/directions.safetensors")
-    assert found.names[0] == "mine"
-    assert found.origin["calibration"]["target"] == pytest.approx(0.2)
-    lengths = [one["length"] for one in metrics("b")["runs"][0]["directions"]]
-    assert found.scale.tolist() == pytest.approx(lengths, rel=1e-3)
-    assert Path("r0/directions.safetensors").read_bytes() == before
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -143,11 +137,9 @@ def test_names_and_strengths_go_into_the_runs_if_asked_for(here: Path, latentclr
         (("evaluate", "r0", "--out", "x", "--latents", "3"), "--latents 3 must be at least 8"),
         (("evaluate", "r0", "--out", "x", "--target", "-1"), "--target -1 must be above 0"),
         (("evaluate", "r0", "--out", "x", "--level", "1"), "--level 1 must be between"),
-        (("evaluate", "r0", "--out", "x", "--slots", "99"), r"slots \[99\] are not possible"),
         (("evaluate", "r0", "--out", "seen"), "seen exists; .*--overwrite"),
         (("evaluate", "r0", "--out", "r1", "--overwrite"), "r1 is not the folder of an evaluation"),
         (("report", "r0"), "r0 is not the folder of an evaluation"),
-        (("report", "nowhere"), "nowhere is not the folder of an evaluation"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
@@ -161,21 +153,27 @@ def test_what_cannot_be_done_is_one_sentence(
     assert {path: path.stat().st_mtime_ns for path in here.rglob("*") if path.is_file()} == before
 
 
-def test_what_somebody_marks_meanwhile_is_kept(
+def test_names_and_strengths_go_into_the_runs_if_asked_for(
     here: Path, latentclr: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = Path("r1/directions.safetensors")
+    """What somebody marks while it is measured is kept."""
+    before, path = Path("r0/directions.safetensors").read_bytes(), Path("r1/directions.safetensors")
 
-    def drawn_slowly(*arguments: Any) -> str:
+    def drawn_slowly(*arguments: Any) -> Any:
         Directions.load(path).star(1).rename({0: "mine"}).save(path)
-        return page(*arguments)
+        return embed(*arguments)
 
-    monkeypatch.setattr(evaluate, "page", drawn_slowly)
-    code, _, error = latentclr("evaluate", "r1", "--out", "d", *FEW, "--calibrate-runs", "--name-runs")
-    assert code == 0, error
-    after = Directions.load(path)
-    assert (after.starred, after.names[0]) == (frozenset({1}), "mine")
-    assert "calibration" in after.origin
+    monkeypatch.setattr("latentclr.report.page.embed", drawn_slowly)
+    code, _, said = latentclr(
+        "evaluate", "r1", "--out", "b", *FEW, "--calibrate-runs", "--name-runs", "--target", "0.2"
+    )
+    assert code == 0, said
+    found = Directions.load(path)
+    assert (found.starred, found.names[0]) == (frozenset({1}), "mine")
+    assert found.origin["calibration"]["target"] == pytest.approx(0.2)
+    lengths = [one["length"] for one in metrics("b")["runs"][0]["directions"]]
+    assert found.scale.tolist() == pytest.approx(lengths, rel=1e-3)
+    assert Path("r0/directions.safetensors").read_bytes() == before
 
 
 def test_metrics_of_another_version_are_refused(here: Path, latentclr: Command) -> None:
@@ -183,4 +181,5 @@ def test_metrics_of_another_version_are_refused(here: Path, latentclr: Command) 
     code, _, error = latentclr("report", "seen")
     assert (code, "another version" in error) == (2, True)
     Path("seen/metrics.json").write_text("[" * 100_000)
-    assert latentclr("report", "seen")[0] == 2
+    code, _, error = latentclr("report", "seen")
+    assert (code, error.count("\n")) == (2, 1)

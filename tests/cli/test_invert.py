@@ -1,6 +1,7 @@
 """latentclr invert: from photos to a folder with latents, sheet and figures."""
 
 import json
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.cli.command import Command, Result
-from tests.cli.test_commands import latentclr, tree
+from tests.cli.command import Command, Result, tree
 from tests.cli.test_resume import at_step
 from tests.invert.photos import BAD, png, saved
 
 from latentclr import load_generator
+from latentclr.cli import main
 from latentclr.cli.console import Follower
 from latentclr.engine.checkpoint import has_state
 from latentclr.invert.artefact import Inversion
@@ -23,26 +24,24 @@ from latentclr.invert.difference import Difference
 from latentclr.report.folders import unfinished
 from latentclr.report.inversions import FIGURES, LATENTS, LOG, SHEET, TUNING, TUNING_STATE
 
-__all__ = ["latentclr"]
-
 OUT = Path("out/me")
 WHOLE = {LATENTS, SHEET, FIGURES, LOG}
-STEPS = 12
+STEPS = 6
 QUICK = ("--steps", STEPS, "--starts", 2, "--pixels-only", "--device", "cpu")
 
 Inverts = Callable[..., Result]
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> list[Path]:
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two files whose pictures the small generator of `inverted` can draw, and something around them."""
-    generator = load_generator("scenes")
+    folder, generator = tmp_path_factory.mktemp("photos"), load_generator("scenes")
     drawn = generator(generator.from_seeds([1, 2]))
     paths = []
     for i, picture in enumerate(drawn):
         pixels = ((picture.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
         wide = np.pad(pixels.repeat(2, 0).repeat(2, 1), ((0, 0), (40, 40), (0, 0)))
-        path = tmp_path / f"photo{i}.png"
+        path = folder / f"photo{i}.png"
         path.write_bytes(png(wide))
         paths.append(path)
     return paths
@@ -56,6 +55,16 @@ def inverts(latentclr: Command, photos: list[Path]) -> Inverts:
         return latentclr("invert", *photos[which], "--generator", "scenes", "--out", OUT, *QUICK, *options)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def inverted(photos: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the command leaves if nothing happens to it."""
+    folder = tmp_path_factory.mktemp("inverted") / "me"
+    with pytest.raises(SystemExit) as ended:
+        main(list(map(str, ("invert", *photos, "--generator", "scenes", "--out", folder, *QUICK))))
+    assert ended.value.code == 0
+    return folder
 
 
 def test_photos_become_latents_a_sheet_and_figures(inverts: Inverts, photos: list[Path]) -> None:
@@ -86,8 +95,8 @@ def test_photos_become_latents_a_sheet_and_figures(inverts: Inverts, photos: lis
     assert f"step {STEPS} of {STEPS}: " in result.err
 
 
-def test_the_suggested_commands_work(inverts: Inverts, latentclr: Command) -> None:
-    assert inverts(which=slice(1)).code == 0
+def test_the_suggested_commands_work(inverted: Path, latentclr: Command) -> None:
+    shutil.copytree(inverted, OUT)
     run = latentclr(
         *("discover", "sefa", "--generator", "scenes", "--k", 4, "--out", "runs/new", "--device", "cpu")
     )
@@ -107,11 +116,11 @@ def test_by_the_encoder_alone_it_takes_no_steps(inverts: Inverts) -> None:
 
 
 def test_slots_and_z(inverts: Inverts) -> None:
-    assert inverts("--space", "slots", "--steps", 30).code == 0
+    assert inverts("--space", "slots", which=slice(1)).code == 0
     found = Inversion.load(OUT / LATENTS)
     assert found.space == "w"
     assert not torch.equal(found.latents[:, 0], found.latents[:, 1])
-    result = inverts("--space", "z", "--overwrite")
+    result = inverts("--space", "z", "--overwrite", which=slice(1))
     assert result.code == 0, result.err
     assert Inversion.load(OUT / LATENTS).space == "z"
     assert "--generator scenes --space z --out" in result.err
@@ -125,13 +134,13 @@ def test_classes_are_given_or_found(latentclr: Command, photos: list[Path]) -> N
     names = load_generator("scenes-biggan").class_names
     assert found.labels == (names.index("cone"),)
     assert f"--class {names.index('cone')}" in result.err
-    result = latentclr(*common, "--overwrite")
+    result = latentclr(*common, "--overwrite", "--steps", 2, "--starts", 1)
     assert result.code == 0, result.err
     assert Inversion.load(OUT / LATENTS).labels[0] in range(8)
 
 
 def test_tuning_is_kept_as_a_small_file(inverts: Inverts) -> None:
-    result = inverts("--tune", "--tuning-steps", 6)
+    result = inverts("--tune", "--tuning-steps", 4)
     assert result.code == 0, result.err
     assert tree(OUT) == {*WHOLE, TUNING}
     generator = load_generator("scenes")
@@ -142,22 +151,23 @@ def test_tuning_is_kept_as_a_small_file(inverts: Inverts) -> None:
 
 
 @pytest.mark.network
-def test_lpips_is_part_of_the_figures(inverts: Inverts, latentclr: Command, photos: list[Path]) -> None:
-    result = latentclr("invert", photos[0], "--generator", "scenes", "--out", OUT, "--steps", 4)
+def test_lpips_is_part_of_the_figures(latentclr: Command, photos: list[Path]) -> None:
+    result = latentclr(
+        "invert", photos[0], "--generator", "scenes", "--out", OUT, "--steps", 2, "--starts", 1
+    )
     assert result.code == 0, result.err
     figures = json.loads((OUT / FIGURES).read_text())
     assert figures["photos"][0]["optimise"]["lpips"] > 0
-    assert float(Inversion.load(OUT / LATENTS).lpips[0]) == pytest.approx(
+    kept = float(Inversion.load(OUT / LATENTS).lpips[0])
+    assert kept == pytest.approx(
         figures["photos"][0]["optimise"]["lpips"], abs=1e-3
-    )
+    )  # told with 3 or 4 digits
 
 
-def test_a_stopped_inversion_is_of_use_and_goes_on(inverts: Inverts) -> None:
-    assert inverts().code == 0
-    expected = (OUT / LATENTS).read_bytes()
+def test_a_stopped_inversion_is_of_use_and_goes_on(inverts: Inverts, inverted: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        at_step(patch, 5, lambda: signal.raise_signal(signal.SIGINT))
-        result = inverts("--overwrite")
+        at_step(patch, 3, lambda: signal.raise_signal(signal.SIGINT))
+        result = inverts()
     assert result.code == 128 + signal.SIGINT
     assert "--resume goes on" in result.err
     assert json.loads((OUT / FIGURES).read_text())["interrupted"] is True
@@ -166,12 +176,12 @@ def test_a_stopped_inversion_is_of_use_and_goes_on(inverts: Inverts) -> None:
     result = inverts("--resume")
     assert result.code == 0, result.err
     assert tree(OUT) == WHOLE
-    assert (OUT / LATENTS).read_bytes() == expected
+    assert (OUT / LATENTS).read_bytes() == (inverted / LATENTS).read_bytes()
     assert "nothing is left to go on with" in inverts("--resume").err
 
 
-def test_what_breaks_off_goes_on_from_its_checkpoint(inverts: Inverts) -> None:
-    assert inverts().code == 0
+def test_what_breaks_off_goes_on_from_its_checkpoint(inverts: Inverts, inverted: Path) -> None:
+    shutil.copytree(inverted, OUT)
     expected = (OUT / LATENTS).read_bytes()
     broken = OSError(28, "No space left on device")
 
@@ -179,7 +189,7 @@ def test_what_breaks_off_goes_on_from_its_checkpoint(inverts: Inverts) -> None:
         raise broken
 
     with pytest.MonkeyPatch.context() as patch:
-        at_step(patch, 8, fail)
+        at_step(patch, 4, fail)
         result = inverts("--overwrite", "--save-every", 0)
     assert result.code == 2
     assert (OUT / LATENTS).read_bytes() == expected  # what was there before
@@ -197,15 +207,15 @@ def test_what_breaks_off_goes_on_from_its_checkpoint(inverts: Inverts) -> None:
     assert result.code == 0, result.err
     assert (OUT / LATENTS).read_bytes() == expected
     assert steps[-1] == STEPS
-    assert not {3, 5, 7} & set(steps)  # they were done before
+    assert not {1, 2, 3} & set(steps)  # they were done before
 
 
 def test_a_stopped_tuning_goes_on(inverts: Inverts) -> None:
-    tuned = ("--tune", "--tuning-steps", 30)
+    tuned = ("--tune", "--tuning-steps", 10)
     assert inverts(*tuned).code == 0
     expected = (OUT / TUNING).read_bytes()
     with pytest.MonkeyPatch.context() as patch:
-        at_step(patch, 20, lambda: signal.raise_signal(signal.SIGTERM))  # the search has no such step
+        at_step(patch, 8, lambda: signal.raise_signal(signal.SIGTERM))  # the search has no such step
         result = inverts(*tuned, "--overwrite", "--save-every", 0)
     assert result.code == 128 + signal.SIGTERM
     assert has_state(OUT / TUNING_STATE)
@@ -217,7 +227,7 @@ def test_a_stopped_tuning_goes_on(inverts: Inverts) -> None:
 
 def test_other_settings_do_not_go_on(inverts: Inverts) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        at_step(patch, 5, lambda: signal.raise_signal(signal.SIGINT))
+        at_step(patch, 2, lambda: signal.raise_signal(signal.SIGINT))
         inverts()
     result = inverts("--resume", "--seed", 7)
     assert result.code == 2
@@ -231,12 +241,8 @@ def test_other_settings_do_not_go_on(inverts: Inverts) -> None:
         (("--crop", "1,2,3"), "--crop 1,2,3: give four numbers, x,y,width,height"),
         (("--crop", "a"), "is no list of numbers"),
         (("--crop", "0,0,64,64", "--centre"), "--crop and --centre exclude each other; choose one."),
-        (("--crop", "0,0,300,300"), "is not within photo0.png, which has 208 x 128 pixels"),
         (("--crop", "0,0,64,32"), "are square: give 0,0,32,32"),
         (("--steps", "0"), "steps=0 must be at least 1"),
-        (("--tuning-steps", "0"), "steps=0 must be at least 1"),
-        (("--truncation", "2"), "truncation=2.0 must be above 0 and at most 1"),
-        (("--class", "3"), "scenes has no classes"),
         (("--crop-as", "nono"), "no generator 'nono' in the zoo whose crop"),
         (("--save-every", "-1"), "give seconds, at least 0"),
         (("--encoder", "none.safetensors"), "none.safetensors"),
@@ -259,7 +265,7 @@ def test_crops_by_hand_are_of_one_photo(inverts: Inverts) -> None:
     assert Inversion.load(OUT / LATENTS).photos[0].crop == (8, 0, 128, 128)
 
 
-@pytest.mark.parametrize("name", ["GIF", "PNG, a bomb", "WebP, a bomb", "JPEG, only its first bytes", "text"])
+@pytest.mark.parametrize("name", ["GIF", "PNG, a bomb"])  # every kind: tests/invert
 def test_a_bad_photo_among_good_ones_leaves_nothing(
     latentclr: Command, photos: list[Path], name: str
 ) -> None:
@@ -290,5 +296,5 @@ def test_a_photo_without_a_face_ends_with_what_can_be_done(latentclr: Command, t
     result = latentclr(*common)
     assert result.code == 2
     assert "no face is found in sea.jpg: give the place of one with --crop" in result.err
-    assert latentclr(*common, "--centre").code == 0
+    assert latentclr(*common, "--centre", "--steps", 1, "--starts", 1).code == 0
     assert Inversion.load(OUT / LATENTS).photos[0].crop == (50, 0, 200, 200)

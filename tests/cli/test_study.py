@@ -6,18 +6,14 @@ import json
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.command import Command
+from tests.cli.command import Command, start
 from tests.study.planted import careful, small_study, take_part
 
-from latentclr import Random, load_generator
 from latentclr.cli import main
 from latentclr.study.plan import Checks, Study
 from latentclr.study.store import ANSWERS, Store
@@ -26,12 +22,9 @@ TINY = ("--pictures", "3", "--per-direction", "2", "--size", "16", "--alpha", "2
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(two_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs on scenes, and a study of them."""
-    scenes, place = load_generator("scenes"), tmp_path_factory.mktemp("made")
-    for seed, k in ((0, 3), (1, 2)):
-        (place / f"r{seed}").mkdir()
-        Random(k=k, seed=seed).fit(scenes).save(place / f"r{seed}" / "directions.safetensors")
+    place = Path(shutil.copytree(two_runs, tmp_path_factory.mktemp("made"), dirs_exist_ok=True))
     runs = (str(place / "r0"), str(place / "r1"))
     options = ("--names", "--preference", "1", "--same", "2", "--title", "What?")
     main(["study", "create", *runs, "--out", str(place / "asked"), *TINY, *options])
@@ -40,7 +33,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def here(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(made: Path, latentclr: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(made, tmp_path / "w")
     monkeypatch.chdir(tmp_path / "w")
     return tmp_path / "w"
@@ -142,45 +135,22 @@ def test_serve_looks_at_the_pictures_first(here: Path, latentclr: Command) -> No
     )
 
 
-class Serving:
-    """A server in a process of its own."""
-
-    def __init__(self, *options: str) -> None:
-        command = [sys.executable, "-m", "latentclr", "study", "serve", *options, "--port", "0"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.url = self.process.stdout.readline().strip()
-
-    def get(self, path: str = "/") -> str:
-        with urllib.request.urlopen(self.url + path, timeout=20) as answer:
-            return str(answer.read().decode())
-
-    def end(self) -> tuple[int, str, str]:
-        """Ctrl-C."""
-        self.process.send_signal(signal.SIGINT)
-        out, err = self.process.communicate(timeout=30)
-        return self.process.returncode, out, err
-
-
-@contextmanager
-def serving(*options: str) -> Iterator[Serving]:
-    server = Serving(*options)
-    try:
-        yield server
-    finally:
-        server.process.kill()
-        server.process.communicate()
-
-
-@pytest.mark.slow
 def test_serve_gives_codes_out_and_ends_with_ctrl_c(here: Path) -> None:
-    with serving("toy", "--participants", "2") as server:
-        assert re.fullmatch(r"http://127\.0\.0\.1:\d+", server.url)
-        assert "Please enter your code" in server.get()
-        code, out, err = server.end()
-    assert code == 0
+    process = start(here, "study", "serve", "toy", "--participants", "2", "--port", "0")
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url)
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            assert "Please enter your code" in answer.read().decode()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert [row["link"] for row in rows] == [f"{server.url}/j/{row['code']}" for row in rows]
+    assert [row["link"] for row in rows] == [f"{url}/j/{row['code']}" for row in rows]
     assert len(rows) == 2
     with Store.open(None, Study.open("toy")) as store:
         assert [store.join(row["code"]).number for row in rows] == [1, 2]
@@ -190,12 +160,22 @@ def test_serve_gives_codes_out_and_ends_with_ctrl_c(here: Path) -> None:
     assert "Traceback" not in err
 
 
-@pytest.mark.slow
-def test_serve_is_called_as_its_address_says(here: Path) -> None:
-    options = ("--address", "https://study.example.org/", "--participants", "1", "--codes-file", "codes.csv")
-    with serving("toy", *options) as server:
-        assert server.url == "https://study.example.org"
-        server.end()
+def test_serve_is_called_as_its_address_says(
+    here: Path, latentclr: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ready:
+        """In the place of a server: it has begun, and ends at once."""
+
+        def __init__(self, app: object, ready: Callable[[], None]) -> None:
+            self.ready = ready
+
+        def run(self, sockets: object) -> None:
+            self.ready()
+
+    monkeypatch.setattr("latentclr.web.server._server", Ready)
+    address = ("--address", "https://study.example.org/", "--port", "0")
+    result = latentclr("study", "serve", "toy", *address, "--participants", "1", "--codes-file", "codes.csv")
+    assert (result.code, result.out) == (0, "https://study.example.org\n")
     (row,) = csv.DictReader(Path("codes.csv").read_text().splitlines())
     assert row["link"] == f"https://study.example.org/j/{row['code']}"
 
@@ -211,10 +191,3 @@ def test_report_says_what_was_answered(here: Path, latentclr: Command) -> None:
     assert (result.code, result.out) == (0, "found/report.html\n")
     assert json.loads(Path("found/summary.json").read_text())["format"] == 1
     assert "found exists" in latentclr("study", "report", "toy", "--out", "found").err
-
-
-def test_other_commands_load_no_library_of_the_study() -> None:
-    libraries = ("sqlalchemy", "alembic", "fastapi", "uvicorn", "starlette", "jinja2")
-    code = f"import sys, latentclr.cli; print([name for name in {libraries} if name in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout == "[]\n"

@@ -138,8 +138,8 @@ def test_projection_block() -> None:
 def test_projection_discriminator_projects_on_the_class() -> None:
     discriminator = ProjectionDiscriminator((8, 6, 4), 3)
     discriminator.initialize(rng())
-    discriminator.eval()
-    pictures = torch.randn(3, 3, 16, 16, generator=rng(1))
+    discriminator.eval().double()  # batches of three and of one round in other places
+    pictures = torch.randn(3, 3, 16, 16, generator=rng(1), dtype=torch.float64)
     labels = torch.tensor([2, 0, 2])
     verdicts = discriminator(pictures, labels)
     for i, label in enumerate(labels.tolist()):

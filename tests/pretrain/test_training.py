@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from tests.pretrain.toy_training import KINDS, small, stripes
+from tests.rounding import assert_rounded
 from torch import Tensor
 from torch.nn.functional import softplus
 from torch.testing import assert_close
@@ -143,14 +144,18 @@ def test_steps_of_stylegan2_equal_a_plain_transcription() -> None:
         for slow, value in zip(average.parameters(), g.parameters(), strict=True):
             slow.copy_(kept * slow + (1 - kept) * value.detach())
 
-    assert_close(dict(state.game.generator.mapping.named_buffers())["w_avg"].double(), w_avg)
+    # Six steps through two layers of 10 products, averaged over 8.
+    assert_rounded(
+        dict(state.game.generator.mapping.named_buffers())["w_avg"], w_avg, terms=170, condition=10
+    )
     for mine, plain in (
         (state.game.generator, g),
         (state.game.discriminator, d),
         (state.game.average, average),
     ):
         for name, parameter in plain.named_parameters():
-            # Adam moves by the sign of tiny gradients, so float32 and float64 part here and there.
+            # Adam moves by the sign of tiny gradients, so float32 and float64 part here and there: by up to
+            # twice the rate, 5e-3. The mean allows that of one entry of 250.
             difference = (mine.get_parameter(name).double() - parameter).abs()
             assert float(difference.detach().mean()) < 2e-5, name
 
@@ -202,10 +207,9 @@ def test_style_mixing() -> None:
     assert bool(second_from(100, 6, 1.0, rng)[:, -1].all())
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("at", [1, 5])
+@pytest.mark.parametrize(("kind", "at"), [("stylegan2", 1), ("stylegan2", 5), ("biggan-deep", 5)])
 def test_stopped_and_resumed_is_as_if_never_stopped(kind: str, at: int, tmp_path: Path) -> None:
-    settings = small(kind, pictures=36, export_every=16, checkpoint_every=1000)
+    settings = small(kind, pictures=28, export_every=16, checkpoint_every=1000)
     whole = train(settings, stripes, tmp_path / "whole")
     first = train(settings, stripes, tmp_path / "parts", stop=stop_after(at))
     assert first.fingerprint() != whole.fingerprint()
@@ -213,7 +217,7 @@ def test_stopped_and_resumed_is_as_if_never_stopped(kind: str, at: int, tmp_path
     assert second.fingerprint() == whole.fingerprint()
     for name in ("checkpoint.safetensors", "generator.safetensors", "training.json"):
         assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
-    last = "samples/000000036.png"
+    last = "samples/000000028.png"
     assert (tmp_path / "parts" / last).read_bytes() == (tmp_path / "whole" / last).read_bytes()
 
 
@@ -236,7 +240,7 @@ def test_a_training_that_starts_from_another(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_training_that_starts_from_a_generator(kind: str, tmp_path: Path) -> None:
-    before = train(small(kind, pictures=40), stripes, tmp_path / "first")
+    before = train(small(kind, pictures=24), stripes, tmp_path / "first")
     file = tmp_path / "first/generator.safetensors"
     settings = small(kind, seed=5, head_start=8)
     state = State.new(settings)
@@ -254,10 +258,12 @@ def test_a_training_that_starts_from_a_generator(kind: str, tmp_path: Path) -> N
     names = [name for name, _ in state.game.average.named_parameters()]
     for name, used in zip(names, weights_in_use(state.game.generator, names), strict=True):
         kept = before.get_parameter(name)  # spectral norm divides anew, by one number for each layer
-        assert_close(used * kept.norm(), kept * used.norm(), msg=name)
+        assert_rounded((used * kept.norm()).detach(), kept * used.detach().norm(), terms=kept.numel() + 2)
     if kind == "stylegan2":
         z = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
-        assert_close(drawn, before(before.map(z)))
+        assert_rounded(
+            drawn.detach(), before(before.map(z)), terms=1000
+        )  # seven layers of up to 144 products
     after = train(replace(settings, pictures=12), stripes, tmp_path / "second", start=file)
     assert after.fingerprint() != before.fingerprint()
 
@@ -273,7 +279,7 @@ def test_growing_to_twice_the_resolution(tmp_path: Path) -> None:
     after = state.game.exported(0)
     latents = after.from_seeds(range(3))
     doubled = upsample2d(before(latents[:, : before.num_slots]), binomial())
-    assert_close(after(latents), doubled)
+    assert_rounded(after(latents), doubled, terms=1000)  # seven layers of up to 144 products
 
     old, _ = read_tensors(tmp_path / "checkpoint.safetensors", kind="a checkpoint")
     d = state.game.discriminator
@@ -336,9 +342,9 @@ def test_a_head_start_leaves_the_generator_alone(kind: str) -> None:
 
 
 def test_a_training_can_be_prolonged(tmp_path: Path) -> None:
-    long = train(small("stylegan2", pictures=32), stripes, tmp_path / "long")
-    train(small("stylegan2", pictures=16), stripes, tmp_path / "short")
-    again = train(small("stylegan2", pictures=32), stripes, tmp_path / "short", resume=True)
+    long = train(small("stylegan2", pictures=16), stripes, tmp_path / "long")
+    train(small("stylegan2", pictures=8), stripes, tmp_path / "short")
+    again = train(small("stylegan2", pictures=16), stripes, tmp_path / "short", resume=True)
     assert again.fingerprint() == long.fingerprint()
 
 
