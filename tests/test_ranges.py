@@ -1,14 +1,13 @@
 """Lists of numbers as people write them."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from latentclr import InputError
 from latentclr.ranges import MOST, numbers, told
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.lists(st.integers(0, 60), min_size=1, unique=True))
 def test_what_is_told_is_read_back(values: list[int]) -> None:
     assert numbers(told(values), int, "slots") == values

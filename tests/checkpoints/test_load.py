@@ -7,7 +7,6 @@ import pytest
 import torch
 from tests.conftest import example_layout, small_dcgan
 from torch import Tensor
-from torch.testing import assert_close
 
 from latentclr import InputError, load_generator
 from latentclr.generators import DCGAN
@@ -152,4 +151,3 @@ def test_real_faces_are_faces_and_all_different(name: str) -> None:
     assert (flat * flat.flip(1)).sum() / flat.square().sum() > 0.5
     distances = torch.cdist(pictures.flatten(1), pictures.flatten(1))
     assert distances[~torch.eye(16, dtype=torch.bool)].min() > 10
-    assert_close(generator(generator.from_seeds([3])), pictures[3:4], atol=1e-4, rtol=1e-3)

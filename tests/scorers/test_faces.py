@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from tests.generators.precise import same
 from torch import Tensor, nn
 from torch.testing import assert_close
 
@@ -14,6 +15,8 @@ from latentclr.scorers import Scorer
 from latentclr.scorers.face_landmarks import opening, yaw
 from latentclr.scorers.face_networks import Dense, Gender, Recognition
 from latentclr.scorers.faces import CROPS, SCORES, FaceScorer, identity_distance, load_faces
+
+MANY = pytest.mark.statistics
 
 
 def scorer(*, crop: tuple[tuple[int, int], tuple[int, int]] | None = None) -> FaceScorer:
@@ -27,13 +30,13 @@ def scorer(*, crop: tuple[tuple[int, int], tuple[int, int]] | None = None) -> Fa
         # Outputs of ordinary size: no class is certain, and landmarks move around places of their own.
         for network, size in ((found.expression, 1.0), (found.landmarks, 0.02), (found.gender, 1.0)):
             last = next(layer for layer in reversed(list(network.modules())) if isinstance(layer, nn.Linear))
-            last.weight.mul_(size / network(pictures(8)).std())
+            last.weight.mul_(size / network(pictures(8).float()).std())
         found.landmarks.fc.bias.uniform_(0.0, 1.0, generator=rng)
-    return found.eval().requires_grad_(False)
+    return found.double().eval().requires_grad_(False)
 
 
 def pictures(n: int, size: int = 64) -> Tensor:
-    return torch.rand(n, 3, size, size, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    return torch.rand(n, 3, size, size, generator=torch.Generator().manual_seed(1)).double() * 2 - 1
 
 
 def test_every_score_of_every_picture_whatever_is_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +48,7 @@ def test_every_score_of_every_picture_whatever_is_beside_it(monkeypatch: pytest.
     for name, values in found.items():
         assert values.shape == (7,)
         assert values.isfinite().all()
-        assert_close(values[-1:], alone[name], rtol=1e-4, atol=1e-5)
+        same(values[-1:], alone[name])
         assert values.std() > 0
 
 
@@ -55,10 +58,10 @@ def test_scores_are_log_odds_and_ratios() -> None:
     happy, male = network.expression(faces).softmax(1)[:, 1], network.gender(faces).softmax(1)[:, 1]
     for name, share in (("smile", happy), ("gender", male)):
         assert ((share > 0.02) & (share < 0.98)).all()
-        assert_close(found[name], share.logit(), rtol=1e-3, atol=1e-4)
+        same(found[name], share.logit())
     points = network.points(faces)
-    assert_close(found["mouth"], opening(points))
-    assert_close(found["yaw"], yaw(points))
+    same(found["mouth"], opening(points))
+    same(found["yaw"], yaw(points))
 
 
 def test_scores_and_identities_have_gradients() -> None:
@@ -108,7 +111,7 @@ def drawing(size: int) -> Tensor:
     colours[3 * u * u + (v - 60) ** 2 < 150**2] = (180, 130, 105)
     colours[u * u + 3 * (v - 430) ** 2 < 300**2] = (170, 60, 60)
     colours[u * u + 9 * (v - 420) ** 2 < 230**2] = (240, 235, 230)
-    return torch.from_numpy(colours).permute(2, 0, 1).unsqueeze(0).float() / 127.5 - 1
+    return torch.from_numpy(colours).permute(2, 0, 1).unsqueeze(0).double() / 127.5 - 1
 
 
 EXPRESSION = (
@@ -147,41 +150,45 @@ GENDER = (0.99012005, 0.00987997)
 
 @pytest.mark.network
 def test_networks_give_what_the_originals_give() -> None:
-    faces = load_faces()
-    assert_close(faces.expression(drawing(112)).softmax(1)[0], torch.tensor(EXPRESSION), rtol=1e-4, atol=1e-6)
+    # In float64: what is between is the rounding of the originals, in float32 and 8 digits.
+    faces = load_faces().double()
+    shares = faces.expression(drawing(112)).softmax(1)[0]
+    assert_close(shares, torch.tensor(EXPRESSION).double(), rtol=1e-4, atol=1e-6)
     points = faces.points(drawing(112))[0]
-    assert_close(points[list(LANDMARKS)], torch.tensor(list(LANDMARKS.values())), rtol=0, atol=1e-5)
+    assert_close(points[list(LANDMARKS)], torch.tensor(list(LANDMARKS.values())).double(), rtol=0, atol=1e-5)
     identity = faces.identity(drawing(150))[0]
-    assert_close(identity[:8], torch.tensor(IDENTITY), rtol=0, atol=1e-5)
+    assert_close(identity[:8], torch.tensor(IDENTITY).double(), rtol=0, atol=1e-5)
     assert float(identity.norm()) == pytest.approx(LENGTH, abs=1e-5)
-    assert_close(faces.gender(drawing(32)).softmax(1)[0], torch.tensor(GENDER), rtol=1e-4, atol=1e-6)
+    shares = faces.gender(drawing(32)).softmax(1)[0]
+    assert_close(shares, torch.tensor(GENDER).double(), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.network
 @pytest.mark.parametrize(
-    ("name", "floors"),
+    ("name", "n", "floors"),
     [
-        ("celebs", {"smile": 0.88, "mouth": 0.88, "yaw": 0.93, "gender": 0.92}),
-        ("faces", {"smile": 0.68, "mouth": 0.8, "yaw": 0.88, "gender": 0.85}),
+        ("celebs", 12, {"smile": 0.88, "mouth": 0.7, "yaw": 0.93, "gender": 0.9}),
+        pytest.param("celebs", 64, {"smile": 0.88, "mouth": 0.88, "yaw": 0.93, "gender": 0.92}, marks=MANY),
+        pytest.param("faces", 64, {"smile": 0.68, "mouth": 0.8, "yaw": 0.88, "gender": 0.85}, marks=MANY),
     ],
 )
-def test_mirrored_faces_score_alike(name: str, floors: dict[str, float]) -> None:
+def test_mirrored_faces_score_alike(name: str, n: int, floors: dict[str, float]) -> None:
     generator, faces = load_generator(name), load_faces(name)
     assert faces.crop == CROPS[name]
-    drawn = generator(generator.from_seeds(list(range(300, 364))))
+    drawn = generator(generator.from_seeds(list(range(300, 300 + n))))
     found, mirrored = faces(drawn), faces(drawn.flip(3))
     assert found["yaw"].isnan().float().mean() < 0.05
     for score, floor in floors.items():
         pair = torch.stack([found[score], mirrored[score] * (-1 if score == "yaw" else 1)])
         assert torch.corrcoef(pair[:, pair.isfinite().all(0)])[0, 1] > floor, score
-    own, mirror = faces.identity(drawn[:16]), faces.identity(drawn[:16].flip(3))
+    own, mirror = faces.identity(drawn[:8]), faces.identity(drawn[:8].flip(3))
     assert identity_distance(own, mirror).mean() < 0.6 * torch.pdist(own).mean()
 
 
 @pytest.mark.network
 def test_a_picture_without_a_face_has_no_landmarks() -> None:
     noise = pictures(4)
-    found = load_faces()(noise)
+    found = load_faces().double()(noise)
     assert found["yaw"].isnan().all()
     assert found["mouth"].isnan().all()
     assert found["smile"].isfinite().all()

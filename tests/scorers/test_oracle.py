@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.testing import assert_close
+from tests.rounding import assert_rounded
 
 from latentclr import InputError
 from latentclr.files import write_tensors
@@ -62,14 +62,16 @@ def test_numbers_are_decoded_as_they_are_encoded() -> None:
     oracle.raw = lambda pictures: dict(zip((f.name for f in FACTORS), encoded, strict=True))  # type: ignore[method-assign]
     found = oracle(torch.zeros(50, 3, 64, 64))
     for factor in FACTORS:
-        assert_close(found[factor.name], factors[factor.name], atol=1e-4, rtol=1e-4)
+        # Scaled and back, or to a cosine and back, each within some ten operations on the factor's range.
+        scale = max(abs(factor.low), abs(factor.high))
+        assert_rounded(found[factor.name], factors[factor.name].float(), terms=10, scale=scale)
 
 
 def test_the_loss_by_hand() -> None:
     torch.manual_seed(0)
-    oracle = Oracle().requires_grad_(False)
-    factors = draw(6, torch.Generator().manual_seed(3))
-    pictures = render(factors)
+    oracle = Oracle().double().requires_grad_(False)
+    factors = {name: values.double() for name, values in draw(6, torch.Generator().manual_seed(3)).items()}
+    pictures = render({name: values.float() for name, values in factors.items()}).double()
     raw = oracle.raw(pictures)
     expected = 0.0
     for i in range(6):
@@ -84,7 +86,7 @@ def test_the_loss_by_hand() -> None:
             else:
                 scaled = 2 * (truth - factor.low) / (factor.high - factor.low) - 1
                 expected += (value[0] - scaled) ** 2
-    assert float(oracle.loss(pictures, factors)) == pytest.approx(expected / 6, rel=1e-4)
+    assert float(oracle.loss(pictures, factors)) == pytest.approx(expected / 6, rel=1e-9)
 
 
 def test_files_that_are_no_oracle(tmp_path: Path) -> None:

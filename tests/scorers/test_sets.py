@@ -25,11 +25,13 @@ def test_frechet_distance_of_independent_normals_has_a_closed_form() -> None:
 
 def test_frechet_distance_to_itself_is_zero_and_turning_both_changes_nothing() -> None:
     rng = torch.Generator().manual_seed(0)
-    one, other = torch.randn(500, 4, generator=rng), torch.randn(400, 4, generator=rng) * 2 + 1
+    one, other = (torch.randn(n, 4, generator=rng, dtype=torch.float64) for n in (500, 400))
+    other = other * 2 + 1
+    # (Of roots of eigenvalues that are off by 1e-15: 1e-7.)
     assert frechet_distance(one, one) == pytest.approx(0, abs=1e-6)
-    turn = torch.linalg.qr(torch.randn(4, 4, generator=rng))[0]
-    assert frechet_distance(one @ turn, other @ turn) == pytest.approx(frechet_distance(one, other), rel=1e-4)
-    assert frechet_distance(one, other) == pytest.approx(frechet_distance(other, one), rel=1e-6)
+    turn = torch.linalg.qr(torch.randn(4, 4, generator=rng, dtype=torch.float64))[0]
+    assert frechet_distance(one @ turn, other @ turn) == pytest.approx(frechet_distance(one, other), rel=1e-9)
+    assert frechet_distance(one, other) == pytest.approx(frechet_distance(other, one), rel=1e-9)
     with pytest.raises(InputError, match="two or more pictures"):
         frechet_distance(one[:1], other)
 
@@ -45,14 +47,17 @@ def test_distance_to_uniform() -> None:
 
 def test_frechet_distance_is_that_of_the_covariances_whatever_the_numbers() -> None:
     rng = torch.Generator().manual_seed(0)
-    few, many = torch.randn(5, 8, generator=rng), torch.randn(30, 8, generator=rng) * 2 + 1
+    few, many = (torch.randn(n, 8, generator=rng, dtype=torch.float64) for n in (5, 30))
+    many = many * 2 + 1
     for one, other in ((few, many), (many, few), (few, few + 1), (many, many * 3)):
         gap = (one.double().mean(0) - other.double().mean(0)).square().sum()
         first, second = torch.cov(one.double().T), torch.cov(other.double().T)
         # The trace of the root of a product is the sum of the roots of its eigenvalues.
         roots = torch.linalg.eigvals(first @ second).real.clamp_min(0).sqrt().sum()
         expected = gap + first.trace() + second.trace() - 2 * roots
-        assert frechet_distance(one, other) == pytest.approx(float(expected), rel=1e-5)
+        assert frechet_distance(one, other) == pytest.approx(
+            float(expected), rel=1e-5
+        )  # roots of zeros that are off by 1e-15
 
 
 def test_features_for_distances_have_names() -> None:
