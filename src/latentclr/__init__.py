@@ -8,41 +8,11 @@
 torch.Size([2, 3, 32, 32])
 """
 
-from latentclr import generators
-from latentclr.checkpoints import ZOO, load_generator
-from latentclr.directions import Directions
-from latentclr.discover import (
-    DISCOVERERS,
-    GANalyze,
-    GANSpace,
-    InterFaceGAN,
-    LatentCLR,
-    Plumerault,
-    Random,
-    SeFa,
-    Steerability,
-    Voynov,
-)
-from latentclr.errors import InputError
-from latentclr.generators import Generator
-from latentclr.report import contact_sheet
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "DISCOVERERS",
-    "ZOO",
-    "Directions",
-    "GANSpace",
-    "GANalyze",
-    "Generator",
-    "InputError",
-    "InterFaceGAN",
-    "LatentCLR",
-    "Plumerault",
-    "Random",
-    "SeFa",
-    "Steerability",
-    "Voynov",
-    "contact_sheet",
-    "generators",
-    "load_generator",
-]
+from latentclr.lazy import lazy
+
+if TYPE_CHECKING:
+    from latentclr.public import *  # noqa: F403
+else:
+    __getattr__, __dir__ = lazy(__name__)

@@ -150,7 +150,7 @@ def test_stopped_while_the_sheet_is_drawn(
             signal.raise_signal(signal.SIGINT)
             return contact_sheet(*arguments, **options)
 
-        patch.setattr("latentclr.cli.discover.contact_sheet", interrupted)
+        patch.setattr("latentclr.report.contact_sheet", interrupted)
         assert discovery("--save-every", 0).code == 130
     assert (OUT / DIRECTIONS).read_bytes() == expected
     check_whole(discovery("--resume"), expected)

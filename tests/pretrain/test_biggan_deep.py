@@ -15,7 +15,7 @@ from latentclr.generators import BigGANDeep
 from latentclr.generators.biggan import DoublingConv, double
 from latentclr.generators.biggan_deep import Statistics, truncated_normal
 from latentclr.pretrain import BigGANDeepSettings, trainer
-from latentclr.pretrain.biggan_deep import BigGANDeepGame, fill_statistics, pictures_of
+from latentclr.pretrain.biggan_deep import BigGANDeepGame, fill_statistics, pictures_of, start
 from latentclr.pretrain.spectral import weights_in_use
 from latentclr.pretrain.state import State
 
@@ -123,9 +123,8 @@ def test_exported_statistics_are_those_of_batches_at_each_truncation(trained: Bi
 
 
 def test_statistics_by_hand() -> None:
-    generator = (
-        BigGANDeepSettings(resolution=8, width=4, d_channels=(4, 4), num_classes=2).start(rng()).average
-    )
+    settings = BigGANDeepSettings(resolution=8, width=4, d_channels=(4, 4), num_classes=2)
+    generator = start(settings, rng()).average
     fill_statistics(generator, 5, rng(3))
     first = generator.get_submodule("blocks.0.norms.0.statistics")
     assert isinstance(first, Statistics)

@@ -3,60 +3,44 @@
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib import import_module
 
-from latentclr.cli import (
-    compare,
-    discover,
-    edit,
-    encoder,
-    evaluate,
-    experiment,
-    explore,
-    generators,
-    invert,
-    name,
-    pretrain,
-    report,
-    scenes,
-    sheet,
-    study,
-)
 from latentclr.cli.console import err, out
 from latentclr.errors import InputError, did_you_mean
 
 COMMANDS = {
-    "generators": (generators.main, "list, fetch and describe pretrained generators"),
-    "discover": (discover.main, "find directions in a generator"),
-    "sheet": (sheet.main, "draw what the directions of a run do"),
-    "edit": (edit.main, "edit a picture along directions: a picture, a strip or a video"),
-    "invert": (invert.main, "find the latents of your own photos, to edit them"),
-    "explore": (explore.main, "try directions on a page in the browser"),
-    "name": (name.main, "give a direction a name"),
-    "compare": (compare.main, "what methods found, beside each other at equal strength"),
-    "evaluate": (evaluate.main, "measure what directions do, with intervals, and name them"),
-    "experiment": (experiment.main, "answer a question of the paper: figure, table, paragraph"),
-    "report": (report.main, "draw the page of an evaluation again"),
-    "study": (study.main, "ask people what directions do: freeze, serve and report a user study"),
-    "encoder": (encoder.main, "train an encoder of a generator, for instant inversion"),
-    "pretrain": (pretrain.main, "train a small generator from scratch"),
-    "scenes": (scenes.main, "pictures of the world whose factors are known"),
+    "generators": "list, fetch and describe pretrained generators",
+    "discover": "find directions in a generator",
+    "sheet": "draw what the directions of a run do",
+    "edit": "edit a picture along directions: a picture, a strip or a video",
+    "invert": "find the latents of your own photos, to edit them",
+    "explore": "try directions on a page in the browser",
+    "name": "give a direction a name",
+    "compare": "what methods found, beside each other at equal strength",
+    "evaluate": "measure what directions do, with intervals, and name them",
+    "experiment": "answer a question of the paper: figure, table, paragraph",
+    "report": "draw the page of an evaluation again",
+    "study": "ask people what directions do: freeze, serve and report a user study",
+    "encoder": "train an encoder of a generator, for instant inversion",
+    "pretrain": "train a small generator from scratch",
+    "scenes": "pictures of the world whose factors are known",
 }
-"""Subcommands in the order of a first use: what runs them, and what they do."""
+"""Subcommands in the order of a first use; the module of each is imported when it is chosen."""
 
 HELP = f"""usage: latentclr COMMAND [options]
 
 Find, measure and use interpretable directions in the latent space of a pretrained GAN.
 
 commands:
-{chr(10).join(f"  {command:<12}{about}" for command, (_, about) in COMMANDS.items())}
+{chr(10).join(f"  {command:<12}{about}" for command, about in COMMANDS.items())}
 
 first steps:
   latentclr generators list
   latentclr discover latentclr --generator faces --out runs/faces
   latentclr edit runs/faces --seed 3 --edits "0:+3,4:-2" --out edited.png
 
-`latentclr COMMAND --help` describes one command."""
+`latentclr COMMAND --help` describes one command; `latentclr --completion bash` (or zsh, fish) prints
+a script with which the shell completes their names and options."""
 
 BAD_INPUT = 2
 """Exit code for what the user can mend: the same as for an unknown option."""
@@ -72,13 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         out.print(HELP, markup=False)
         return
     if command == "--version":
+        from importlib.metadata import version  # slow
+
         out.print(f"latentclr {version('latentclr')}")
         return
     try:
-        if command not in COMMANDS:
+        if command == "--completion":
+            command = "completion"
+        elif command not in COMMANDS:
             hint = did_you_mean(command, COMMANDS)
             raise InputError(f"there is no command {command!r}{hint}; commands are {', '.join(COMMANDS)}.")
-        COMMANDS[command][0](rest)
+        import_module(f"latentclr.cli.{command}").main(rest)
     except InputError as error:
         if not err.quiet:  # of several processes, one talks
             print(f"latentclr: {error}", file=sys.stderr)

@@ -1,36 +1,25 @@
 """latentclr compare RUN RUN ...: what methods found, beside each other at equal strength."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
-import torch
 import tyro
 from rich.table import Table
 
 from latentclr.cli.console import out, say
 from latentclr.cli.options import parse
 from latentclr.cli.runs import OfRuns, run_seconds
-from latentclr.discover.ordering import SMALL
 from latentclr.errors import InputError
-from latentclr.evaluate.strength import LONGEST, MeasureName
-from latentclr.files import write_bytes, write_json
-from latentclr.generators import Generator
-from latentclr.images import save_picture
+from latentclr.evaluate.settings import LONGEST, MeasureName
 from latentclr.ranges import numbers
-from latentclr.report.comparison import (
-    ALONE,
-    Comparison,
-    Entry,
-    as_csv,
-    as_markdown,
-    compare,
-    record,
-    table,
-)
-from latentclr.report.folders import check_place, new_folder
-from latentclr.report.side_by_side import Shown, heat_map
+
+if TYPE_CHECKING:
+    from latentclr.generators import Generator
+    from latentclr.report.comparison import Comparison
 
 COMPARISON = "comparison.json"
 SAMPLES = {True: 16, False: 4}
@@ -69,6 +58,13 @@ class Compare(OfRuns):
 
     def run(self) -> None:
         """Compare, write the folder, print the table."""
+        import torch
+
+        from latentclr.discover.ordering import SMALL
+        from latentclr.files import write_bytes, write_json
+        from latentclr.report.comparison import Entry, as_csv, as_markdown, compare, record, table
+        from latentclr.report.folders import new_folder
+
         seeds = tuple(numbers(self.seeds, int, "--seeds"))
         self._check()
         opened, generator = self.open(self.runs)
@@ -98,6 +94,8 @@ class Compare(OfRuns):
         self._tell(comparison, facts)
 
     def _check(self) -> None:
+        from latentclr.report.folders import check_place
+
         if len(self.runs) < 2:
             raise InputError(f"compare needs at least two runs, not {len(self.runs)}: give their folders.")
         for name, value in (("rows", self.rows), ("samples", self.samples)):
@@ -128,6 +126,8 @@ class Compare(OfRuns):
         }
 
     def _tell(self, comparison: Comparison, facts: dict[str, Any]) -> None:
+        from latentclr.report.comparison import ALONE, table
+
         for note in facts["notes"]:
             say(f"note: {note}")
         what = "picture" if self.layer is None else f"features of {self.layer}"
@@ -151,6 +151,9 @@ class Compare(OfRuns):
 def _draw(
     comparison: Comparison, generator: Generator, seeds: tuple[int, ...], rows: int, folder: Path
 ) -> None:
+    from latentclr.images import save_picture
+    from latentclr.report.side_by_side import Shown, heat_map
+
     least, largest = TILE
     tile = min(max(generator.resolution, least), largest)
     shown = Shown(comparison, generator, seeds, tile)

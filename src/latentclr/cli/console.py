@@ -1,17 +1,21 @@
 """Where the commands speak: results to stdout, the rest to stderr."""
 
+from __future__ import annotations
+
 import json
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import TextIOBase
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from latentclr.engine.training import Log
-from latentclr.engine.world import RankLostError, World
+if TYPE_CHECKING:
+    from latentclr.engine.training import Log
+    from latentclr.engine.world import World
 
 _WIDE = 200
 """Columns where the reader is a file or another program, so that lines stay whole."""
@@ -56,7 +60,7 @@ class Follower:
         )
         self._task = self._progress.add_task(what, total=total, values="")
 
-    def __enter__(self) -> "Follower":
+    def __enter__(self) -> Follower:
         self._progress.start()
         return self
 
@@ -115,6 +119,8 @@ def counted(what: str, total: int) -> Iterator[Log]:
 @contextmanager
 def one_voice(world: World) -> Iterator[None]:
     """Only the first of several processes talks, unless they lose each other."""
+    from latentclr.engine.world import RankLostError
+
     err.quiet = not world.first
     try:
         yield

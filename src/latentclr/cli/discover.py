@@ -1,38 +1,37 @@
 """latentclr discover METHOD: find directions and leave a run folder."""
 
+from __future__ import annotations
+
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-import torch
 import tyro
 from rich.table import Table
 
 from latentclr.cli.console import Follower, Interrupted, one_voice, out, say, stop_on_interrupt
 from latentclr.cli.options import ClassName, open_generator, parse, pick_device, run_truncation
-from latentclr.directions import Directions
-from latentclr.discover import DISCOVERERS, Discoverer
-from latentclr.engine.checkpoint import SAVE_EVERY, Keeper, remove_state
-from latentclr.engine.memory import keep_memory
-from latentclr.engine.world import World, launch
+from latentclr.discover import METHODS, settings_of
+from latentclr.discover.settings.base import MethodSettings
+from latentclr.engine.settings import SAVE_EVERY
 from latentclr.errors import InputError, did_you_mean
-from latentclr.files import write_json
-from latentclr.generators import Generator
-from latentclr.images import save_picture
-from latentclr.report import contact_sheet
-from latentclr.report.runs import DIRECTIONS, LOG, RECORD, SHEET, is_finished, new_run
-from latentclr.report.sheet import strong_alpha
+
+if TYPE_CHECKING:
+    from latentclr.directions import Directions
+    from latentclr.discover import Discoverer
+    from latentclr.engine.world import World
+    from latentclr.generators import Generator
 
 CHEAP = 128
 """Pixels up to which a sheet shows every direction."""
 ROWS = 16
 """Directions on the sheet of a larger generator: its pictures take a second each on a CPU."""
 
-Method = TypeVar("Method", bound=Discoverer)
+Method = TypeVar("Method", bound=MethodSettings)
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,10 @@ class Discover(Generic[Method]):
 
     def run(self) -> int:
         """Search, write the run, say what was found. Returns the exit code."""
+        from latentclr.engine.memory import keep_memory
+        from latentclr.engine.world import launch
+        from latentclr.report.runs import is_finished
+
         if self.resume and is_finished(self.out):
             say(f"{self.out} is finished: nothing is left to go on with.")
             return 0
@@ -86,17 +89,30 @@ class Discover(Generic[Method]):
             if world.first:
                 self.lead(generator, world, interrupted)
             else:
-                self.settings.fit(generator, stop=interrupted, world=world)
+                self.method.fit(generator, stop=interrupted, world=world)
         return interrupted.exit_code
+
+    @property
+    def method(self) -> Discoverer:
+        """The method, with these settings."""
+        from latentclr.discover import DISCOVERERS
+
+        return DISCOVERERS[self.settings.method](**vars(self.settings))
 
     def lead(self, generator: Generator, world: World, interrupted: Interrupted) -> None:
         """What the first process does: it also writes and talks."""
+        from latentclr.engine.checkpoint import Keeper, remove_state
+        from latentclr.files import write_json
+        from latentclr.images import save_picture
+        from latentclr.report import contact_sheet
+        from latentclr.report.runs import DIRECTIONS, LOG, RECORD, SHEET, new_run
+
         with new_run(self.out, overwrite=self.overwrite, resume=self.resume) as folder:
             with (folder / LOG).open("w") as log_file:
                 keep = Keeper(folder, every=self.save_every)
                 started = time.perf_counter()
                 with Follower(getattr(self.settings, "steps", 1), log_file) as follower:
-                    directions = self.settings.fit(
+                    directions = self.method.fit(
                         generator, log=follower, stop=interrupted, keep=keep, world=world
                     )
                 seconds, stopped = time.perf_counter() - started, interrupted()
@@ -117,6 +133,8 @@ class Discover(Generic[Method]):
         self, directions: Directions, curves: dict[str, list[list[float]]], seconds: float
     ) -> dict[str, Any]:
         """What goes into run.json: the artefact's own record, and what may differ between equal runs."""
+        import torch
+
         return {
             **directions.origin,
             "seed": self.settings.seed,
@@ -132,6 +150,9 @@ class Discover(Generic[Method]):
         self, generator: Generator, directions: Directions, seconds: float, *, interrupted: bool
     ) -> None:
         """Print the directions and what to do next."""
+        from latentclr.report.runs import SHEET
+        from latentclr.report.sheet import strong_alpha
+
         origin = directions.origin
         table = Table(box=None, pad_edge=False)
         table.add_column("direction", justify="right")
@@ -170,16 +191,21 @@ class Discover(Generic[Method]):
         )
 
 
+def subcommands() -> Iterator[tuple[str, Any]]:
+    """Every method with its options."""
+    return ((method, Discover[settings_of(method)]) for method in METHODS)  # type: ignore[misc]
+
+
 def main(arguments: Sequence[str]) -> None:
     """Run the command: the first argument is the method."""
     if not arguments or arguments[0] in ("-h", "--help"):
         out.print(_help(), markup=False)
         return
     method, *rest = arguments
-    if method not in DISCOVERERS:
-        hint = did_you_mean(method, DISCOVERERS)
-        raise InputError(f"there is no method {method!r}{hint}; methods are {', '.join(DISCOVERERS)}.")
-    kind = DISCOVERERS[method]
+    if method not in METHODS:
+        hint = did_you_mean(method, METHODS)
+        raise InputError(f"there is no method {method!r}{hint}; methods are {', '.join(METHODS)}.")
+    kind = settings_of(method)
     preset = _preset(rest)
     settings = kind.preset(preset) if preset else kind()
     command = parse(
@@ -201,12 +227,13 @@ def _preset(arguments: Sequence[str]) -> str | None:
 
 
 def _help() -> str:
+    kinds = {name: settings_of(name) for name in METHODS}
     methods = "\n".join(
         f"  {name:<14}{(kind.__doc__ or '').splitlines()[0]}\n{'':<16}{kind.paper}"
-        for name, kind in DISCOVERERS.items()
+        for name, kind in kinds.items()
     )
     presets = "\n".join(
-        f"  {name:<14}{', '.join(kind.presets)}" for name, kind in DISCOVERERS.items() if kind.presets
+        f"  {name:<14}{', '.join(kind.presets)}" for name, kind in kinds.items() if kind.presets
     )
     return (
         "usage: latentclr discover METHOD --generator NAME --out FOLDER [options]\n\n"

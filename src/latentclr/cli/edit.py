@@ -1,24 +1,24 @@
 """latentclr edit RUN: edit a picture along directions."""
 
+from __future__ import annotations
+
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from latentclr.cli.console import out, say
 from latentclr.cli.options import ClassName, Run, open_run, parse, run_truncation
-from latentclr.directions import Directions
-from latentclr.directions.published import DEFAULT_SIGMA, published_edit
-from latentclr.directions.several import Move, edit_all
 from latentclr.errors import InputError
-from latentclr.generators import Generator, Latents, check_slots
-from latentclr.images import save_picture, save_video, side_by_side, to_pil
 from latentclr.ranges import numbers, told
-from latentclr.report.inversions import read_inversions
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from latentclr.directions import Directions
+    from latentclr.generators import Generator, Latents
 
 STRIP = 7
 """Pictures of a strip."""
@@ -65,6 +65,9 @@ class Edit:
 
     def draw(self) -> None:
         """Write the picture or video, print its path."""
+        from latentclr.directions.several import Move, edit_all
+        from latentclr.images import save_picture, save_video, side_by_side
+
         if self.strip and self.video:
             raise InputError("--strip and --video exclude each other; choose one.")
         directions, generator = open_run(self.run, self.generator, self.label)
@@ -111,6 +114,8 @@ class Edit:
         Raises:
             InputError: no such file or photo, or inverted in another generator.
         """
+        from latentclr.report.inversions import read_inversions
+
         if self.truncation is not None:
             raise InputError(
                 "--truncation and --latents exclude each other: a photo keeps that of its inversion."
@@ -159,6 +164,9 @@ def as_published(
     Raises:
         InputError: the run is of another method, or has no such component or slot.
     """
+    from latentclr.directions.published import DEFAULT_SIGMA, published_edit
+    from latentclr.generators import check_slots
+
     method = directions.origin.get("method")
     if method != "ganspace":
         raise InputError(
@@ -176,9 +184,14 @@ def as_published(
     return [(index, sigma * shorter)], slots
 
 
-@torch.no_grad()
 def _pictures(generator: Generator, latents: Sequence[Latents], size: int) -> list[Image.Image]:
-    pictures = torch.cat([generator(chunk) for chunk in torch.cat(list(latents)).split(16)])
+    import torch
+    from PIL import Image
+
+    from latentclr.images import to_pil
+
+    with torch.no_grad():
+        pictures = torch.cat([generator(chunk) for chunk in torch.cat(list(latents)).split(16)])
     scale = size / pictures.shape[-2]
     shape = (round(pictures.shape[-1] * scale), size)
     return [to_pil(picture).resize(shape, Image.Resampling.LANCZOS) for picture in pictures]

@@ -1,25 +1,23 @@
 """latentclr encoder: train an encoder of a generator, for instant inversion and for in-domain inversion."""
 
+from __future__ import annotations
+
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from latentclr.checkpoints import load_generator
 from latentclr.cli.console import Follower, out, say, stop_on_interrupt
 from latentclr.cli.options import ClassName, open_generator, parse, pick_device
-from latentclr.engine.checkpoint import SAVE_EVERY, Keeper, has_state, remove_state
-from latentclr.engine.memory import keep_memory
+from latentclr.engine.settings import SAVE_EVERY
 from latentclr.errors import InputError
-from latentclr.files import make_folder, write_json
-from latentclr.generators import Generator
-from latentclr.invert.encoder import save_encoder
-from latentclr.invert.samples import outside_scenes
-from latentclr.invert.train import EncoderSettings, train_encoder
-from latentclr.pretrain import Pool, folder
-from latentclr.scenes import WORLDS
-from latentclr.scorers.lpips import load_lpips
+from latentclr.invert.settings import EncoderSettings
+
+if TYPE_CHECKING:
+    from latentclr.generators import Generator
+    from latentclr.pretrain import Pool
 
 ENCODER = "encoder.safetensors"
 CARD = "encoder.json"
@@ -53,6 +51,13 @@ class Encoder:
 
     def run(self) -> int:
         """Train, say what it reaches. Returns the exit code."""
+        from latentclr.engine.checkpoint import Keeper, has_state, remove_state
+        from latentclr.engine.memory import keep_memory
+        from latentclr.files import make_folder, write_json
+        from latentclr.invert.encoder import save_encoder
+        from latentclr.invert.train import train_encoder
+        from latentclr.scorers.lpips import load_lpips
+
         self.settings.check()
         if has_state(self.out) and not self.resume:
             raise InputError(f"{self.out} holds a training already: --resume it, or choose another folder.")
@@ -100,6 +105,8 @@ class Encoder:
 
     def open(self, device: str) -> Generator:
         """The generator; of one that draws classes, all are learned."""
+        from latentclr.checkpoints import load_generator
+
         if self.label is None:
             return load_generator(self.generator, device=device, log=say)
         return open_generator(self.generator, device=device, label=self.label, space=None)
@@ -110,6 +117,10 @@ class Encoder:
         Raises:
             InputError: there are none.
         """
+        from latentclr.invert.samples import outside_scenes
+        from latentclr.pretrain import folder
+        from latentclr.scenes import WORLDS
+
         if self.outside is None:
             return None
         if self.outside in WORLDS:

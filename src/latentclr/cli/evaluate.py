@@ -1,44 +1,27 @@
 """latentclr evaluate RUN [RUN ...]: every claim about a direction as a number with an interval."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-import torch
 import tyro
 from rich.table import Table
 
 from latentclr.cli.console import counted, out, say
 from latentclr.cli.options import parse
 from latentclr.cli.runs import OfRuns, run_seconds
-from latentclr.directions import Directions
-from latentclr.directions.change import change
-from latentclr.engine.memory import keep_memory
 from latentclr.errors import InputError
-from latentclr.evaluate.attributes import FACES, scorer_of
-from latentclr.evaluate.calibration import RMS, calibrate, rms, usual_target
-from latentclr.evaluate.intervals import Bootstrap
-from latentclr.evaluate.measuring import MULTIPLES, Distance
-from latentclr.evaluate.naming import propose, unique_names
-from latentclr.evaluate.strength import LONGEST
-from latentclr.files import make_folder, write_bytes, write_json
-from latentclr.generators import Generator
-from latentclr.images import save_picture
-from latentclr.report.evaluation import (
-    Evaluated,
-    Reading,
-    Subject,
-    evaluate,
-    record,
-    run_record,
-    strip,
-    strip_name,
-)
-from latentclr.report.folders import check_place, new_folder
-from latentclr.report.page import page
-from latentclr.report.runs import directions_file
+from latentclr.evaluate.settings import LONGEST
+
+if TYPE_CHECKING:
+    from latentclr.directions import Directions
+    from latentclr.evaluate.measuring import Distance
+    from latentclr.generators import Generator
+    from latentclr.report.evaluation import Evaluated, Reading
 
 METRICS = "metrics.json"
 PAGE = "report.html"
@@ -82,6 +65,17 @@ class Evaluate(OfRuns):
 
     def run(self) -> None:
         """Measure, write the folder, print the summary."""
+        import torch
+
+        from latentclr.engine.memory import keep_memory
+        from latentclr.evaluate.calibration import RMS, calibrate, rms, usual_target
+        from latentclr.evaluate.intervals import Bootstrap
+        from latentclr.files import make_folder, write_bytes, write_json
+        from latentclr.images import save_picture
+        from latentclr.report.evaluation import Subject, evaluate, record, run_record, strip, strip_name
+        from latentclr.report.folders import new_folder
+        from latentclr.report.page import page
+
         self._check()
         keep_memory()
         opened, generator = self.open(self.runs)
@@ -132,6 +126,8 @@ class Evaluate(OfRuns):
         out.print(f"\nreport: {self.out / PAGE}", markup=False)
 
     def _check(self) -> None:
+        from latentclr.report.folders import check_place
+
         if not self.runs:
             raise InputError("evaluate needs at least one run: give its folder.")
         for name, least in (("latents", 8), ("separability", 0)):
@@ -147,6 +143,8 @@ class Evaluate(OfRuns):
         check_place(self.out, mark=METRICS, kind="an evaluation", overwrite=self.overwrite)
 
     def _settings(self, target: float, latents: int) -> dict[str, Any]:
+        from latentclr.evaluate.measuring import MULTIPLES
+
         return {
             "runs": [str(run) for run in self.runs],
             "latents": latents,
@@ -169,6 +167,9 @@ class Evaluate(OfRuns):
 
         What somebody renamed or marked in the meantime is kept.
         """
+        from latentclr.directions.change import change
+        from latentclr.report.runs import directions_file
+
         if not (self.calibrate_runs or self.name_runs):
             return
         for run, one in zip(self.runs, measured, strict=True):
@@ -177,6 +178,8 @@ class Evaluate(OfRuns):
 
     def _with_findings(self, one: Evaluated, now: Directions) -> Directions:
         """What is in a run, with what was measured."""
+        from latentclr.evaluate.naming import propose, unique_names
+
         if self.calibrate_runs:
             found = one.subject.directions
             now = replace(now, scale=found.scale, origin=found.origin)
@@ -197,6 +200,9 @@ def distance_of(measure: MeasureName, generator: Generator) -> Distance | None:
 
 def reading_of(generator: Generator, distance: Distance) -> Reading:
     """Everything that can be read off this generator's pictures."""
+    from latentclr.evaluate.attributes import FACES, scorer_of
+    from latentclr.report.evaluation import Reading
+
     scorer, scales = scorer_of(generator)
     if generator.name not in FACES:
         return Reading(scorer, scales, distance)

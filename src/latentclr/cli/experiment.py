@@ -1,31 +1,24 @@
 """latentclr experiment NAME: the questions of the paper, one command each."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import tyro
 from rich.table import Table
 
-from latentclr.checkpoints import load_generator
 from latentclr.cli.console import counted, out, say
 from latentclr.cli.options import ClassName, parse, pick_device
-from latentclr.directions import Directions
-from latentclr.engine.memory import keep_memory
 from latentclr.errors import InputError, did_you_mean
-from latentclr.evaluate.attributes import scorer_of
-from latentclr.evaluate.intervals import Bootstrap
-from latentclr.experiments.base import Experiment, Model, Run, Settings
-from latentclr.experiments.bench import Bench, own_class
-from latentclr.experiments.finding import find, load
-from latentclr.experiments.folder import KIND, MARK, RUNS, experiment_folder, write
-from latentclr.experiments.questions import EXPERIMENTS, Question
-from latentclr.generators import Generator
-from latentclr.generators.classes import find_class
+from latentclr.experiments.questions import EXPERIMENTS, K, Model, Question
 from latentclr.ranges import numbers
-from latentclr.report.folders import check_place
-from latentclr.report.runs import directions_file
+
+if TYPE_CHECKING:
+    from latentclr.experiments.base import Experiment, Run, Settings
+    from latentclr.generators import Generator
 
 SHOWN = 40
 """Rows of the table that are printed; table.csv has all."""
@@ -47,11 +40,11 @@ class Options:
     """A form of some seconds, to see that it runs; it says nothing about any method."""
     seeds: str = "0,1,2"
     """Of the methods: a run for each."""
-    k: int = Settings.k
+    k: int = K
     """Directions of a run."""
     ks: str = "4,8,16,32,64"
     """Numbers of directions that `many` compares."""
-    model: Model = Settings.model
+    model: Model = "global"
     """LatentCLR's direction model."""
     label: ClassName = None
     """Class in which directions are looked for, by number or name; none: the generator's own, or 0."""
@@ -63,7 +56,7 @@ class Options:
     """Pictures that effects are measured on; none: 64, or 500 of `rescoring`."""
     pictures: str = "0,1,2"
     """Seeds of the pictures in the figure."""
-    truncation: float = Settings.truncation
+    truncation: float = 1.0
     """Of the latents."""
     level: float = 0.95
     """Of the intervals."""
@@ -74,8 +67,15 @@ class Options:
 
     def run(self, name: str) -> None:
         """Answer, write the folder, print the text."""
+        from latentclr.engine.memory import keep_memory
+        from latentclr.evaluate.attributes import scorer_of
+        from latentclr.experiments.bench import Bench
+        from latentclr.experiments.finding import find, load
+        from latentclr.experiments.folder import RUNS, experiment_folder, write
+
         question = EXPERIMENTS[name]
         self._check()
+        asked = question.load()
         keep_memory()
         generator = self._open(question)
         settings = self._settings(question, generator)
@@ -84,7 +84,7 @@ class Options:
         generator = place.at(self.truncation).settled()
         generator.from_seeds(settings.pictures)  # refused now rather than after the work
         given = load(self.runs, generator) if self.runs else ()
-        wanted = () if given else question.plan(settings, generator)
+        wanted = () if given else asked.plan(settings, generator)
         with experiment_folder(self.out, overwrite=self.overwrite) as folder:
             runs = given
             if not runs:
@@ -98,7 +98,7 @@ class Options:
             scorer, scales = scorer_of(generator)
             what = f"measuring {len(runs)} runs of {generator.name}, set by set"
             with counted(what, settings.latents) as log:
-                answer = question.run(Bench(generator, scorer, scales, settings, log), runs)
+                answer = asked.run(Bench(generator, scorer, scales, settings, log), runs)
             write(
                 folder,
                 name,
@@ -111,6 +111,9 @@ class Options:
         self._tell(answer)
 
     def _check(self) -> None:
+        from latentclr.experiments.folder import KIND, MARK
+        from latentclr.report.folders import check_place
+
         for name, least in (("k", 2), ("latents", 8), ("steps", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
@@ -121,12 +124,19 @@ class Options:
 
     def _open(self, question: Question) -> Generator:
         """The generator of the runs and in their space, or the one that is asked for."""
+        from latentclr.checkpoints import load_generator
+        from latentclr.directions import Directions
+        from latentclr.report.runs import directions_file
+
         first = Directions.load(directions_file(self.runs[0])) if self.runs else None
         name = self.generator or (first.origin.get("generator", {}).get("name") if first else None)
         found = load_generator(name or question.generator, device=pick_device(self.device), log=say)
         return found.in_space(first.space) if first else found
 
     def _settings(self, question: Question, generator: Generator) -> Settings:
+        from latentclr.evaluate.intervals import Bootstrap
+        from latentclr.experiments.base import Settings
+
         ks = tuple(numbers(self.ks, int, "--ks"))
         if min(ks) < 2:
             raise InputError(f"--ks {self.ks}: every K must be at least 2.")
@@ -147,6 +157,8 @@ class Options:
         return settings.small if self.small else settings
 
     def _class(self, which: str | None, generator: Generator) -> int | None:
+        from latentclr.generators.classes import find_class
+
         if which is None:
             return None
         if not generator.num_classes:
@@ -155,6 +167,10 @@ class Options:
 
     def _label(self, settings: Settings, generator: Generator) -> int | None:
         """The class to measure in: the first run's, unless another is asked for."""
+        from latentclr.directions import Directions
+        from latentclr.experiments.bench import own_class
+        from latentclr.report.runs import directions_file
+
         if self.runs and settings.label is None and generator.num_classes:
             origin = Directions.load(directions_file(self.runs[0])).origin.get("generator", {})
             if isinstance(origin.get("class"), int):
@@ -209,6 +225,11 @@ def _forget_others(folder: Path, runs: Sequence[Run]) -> None:
     for path in folder.glob("*.safetensors"):
         if path.stem not in names:
             path.unlink()
+
+
+def subcommands() -> Iterator[tuple[str, Any]]:
+    """Every experiment with its options."""
+    return ((name, Options) for name in EXPERIMENTS)
 
 
 def main(arguments: Sequence[str]) -> None:

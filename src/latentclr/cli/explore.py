@@ -1,21 +1,22 @@
 """latentclr explore [RUN ...]: try directions on a page."""
 
+from __future__ import annotations
+
 import os
 import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import torch
 import tyro
 
-from latentclr.checkpoints import load_generator
 from latentclr.cli.console import out, say
 from latentclr.cli.options import parse
-from latentclr.generators import Generator
-from latentclr.report.inversions import read_inversions
 from latentclr.web import HOST, check_host, needs, serve
+
+if TYPE_CHECKING:
+    from latentclr.generators import Generator
 
 PASSWORD = "LATENTCLR_AUTH"
 """Environment variable with USER:PASSWORD, which other users of the machine cannot see, unlike an option."""
@@ -46,6 +47,10 @@ class Explore:
 
     def show(self) -> None:
         """Serve the page until Ctrl-C, print its address."""
+        import torch
+
+        from latentclr.report.inversions import read_inversions
+
         needs("explore", "gradio", "fastapi", "uvicorn")
         auth = self.auth or os.environ.get(PASSWORD)
         check_host(self.host, auth)
@@ -85,6 +90,8 @@ class Explore:
 
 
 def _load(name: str) -> Generator:
+    from latentclr.checkpoints import load_generator
+
     return load_generator(name, log=say)
 
 

@@ -1,31 +1,24 @@
 """latentclr generators: what there is to work with, and checkpoint files of all kinds."""
 
+from __future__ import annotations
+
 import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from rich.table import Table
 
-from latentclr.checkpoints import (
-    ZOO,
-    Checkpoint,
-    cache_folder,
-    cropped,
-    give_name,
-    imported_names,
-    load_generator,
-    pull,
-    read_checkpoint,
-    save_generator,
-)
 from latentclr.cli.console import out, say
 from latentclr.cli.options import parse
 from latentclr.errors import InputError, UnsafeFileError, did_you_mean
-from latentclr.generators import Generator
+
+if TYPE_CHECKING:
+    from latentclr.checkpoints import Checkpoint
+    from latentclr.generators import Generator
 
 UNSAFE, NOT_UNDERSTOOD = 1, 2
 """Exit codes of `inspect` for a file that is refused as unsafe, and for one that is not understood."""
@@ -39,6 +32,8 @@ class List:
 
     def run(self) -> None:
         """Print a line for each."""
+        from latentclr.checkpoints import ZOO, cache_folder, imported_names
+
         table = Table(box=None, pad_edge=False)
         for title in ("name", "pixels", "here", "licence of the weights", "about"):
             table.add_column(title)
@@ -60,6 +55,8 @@ class Pull:
 
     def run(self) -> None:
         """Print the path of each."""
+        from latentclr.checkpoints import ZOO, pull
+
         if unknown := [name for name in self.names if name not in ZOO]:
             hint = did_you_mean(unknown[0], ZOO)
             raise InputError(
@@ -78,6 +75,8 @@ class Show:
 
     def run(self) -> None:
         """Print facts, then a table of layers."""
+        from latentclr.checkpoints import ZOO, load_generator
+
         generator = load_generator(self.name, log=say)
         facts = dict(described(generator))
         if self.name in ZOO:
@@ -99,6 +98,8 @@ class Inspect:
 
     def run(self) -> None:
         """Print the facts; exits with 1 or 2 and one sentence where it does not load."""
+        from latentclr.checkpoints import read_checkpoint
+
         try:
             found = read_checkpoint(self.file)
         except InputError as error:
@@ -172,6 +173,8 @@ class Import:
 
     def run(self) -> None:
         """Write the file, print its path."""
+        from latentclr.checkpoints import cropped, give_name, read_checkpoint, save_generator
+
         if self.out.suffix != ".safetensors":
             raise InputError(f"--out {self.out}: give a name that ends in .safetensors.")
         if not self.out.parent.is_dir():

@@ -1,29 +1,26 @@
 """latentclr invert PHOTO...: find the latents of photos, to edit them."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from latentclr.checkpoints import load_generator
-from latentclr.checkpoints.crops import CENTRE
 from latentclr.cli.console import say, stop_on_interrupt
-from latentclr.cli.inverting import Inverting
 from latentclr.cli.options import ClassName, parse, pick_device
-from latentclr.engine.checkpoint import SAVE_EVERY
-from latentclr.engine.memory import keep_memory
+from latentclr.engine.settings import SAVE_EVERY
 from latentclr.errors import InputError
-from latentclr.generators import Generator
-from latentclr.invert.crop import Cropped, crop_photo, picture_size, rule_of
-from latentclr.invert.invert import Method, Settings
-from latentclr.invert.photo import Decoded, read_photo
-from latentclr.invert.pivotal import Tuning
-from latentclr.invert.shipped import find_encoder, load_encoder
+from latentclr.invert.settings import Method, Settings, Tuning
 from latentclr.ranges import numbers
-from latentclr.report.inversions import is_finished
+
+if TYPE_CHECKING:
+    from latentclr.generators import Generator
+    from latentclr.invert.crop import Cropped
+    from latentclr.invert.photo import Decoded
 
 Box = tuple[float, float, float, float]
 
@@ -82,6 +79,12 @@ class Invert:
 
     def run(self) -> int:
         """Invert, write, say what was found. Returns the exit code."""
+        from latentclr.cli.inverting import Inverting
+        from latentclr.engine.memory import keep_memory
+        from latentclr.invert.photo import read_photo
+        from latentclr.invert.shipped import find_encoder, load_encoder
+        from latentclr.report.inversions import is_finished
+
         if self.resume and is_finished(self.out):
             say(f"{self.out} is finished: nothing is left to go on with.")
             return 0
@@ -158,6 +161,8 @@ class Invert:
         Raises:
             InputError: no such generator, class or space.
         """
+        from latentclr.checkpoints import load_generator
+
         generator = load_generator(self.generator, device=device, log=say).at(self.truncation)
         label = None
         if self.label is not None:
@@ -173,6 +178,9 @@ class Invert:
         Raises:
             InputError: no face where one is needed, or a crop that is not possible.
         """
+        from latentclr.checkpoints.crops import CENTRE
+        from latentclr.invert.crop import crop_photo, picture_size, rule_of
+
         rule = CENTRE if self.centre else rule_of(generator, self.crop_as)
         size = picture_size(generator)
         crops = [crop_photo(photo, size, rule, box=box, face=self.face) for photo in photos]

@@ -8,10 +8,7 @@ import tyro
 
 from latentclr.cli.console import out, say
 from latentclr.cli.options import Run, parse, which
-from latentclr.directions import Directions
-from latentclr.directions.change import change
 from latentclr.errors import InputError
-from latentclr.report.runs import directions_file
 
 
 @dataclass(frozen=True)
@@ -27,6 +24,10 @@ class Name:
 
     def write(self) -> None:
         """Change the artefact, print the direction's new label."""
+        from latentclr.directions import Directions
+        from latentclr.directions.change import change
+        from latentclr.report.runs import directions_file
+
         path = directions_file(self.run)
         chosen = which(Directions.load(path), self.direction)
         if len(chosen) != 1:

@@ -1,19 +1,20 @@
 """From dataclasses to options, and what several commands ask for."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-import torch
 import tyro
 
-from latentclr.checkpoints import load_generator
 from latentclr.cli.console import say
-from latentclr.directions import Directions
 from latentclr.errors import InputError
-from latentclr.generators import Generator
 from latentclr.ranges import numbers
-from latentclr.report.runs import directions_file
+
+if TYPE_CHECKING:
+    from latentclr.directions import Directions
+    from latentclr.generators import Generator
 
 Options = TypeVar("Options")
 
@@ -25,9 +26,14 @@ def parse(
     options: Callable[..., Options], arguments: Sequence[str], *, prog: str, about: str, **more: Any
 ) -> Options:
     """Fill a dataclass from the command line; a bad value or `--help` ends the program (2 or 0)."""
-    config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+    config = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff)
     filled: Options = tyro.cli(
-        options, args=list(arguments), prog=f"latentclr {prog}", description=about, config=config, **more
+        options,
+        args=list(arguments),
+        prog=f"latentclr {prog}".strip(),
+        description=about,
+        config=config,
+        **more,
     )
     return filled
 
@@ -50,6 +56,10 @@ def open_generator(
     Raises:
         InputError: no such generator, class or space, or a class is needed and missing.
     """
+    import torch
+
+    from latentclr.checkpoints import load_generator
+
     generator = load_generator(name, device=device, log=say)
     if label is not None:
         generator = generator.for_class(label if isinstance(label, str | int) else torch.tensor(label))
@@ -69,6 +79,9 @@ def open_run(run: Path, generator: str | None, label: str | None = None) -> tupl
     Raises:
         InputError: no run there, no such generator, or another than the run's.
     """
+    from latentclr.directions import Directions
+    from latentclr.report.runs import directions_file
+
     directions = Directions.load(directions_file(run))
     origin = directions.origin.get("generator", {})
     name = generator or origin.get("name")
@@ -89,6 +102,8 @@ def run_truncation(directions: Directions, truncation: float | None) -> float:
 
 def pick_device(device: str) -> str:
     """The device itself; "auto" is a GPU if there is one."""
+    import torch
+
     if device != "auto":
         return device
     return "cuda" if torch.cuda.is_available() else "cpu"

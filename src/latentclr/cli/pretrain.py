@@ -1,41 +1,31 @@
 """latentclr pretrain ARCHITECTURE: train a small generator on a CPU."""
 
+from __future__ import annotations
+
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from io import TextIOBase
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import torch
 import tyro
-from jaxtyping import Float, Int
-from torch import Tensor
 
-from latentclr.checkpoints import load_generator
 from latentclr.cli.console import err, out, say, stop_on_interrupt
 from latentclr.cli.options import parse, pick_device
-from latentclr.engine.checkpoint import has_state
 from latentclr.errors import InputError, did_you_mean
-from latentclr.files import make_folder
-from latentclr.pretrain import (
-    ARCHITECTURES,
-    GENERATOR,
-    SAMPLES,
-    BigGANDeepSettings,
-    Pool,
-    Settings,
-    folder,
-    pool,
-    train,
-)
-from latentclr.pretrain.judge import Judge
-from latentclr.scenes import SHAPES, WORLDS, sample
-from latentclr.scorers import load_oracle
-from latentclr.scorers.oracle import SIZE
+from latentclr.pretrain.settings import ARCHITECTURES, BigGANDeepSettings, Settings
+
+if TYPE_CHECKING:
+    import torch
+    from jaxtyping import Float, Int
+    from torch import Tensor
+
+    from latentclr.pretrain import Pool
+    from latentclr.pretrain.judge import Judge
 
 LOG = "log.jsonl"
 
@@ -66,6 +56,9 @@ class Pretrain(Generic[Architecture]):
 
     def run(self) -> int:
         """Train, say what was made. Returns the exit code."""
+        from latentclr.files import make_folder
+        from latentclr.pretrain import GENERATOR, SAMPLES, train
+
         settings = replace(self.settings, device=pick_device(self.settings.device))
         self.check_start()
         source = {"data": self.data}
@@ -108,6 +101,9 @@ class Pretrain(Generic[Architecture]):
         Raises:
             InputError: neither a folder with a training nor a generator.
         """
+        from latentclr.checkpoints import load_generator
+        from latentclr.engine.checkpoint import has_state
+
         if self.start is None:
             return
         if not Path(self.start).is_dir():
@@ -121,6 +117,11 @@ class Pretrain(Generic[Architecture]):
         Raises:
             InputError: no such data.
         """
+        import torch
+
+        from latentclr.pretrain import folder
+        from latentclr.scenes import WORLDS
+
         size = self.settings.resolution
         if self.data in WORLDS:
             return self.scenes(conditional=conditional)
@@ -136,6 +137,11 @@ class Pretrain(Generic[Architecture]):
 
     def judge(self) -> Judge | None:
         """What looks at exported generators of scenes; None for other data and sizes."""
+        from latentclr.pretrain.judge import Judge
+        from latentclr.scenes import WORLDS
+        from latentclr.scorers import load_oracle
+        from latentclr.scorers.oracle import SIZE
+
         if self.data not in WORLDS or self.settings.resolution != SIZE:
             return None
         judge = Judge(load_oracle(), self.data)
@@ -144,6 +150,11 @@ class Pretrain(Generic[Architecture]):
 
     def scenes(self, *, conditional: bool) -> Pool:
         """Scenes, drawn once."""
+        import torch
+
+        from latentclr.pretrain import pool
+        from latentclr.scenes import SHAPES, WORLDS, sample
+
         if self.pool < 1:
             raise InputError(f"--pool {self.pool}: give at least 1.")
         say(f"drawing {self.pool} scenes")
@@ -172,7 +183,7 @@ class Teller:
         self._status = err.status("training") if err.is_terminal else None
         self._said = float("-inf")
 
-    def __enter__(self) -> "Teller":
+    def __enter__(self) -> Teller:
         if self._status is not None:
             self._status.start()
         return self
@@ -203,6 +214,11 @@ class Teller:
         return (
             f"{seen:,} of {self._settings.pictures:,} pictures  {losses}  {speed:.1f} pictures/s  {left} left"
         )
+
+
+def subcommands() -> Iterator[tuple[str, Any]]:
+    """Every architecture with its options."""
+    return ((name, Pretrain[kind]) for name, kind in ARCHITECTURES.items())  # type: ignore[valid-type]
 
 
 def main(arguments: Sequence[str]) -> None:

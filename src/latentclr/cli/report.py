@@ -12,9 +12,6 @@ from latentclr.cli.console import out
 from latentclr.cli.evaluate import METRICS, PAGE
 from latentclr.cli.options import parse
 from latentclr.errors import InputError
-from latentclr.files import write_bytes
-from latentclr.report.evaluation import FORMAT
-from latentclr.report.page import page
 
 
 @dataclass(frozen=True)
@@ -26,6 +23,9 @@ class Report:
 
     def write(self) -> None:
         """Draw the page anew; nothing is measured."""
+        from latentclr.files import write_bytes
+        from latentclr.report.page import page
+
         metrics = read_metrics(self.folder)
         write_bytes(self.folder / PAGE, page(metrics, self.folder).encode())
         out.print(str(self.folder / PAGE), markup=False)
@@ -37,6 +37,8 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: the folder holds no evaluation, or one of another version.
     """
+    from latentclr.report.evaluation import FORMAT
+
     path = folder / METRICS
     try:
         found = json.loads(path.read_bytes())

@@ -1,16 +1,20 @@
 """Several runs of one generator, as commands that put them side by side need them."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from latentclr.cli.options import ClassName, open_generator, pick_device, run_truncation
-from latentclr.directions import Directions
 from latentclr.errors import InputError
-from latentclr.generators import Generator
 from latentclr.ranges import numbers
-from latentclr.report.runs import RECORD, directions_file, run_names
+
+if TYPE_CHECKING:
+    from latentclr.directions import Directions
+    from latentclr.generators import Generator
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,9 @@ class OfRuns:
             InputError: a run that cannot be read, runs of several generators or spaces, no such generator,
                 class or slot.
         """
+        from latentclr.directions import Directions
+        from latentclr.report.runs import directions_file, run_names
+
         names, found = run_names(runs), [Directions.load(directions_file(run)) for run in runs]
         _one_generator(names, found)
         generator = self._open_for(runs, found)
@@ -105,6 +112,8 @@ def _one_generator(names: Sequence[str], found: Sequence[Directions]) -> None:
 
 def run_seconds(run: Path) -> float | None:
     """How long the search of a run took, where its record says it."""
+    from latentclr.report.runs import RECORD
+
     try:
         seconds = json.loads(((run if run.is_dir() else run.parent) / RECORD).read_bytes())["seconds"]
         return float(seconds)

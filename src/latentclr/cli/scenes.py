@@ -1,18 +1,19 @@
 """latentclr scenes: pictures of the world whose factors are known."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
-from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from latentclr.cli.console import out
 from latentclr.cli.options import parse
 from latentclr.errors import InputError
-from latentclr.images import save_picture, to_pil
-from latentclr.scenes import FACTORS, SHAPES, draw, render, usual
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
 
 COLUMNS = 11
 MARGIN, GAP, TEXT = 110, 3, 14
@@ -38,6 +39,8 @@ class Render:
 
     def run(self) -> None:
         """Write the picture, print its path."""
+        from latentclr.images import save_picture
+
         if not 8 <= self.size <= 512:
             raise InputError(f"--size {self.size}: give 8 to 512 pixels.")
         sheet = self.random_scenes() if self.random else self.sweeps()
@@ -46,6 +49,11 @@ class Render:
 
     def sweeps(self) -> Image.Image:
         """A row for each factor."""
+        from PIL import Image, ImageDraw, ImageFont
+
+        from latentclr.images import to_pil
+        from latentclr.scenes import FACTORS, render, usual
+
         step = self.size + GAP
         sheet = Image.new("RGB", (MARGIN + COLUMNS * step, len(FACTORS) * step), "#ffffff")
         text, font = ImageDraw.Draw(sheet), ImageFont.load_default(TEXT)
@@ -61,12 +69,24 @@ class Render:
 
     def random_scenes(self) -> Image.Image:
         """As many scenes as shapes in each column."""
+        import torch
+        from PIL import Image
+
+        from latentclr.images import to_pil
+        from latentclr.scenes import SHAPES, draw, render
+
         step, rows = self.size + GAP, len(SHAPES)
         pictures = render(draw(COLUMNS * rows, torch.Generator().manual_seed(self.seed)), size=self.size)
         sheet = Image.new("RGB", (COLUMNS * step - GAP, rows * step - GAP), "#ffffff")
         for i, picture in enumerate(pictures):
             sheet.paste(to_pil(picture), (i % COLUMNS * step, i // COLUMNS * step))
         return sheet
+
+
+def subcommands() -> Iterator[tuple[str, Any]]:
+    """The one there is; for tyro, two are the fewest."""
+    yield "render", Render
+    yield "--help", None
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -6,10 +6,7 @@ from pathlib import Path
 
 from latentclr.cli.console import out
 from latentclr.cli.options import ClassName, Run, open_run, parse, run_truncation, which
-from latentclr.images import save_picture
 from latentclr.ranges import numbers
-from latentclr.report import contact_sheet
-from latentclr.report.runs import sheet_file
 
 
 @dataclass(frozen=True)
@@ -42,6 +39,10 @@ class Sheet:
 
     def draw(self) -> None:
         """Write the picture, print its path."""
+        from latentclr.images import save_picture
+        from latentclr.report import contact_sheet
+        from latentclr.report.runs import sheet_file
+
         found, generator = open_run(self.run, self.generator, self.label)
         sheet = contact_sheet(
             generator.at(run_truncation(found, self.truncation)),

@@ -11,16 +11,11 @@ from latentclr.cli.console import counted, out, say
 from latentclr.cli.options import parse
 from latentclr.cli.runs import OfRuns
 from latentclr.cli.study_pages import LIBRARIES, Folder, Serve, answers_of
-from latentclr.engine.memory import keep_memory
 from latentclr.errors import InputError
 from latentclr.ranges import numbers
-from latentclr.report.folders import check_place
-from latentclr.report.runs import directions_file
-from latentclr.study import create
+from latentclr.study.options import DEFAULT, Options
 from latentclr.study.plan import CONSENT, INSTRUCTIONS, STUDY, Checks, Sides, Study, Unit
 from latentclr.web import needs
-
-DEFAULT = create.Options()
 
 
 @dataclass(frozen=True)
@@ -68,6 +63,11 @@ class Create(OfRuns):
 
     def run(self) -> None:
         """Write the folder, print its path."""
+        from latentclr.engine.memory import keep_memory
+        from latentclr.report.folders import check_place
+        from latentclr.report.runs import directions_file
+        from latentclr.study import create
+
         check_place(self.out, mark=STUDY, kind="a study", overwrite=self.overwrite)
         if answers_of(self.out).exists():
             raise InputError(f"{self.out} holds answers of participants; choose another folder.")
@@ -92,8 +92,8 @@ class Create(OfRuns):
         say(f"Before anybody takes part, read and edit {self.out / CONSENT} and {self.out / INSTRUCTIONS}.")
         say(f"Then: latentclr study serve {self.out}")
 
-    def _options(self) -> create.Options:
-        return create.Options(
+    def _options(self) -> Options:
+        return Options(
             title=self.title,
             pictures=self.pictures,
             per_direction=self.per_direction,

@@ -12,7 +12,6 @@ import tyro
 
 from latentclr.cli.console import out, say
 from latentclr.errors import InputError
-from latentclr.files import write_bytes
 from latentclr.study.plan import Study
 from latentclr.web import HOST, needs, serve
 from latentclr.web.server import EVERYWHERE, is_loopback
@@ -128,6 +127,8 @@ class Serve:
 
     def _give(self, codes: Sequence[str], url: str) -> None:
         """Say new codes; nobody can look them up again."""
+        from latentclr.files import write_bytes
+
         if not codes:
             return
         table = io.StringIO()

@@ -1,47 +1,36 @@
 """Methods that find directions: one file each, all behind one contract."""
 
-from latentclr.discover.base import Discoverer, never, no_log
-from latentclr.discover.contrastive import contrastive_loss, identification_accuracy
-from latentclr.discover.effects import divergences
-from latentclr.discover.ganalyze import GANalyze
-from latentclr.discover.ganspace import GANSpace
-from latentclr.discover.interfacegan import InterFaceGAN
-from latentclr.discover.latentclr import PRESETS, LatentCLR
-from latentclr.discover.plumerault import Plumerault
-from latentclr.discover.random import Random
-from latentclr.discover.sefa import SeFa
-from latentclr.discover.steerability import Steerability
-from latentclr.discover.voynov import Voynov, separability
-from latentclr.engine.training import Log, Stop
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-METHODS: tuple[type[Discoverer], ...] = (
-    *(LatentCLR, GANSpace, SeFa, Voynov, Random),
-    *(InterFaceGAN, GANalyze, Steerability, Plumerault),
-)
-"""First those that look by themselves, then those that are told what to look for."""
+from latentclr.lazy import lazy
 
-DISCOVERERS: dict[str, type[Discoverer]] = {kind.method: kind for kind in METHODS}
-"""Every method by its name: the command line and the common tests read this table."""
+if TYPE_CHECKING:
+    from latentclr.discover.public import *  # noqa: F403
+    from latentclr.discover.settings.base import MethodSettings
+else:
+    __getattr__, __dir__ = lazy(__name__)
 
-__all__ = [
-    "DISCOVERERS",
-    "PRESETS",
-    "Discoverer",
-    "GANSpace",
-    "GANalyze",
-    "InterFaceGAN",
-    "LatentCLR",
-    "Log",
-    "Plumerault",
-    "Random",
-    "SeFa",
-    "Steerability",
-    "Stop",
-    "Voynov",
-    "contrastive_loss",
-    "divergences",
-    "identification_accuracy",
-    "never",
-    "no_log",
-    "separability",
-]
+METHODS = {
+    "latentclr": "LatentCLR",
+    "ganspace": "GANSpace",
+    "sefa": "SeFa",
+    "voynov": "Voynov",
+    "random": "Random",
+    "interfacegan": "InterFaceGAN",
+    "ganalyze": "GANalyze",
+    "steerability": "Steerability",
+    "plumerault": "Plumerault",
+}
+"""The class of every method, in a module of the method's name: first those that look by themselves, then
+those that are told what to look for. The command line and the common tests read this table."""
+
+
+def settings_of(method: str) -> "type[MethodSettings]":
+    """What can be chosen of a method: where `settings` has a module of its name, this imports no torch."""
+    name = METHODS[method]
+    try:
+        found: Any = getattr(import_module(f"{__name__}.settings.{method}"), f"{name}Settings")
+    except ModuleNotFoundError:
+        found = getattr(import_module(f"{__name__}.{method}"), name)
+    return found  # type: ignore[no-any-return]

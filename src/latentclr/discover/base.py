@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, ClassVar, TypeVar, final
+from typing import Any, final
 
 import numpy as np
 import safetensors
@@ -13,13 +13,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.directions import DirectionModel, Directions
+from latentclr.discover.settings.base import MethodSettings
 from latentclr.engine.checkpoint import Keeper
 from latentclr.engine.training import Course, Log, Stop
 from latentclr.engine.world import ALONE, World
-from latentclr.errors import InputError
 from latentclr.generators import Generator
-
-Method = TypeVar("Method", bound="Discoverer")
 
 
 def no_log(step: int, values: Mapping[str, float]) -> None:
@@ -32,26 +30,13 @@ def never() -> bool:
 
 
 @dataclass(frozen=True)
-class Discoverer(ABC):
+class Discoverer(MethodSettings, ABC):
     """A method with its hyperparameters: `fit` finds directions in a generator.
 
     A subclass is a frozen dataclass; the docstring of each field is the help of its option on the
-    command line. Values are checked in `fit`, before any work.
+    command line. (Fields in a class of their own in `discover.settings` are read without torch.) Values are
+    checked in `fit`, before any work.
     """
-
-    method: ClassVar[str]
-    """Name of the method in `DISCOVERERS`, in artefacts and on the command line."""
-    paper: ClassVar[str]
-    """Where the method comes from."""
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """Named settings: the fields that each changes from the defaults."""
-    strong: ClassVar[float] = 6.0
-    """An alpha that is a strong edit, of what the method calls 1: contact sheets go so far both ways."""
-
-    k: int = 16
-    """Number of directions."""
-    seed: int = 0
-    """Same seed, same directions (on one machine, with the same number of threads)."""
 
     @abstractmethod
     def fit(
@@ -78,29 +63,6 @@ class Discoverer(ABC):
         Raises:
             InputError: a hyperparameter that is out of range or that this generator cannot serve.
         """
-
-    @classmethod
-    def preset(cls: type[Method], name: str, **changes: Any) -> Method:
-        """The settings of that name, with changes.
-
-        >>> from latentclr import LatentCLR
-        >>> LatentCLR.preset("paper-stylegan2", seed=1).k
-        100
-
-        Raises:
-            InputError: there is no such preset.
-        """
-        if name not in cls.presets:
-            known = ", ".join(cls.presets) or "none"
-            raise InputError(f"{cls.method} has no preset {name!r}; there are: {known}.")
-        return cls(**{**cls.presets[name], **changes})
-
-    @final
-    def hyperparameters(self) -> dict[str, Any]:
-        """All fields, as JSON values."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
-        }
 
     @final
     def course(

@@ -1,16 +1,15 @@
 """The contrastive loss on feature divergences (LatentCLR, section 3.2)."""
 
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from latentclr.discover.settings.latentclr import Negatives as Negatives
+from latentclr.discover.settings.latentclr import Similarity as Similarity
 from latentclr.errors import InputError
 from latentclr.linalg import cosines, inverse_lengths, unit
-
-Similarity = Literal["absolute", "cosine"]
-Negatives = Literal["all", "same-latent"]
 
 
 def similarities(divergences: Float[Tensor, "k n f"], similarity: Similarity) -> Float[Tensor, "k n k n"]:

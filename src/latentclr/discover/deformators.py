@@ -6,7 +6,7 @@ A(epsilon e_k). Their section 4 compares what A is restricted to. Here every col
 """
 
 from abc import ABC, abstractmethod
-from typing import Literal, final
+from typing import final
 
 import torch
 from jaxtyping import Float, Int
@@ -14,11 +14,9 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot, pad
 
 from latentclr.directions import Global
+from latentclr.discover.settings.voynov import Kind as Kind
 from latentclr.errors import InputError
 from latentclr.linalg import unit
-
-Kind = Literal["orthonormal", "projective", "linear", "random", "identity"]
-"""What the matrix is restricted to; `make_deformator` says more of each."""
 
 
 class Deformator(nn.Module, ABC):

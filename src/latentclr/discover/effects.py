@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -12,12 +11,12 @@ from torch import Tensor
 
 from latentclr.directions import DirectionModel
 from latentclr.directions.edits import moved, read
+from latentclr.discover.settings.latentclr import Compare as Compare
 from latentclr.engine.fusion import fused
 from latentclr.errors import InputError
 from latentclr.generators import Generator, Latents
 from latentclr.linalg import unit
 
-Compare = Literal["difference", "unit-features"]
 Changes = Float[Tensor, "k n f"]
 
 

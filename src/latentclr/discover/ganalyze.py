@@ -12,7 +12,6 @@ A is in units of its own standard deviation over random pictures, so that alpha 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -22,6 +21,7 @@ from latentclr.directions import Directions, Global
 from latentclr.directions.edits import moved
 from latentclr.discover.base import Discoverer, never, no_log
 from latentclr.discover.interfacegan import check_count, check_varies
+from latentclr.discover.settings.ganalyze import GANalyzeSettings
 from latentclr.engine.checkpoint import Keeper
 from latentclr.engine.training import Log, Stop, Training, adam, resume, run, set_rate
 from latentclr.engine.world import ALONE, World
@@ -59,42 +59,8 @@ class Walks(nn.Module):
 
 
 @dataclass(frozen=True)
-class GANalyze(Discoverer):
+class GANalyze(GANalyzeSettings, Discoverer):
     """Directions along which attributes of the picture change by as much as is asked."""
-
-    method: ClassVar[str] = "ganalyze"
-    strong: ClassVar[float] = 2.0
-    paper: ClassVar[str] = "Goetschalckx et al., GANalyze, ICCV 2019"
-
-    k: int = 0
-    """Number of attributes; 0: all that are given. (Each attribute has one direction.)"""
-    attributes: tuple[str, ...] = ("brightness", "contrast", "saturation", "warmth")
-    """What directions change: brightness, contrast, saturation, warmth, sharpness, foreground; for pictures
-    of scenes also scale, orientation, light, position."""
-    slots: tuple[int, ...] | None = None
-    """Slots of the generator that edits move, in training and in use; none: all."""
-    alpha: float = 2.0
-    """Largest change that is asked for in training, either way, in standard deviations of the attribute.
-    (The authors: 0.5, in units of their assessors, whose scores are in 0 to 1.)"""
-    norm_preserving: bool = True
-    """In the space z, scale an edited latent back to the length that it had, as the paper does. In training
-    only: edits with the directions that are found add and do not scale. (Never in w.)"""
-    batch: int = 4
-    """Latents a step; each is edited once for every attribute (authors' code)."""
-    steps: int = 200
-    """Training steps. (The authors: 100,000, from a random start.)"""
-    learning_rate: float = 0.02
-    """Of Adam, at the start; it falls to 0 in a line. In lengths of the first w. (The authors: 0.0002,
-    constant.)"""
-    measured: int = 256
-    """Latents on which, before training, each attribute's standard deviation and mean gradient are measured;
-    the gradient is what training starts from. (Not in the paper.)"""
-    held_out: int = 64
-    """Latents kept out of training; the directions of the step that does best on them are returned."""
-    validate_every: int = 25
-    """Steps between two validations."""
-    truncation: float = 1.0
-    """Of the generator, in training and in validation."""
 
     def fit(
         self,

@@ -10,9 +10,9 @@ has random numbers of its own, from the seed and the chunk's number, so that any
 the chunks.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from torch import Tensor
 from latentclr.directions import Directions, Global
 from latentclr.discover.base import Discoverer, never, no_log
 from latentclr.discover.moments import Axes, Moments, Sketch, basis_of, signed
+from latentclr.discover.settings.ganspace import GANSpaceSettings
 from latentclr.engine.checkpoint import Keeper
 from latentclr.engine.precision import products
 from latentclr.engine.training import Log, Stop
@@ -47,34 +48,10 @@ UNSEEN = 1e-6
 SAMPLING, REGRESSION, PROBE = range(3)
 """Streams of random numbers under one seed."""
 
-PRESETS: dict[str, Mapping[str, Any]] = {
-    "paper": {"k": 80, "samples": 1_000_000, "regression_samples": 1_000_000}
-}
-"""What the paper's figures were made with."""
-
 
 @dataclass(frozen=True)
-class GANSpace(Discoverer):
+class GANSpace(GANSpaceSettings, Discoverer):
     """Principal components of w, or of a layer's activations."""
-
-    method: ClassVar[str] = "ganspace"
-    strong: ClassVar[float] = 4.0
-    paper: ClassVar[str] = "Härkönen et al., GANSpace, NeurIPS 2020"
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
-
-    layer: str | None = None
-    """Layer whose activations are analysed, by name or alias; none: w itself, and where latents are z, the
-    first layer (as the authors do for BigGAN)."""
-    samples: int = 100_000
-    """Latents to analyse. (The paper's figures have 1,000,000, the authors' code 300,000.)"""
-    regression_samples: int = 10_000
-    """Fresh latents for the regression from activations to latents. (The authors' code draws as many as
-    samples, but at least 10,000.)"""
-    truncation: float = 1.0
-    """Of the generator whose latents are analysed. (The authors analyse w before truncation, which only
-    changes its scale, and z of BigGAN with the truncation that is set.)"""
-    slots: tuple[int, ...] | None = None
-    """Slots of the generator that edits move; none: all."""
 
     @property
     def steps(self) -> int:

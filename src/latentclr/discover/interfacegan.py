@@ -6,7 +6,6 @@ Shen, Gu, Tang, Zhou: Interpreting the Latent Space of GANs for Semantic Face Ed
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor
 from latentclr.directions import Directions, Global
 from latentclr.directions.edits import read
 from latentclr.discover.base import Discoverer, never, no_log
+from latentclr.discover.settings.interfacegan import InterFaceGANSettings
 from latentclr.engine.checkpoint import Keeper
 from latentclr.engine.training import Log, Stop
 from latentclr.engine.world import ALONE, World
@@ -72,34 +72,8 @@ class Extremes:
 
 
 @dataclass(frozen=True)
-class InterFaceGAN(Discoverer):
+class InterFaceGAN(InterFaceGANSettings, Discoverer):
     """Normals of linear boundaries between pictures with much and with little of an attribute."""
-
-    method: ClassVar[str] = "interfacegan"
-    strong: ClassVar[float] = 4.0
-    paper: ClassVar[str] = (
-        "Shen et al., Interpreting the Latent Space of GANs for Semantic Face Editing, CVPR 2020"
-    )
-
-    k: int = 0
-    """Number of attributes; 0: all that are given. (Each attribute has one direction.)"""
-    attributes: tuple[str, ...] = ("brightness", "contrast", "saturation", "warmth")
-    """What pictures are sorted by: brightness, contrast, saturation, warmth, sharpness, foreground; for
-    pictures of scenes also scale, orientation, light, position."""
-    conditions: tuple[str, ...] = ()
-    """Attributes that the other directions should leave as they are: each direction is made orthogonal to
-    the normals of these (but for its own): the paper's conditional manipulation."""
-    samples: int = 4000
-    """Pictures that are drawn and scored. (The authors advise more than 500,000.)"""
-    chosen: float = 0.1
-    """Share of the pictures with the highest, and with the lowest scores, that a boundary is fitted to. (The
-    authors' code has 0.02 of many more: of 4000 that is fewer than a latent has dimensions.)"""
-    slots: tuple[int, ...] | None = None
-    """Slots of the generator that edits move; none: all. (The boundary is the same.)"""
-    truncation: float = 1.0
-    """Of the generator that draws the pictures."""
-    batch: int = 16
-    """Pictures drawn at once: as many as memory allows."""
 
     def fit(
         self,

@@ -1,13 +1,13 @@
 """Random orthonormal directions: the baseline that a method has to beat."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 
 from latentclr.directions import DirectionModel, Directions, Global
 from latentclr.discover.base import Discoverer, never, no_log
 from latentclr.discover.ordering import visible_first
+from latentclr.discover.settings.random import RandomSettings
 from latentclr.engine.checkpoint import Keeper
 from latentclr.engine.training import Log, Stop
 from latentclr.engine.world import ALONE, World
@@ -16,16 +16,8 @@ from latentclr.generators import Generator
 
 
 @dataclass(frozen=True)
-class Random(Discoverer):
+class Random(RandomSettings, Discoverer):
     """Directions of a random orthonormal basis: what LatentCLR's global model starts from."""
-
-    method: ClassVar[str] = "random"
-    paper: ClassVar[str] = "the baseline of every comparison"
-
-    slots: tuple[int, ...] | None = None
-    """Slots of the generator that edits move; none: all."""
-    alpha: float = 3.0
-    """Length of the edits by whose visible effect the directions are sorted."""
 
     def fit(
         self,

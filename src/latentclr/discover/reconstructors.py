@@ -8,18 +8,17 @@ ResNet-18; these are written anew, for pictures of any size.
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Literal, TypeVar, final
+from typing import TypeVar, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, relu
 
+from latentclr.discover.settings.voynov import Network as Network
 from latentclr.generators.base import shrink
 
 Net = TypeVar("Net", bound=nn.Module)
-Network = Literal["lenet", "resnet"]
-"""Names of the reconstructors."""
 
 GROUP = 4
 """Channels that are normalised together."""

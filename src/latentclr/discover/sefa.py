@@ -7,7 +7,6 @@ eigenvectors of A^T A: no samples, no training.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float64
@@ -16,6 +15,7 @@ from torch import Tensor
 from latentclr.directions import Directions, Global
 from latentclr.discover.base import Discoverer, never, no_log
 from latentclr.discover.moments import principal
+from latentclr.discover.settings.sefa import SeFaSettings
 from latentclr.engine.checkpoint import Keeper
 from latentclr.engine.training import Log, Stop
 from latentclr.engine.world import ALONE, World
@@ -30,20 +30,8 @@ TO_RGB = ".torgb"
 
 
 @dataclass(frozen=True)
-class SeFa(Discoverer):
+class SeFa(SeFaSettings, Discoverer):
     """Eigenvectors of the weights by which layers read their latent: exact and at once, without samples."""
-
-    method: ClassVar[str] = "sefa"
-    paper: ClassVar[str] = "Shen and Zhou, Closed-Form Factorization of Latent Semantics in GANs, CVPR 2021"
-
-    layers: tuple[str, ...] | None = None
-    """Layers whose weights are factorised, by name or alias; none: all that read a latent, but of a
-    StyleGAN2's toRGBs only the last (as in the authors' code)."""
-    normalize: bool = True
-    """Bring the weights of every output unit to length one first, as the authors' code does: units that
-    respond strongly to everything then count no more than others."""
-    slots: tuple[int, ...] | None = None
-    """Slots of the generator that edits move; none: those that the layers read (as the authors do)."""
 
     def fit(
         self,

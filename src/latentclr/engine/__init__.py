@@ -1,5 +1,10 @@
 """How work is spread over processes, the same way for training, evaluation and sampling."""
 
-from latentclr.engine.world import ALONE, RankLostError, Ranks, World, launch
+from typing import TYPE_CHECKING
 
-__all__ = ["ALONE", "RankLostError", "Ranks", "World", "launch"]
+from latentclr.lazy import lazy
+
+if TYPE_CHECKING:
+    from latentclr.engine.public import *  # noqa: F403
+else:
+    __getattr__, __dir__ = lazy(__name__)

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from latentclr.engine.settings import SAVE_EVERY as SAVE_EVERY
 from latentclr.errors import InputError
 from latentclr.files import read_tensors, write_tensors
 
@@ -17,8 +18,6 @@ BEFORE = "checkpoint-before.safetensors"
 CHECKPOINTS = (CHECKPOINT, BEFORE)
 KIND = "the checkpoint of a training"
 FORMAT = 2
-SAVE_EVERY = 60.0
-"""Seconds from one checkpoint to the next."""
 
 
 def write_state(folder: Path, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:

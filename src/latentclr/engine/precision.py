@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 import torch
 
-Precision = Literal["float32", "tf32", "bfloat16"]
+from latentclr.engine.settings import Precision as Precision
 
 
 @contextmanager

@@ -7,7 +7,6 @@ is found at which a measure of change, in the mean over latents and both signs, 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -17,14 +16,11 @@ from latentclr.directions import DirectionModel
 from latentclr.directions.edits import moved, read
 from latentclr.discover.ordering import SMALL
 from latentclr.errors import InputError
+from latentclr.evaluate.settings import LENGTH as LENGTH
+from latentclr.evaluate.settings import LONGEST as LONGEST
+from latentclr.evaluate.settings import MeasureName as MeasureName
 from latentclr.generators import Generator, Latents
 
-MeasureName = Literal["picture", "features"]
-
-LENGTH = 3.0
-"""Length of the edits whose median change is the usual target: the one that methods sort by."""
-LONGEST = 24.0
-"""Length of the longest edit that is tried: LENGTH doubled three times, far out of what was sampled."""
 TOLERANCE = 1e-3
 """A strength is found when the change is the target up to this share of it."""
 

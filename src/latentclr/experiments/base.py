@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from PIL import Image
 
 from latentclr.directions import Directions
 from latentclr.discover import Discoverer, GANSpace, LatentCLR, Random, SeFa
 from latentclr.evaluate.intervals import Bootstrap, Interval
+from latentclr.experiments.questions import LATENTS, K
+from latentclr.experiments.questions import Model as Model
 
-Model = Literal["global", "linear", "nonlinear"]
 Thing = TypeVar("Thing")
 Cell = str | int | float | bool | None
 """What stands in a table: a JSON value."""
@@ -46,14 +47,14 @@ class Settings:
     """
 
     seeds: tuple[int, ...] = (0, 1, 2)
-    k: int = 12
+    k: int = K
     ks: tuple[int, ...] = (4, 8, 16, 32, 64)
     model: Model = "global"
     label: int | None = None
     other: int | None = None
     steps: int | None = None
     samples: int | None = None
-    latents: int = 64
+    latents: int = LATENTS
     population: int = 512
     matching: int = 8
     classes: int = 8

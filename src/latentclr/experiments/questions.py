@@ -1,21 +1,16 @@
 """The table of experiments: what each asks, and what answers it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import Literal
 
-from latentclr.experiments import (
-    against,
-    class_specific,
-    general,
-    layers,
-    many,
-    models,
-    rescoring,
-    transfer,
-)
-from latentclr.experiments.base import Experiment, Run, Settings, Wanted
-from latentclr.experiments.bench import Bench
-from latentclr.generators import Generator
+Model = Literal["global", "linear", "nonlinear"]
+K = 12
+"""Directions of a run, unless another number is asked for."""
+LATENTS = 64
+"""Pictures that effects are usually measured on."""
 
 
 @dataclass(frozen=True)
@@ -26,17 +21,19 @@ class Question:
         about: in a line.
         paper: the figure, table or section that it answers.
         generator: that it is usually asked of.
-        plan: the runs that it needs.
-        run: from these to the answer.
+        answer: module of `experiments`: its `plan` says which runs are needed, its `run` answers from them.
         latents: pictures that it usually measures on.
     """
 
     about: str
     paper: str
     generator: str
-    plan: Callable[[Settings, Generator], tuple[Wanted, ...]]
-    run: Callable[[Bench, Sequence[Run]], Experiment]
-    latents: int = Settings.latents
+    answer: str
+    latents: int = LATENTS
+
+    def load(self) -> ModuleType:
+        """The module."""
+        return import_module(f"latentclr.experiments.{self.answer}")
 
 
 EXPERIMENTS: Mapping[str, Question] = {
@@ -44,58 +41,50 @@ EXPERIMENTS: Mapping[str, Question] = {
         "are there directions for general edits?",
         "question 1, Figure 2a",
         "scenes-biggan",
-        general.plan,
-        general.run,
+        "general",
     ),
     "transfer": Question(
         "do directions of one class work in others?",
         "question 2, Figure 2b",
         "scenes-biggan",
-        transfer.plan,
-        transfer.run,
+        "transfer",
     ),
     "class-specific": Question(
         "are there directions that only one class has?",
         "question 3, Figure 3a",
         "scenes-biggan",
-        class_specific.plan,
-        class_specific.run,
+        "class_specific",
     ),
     "against": Question(
         "how do they compare with GANSpace and SeFa?",
         "question 4, Figures 3b and 4a",
         "scenes-biggan",
-        against.plan,
-        against.run,
+        "against",
     ),
     "layers": Question(
         "what do the same directions do in some layers only?",
         "section 3, layer-wise styles",
         "scenes",
-        layers.plan,
-        layers.run,
+        "layers",
     ),
     "rescoring": Question(
         "what does a scorer say after edits?",
         "section 4.2, Table 1",
         "celebs",
-        rescoring.plan,
-        rescoring.run,
-        latents=rescoring.PICTURES,
+        "rescoring",
+        latents=500,  # as many as in the paper; directions are chosen on as many others
     ),
     "many": Question(
         "do too many directions repeat each other?",
         "section 3, choice of K",
         "scenes",
-        many.plan,
-        many.run,
+        "many",
     ),
     "models": Question(
         "global, linear or nonlinear directions?",
         "section 3, choice of direction model",
         "scenes",
-        models.plan,
-        models.run,
+        "models",
     ),
 }
 """By name."""

@@ -20,8 +20,6 @@ from latentclr.experiments.plots import Dots, dots
 from latentclr.generators import Generator
 from latentclr.report.side_by_side import Block, Line
 
-PICTURES = 500
-"""That are measured, as many as in the paper; directions are chosen on as many others."""
 CHOOSING = 3
 """Stream of the latents that directions are chosen on."""
 WAYS = (-1.0, 0.0, 1.0)

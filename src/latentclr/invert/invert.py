@@ -1,10 +1,10 @@
 """From photos to latents: the front function, which joins encoder and optimisation."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from hashlib import sha256
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -16,91 +16,18 @@ from latentclr.errors import InputError
 from latentclr.generators import Generator
 from latentclr.invert.artefact import Inversion, Photo
 from latentclr.invert.encoder import LatentEncoder
-from latentclr.invert.objective import Target, Weights, psnr
+from latentclr.invert.objective import Target, psnr
 from latentclr.invert.optimise import Found, Show, measured, optimise
 from latentclr.invert.prior import Prior
-from latentclr.invert.problem import Space
-from latentclr.invert.schedule import Schedule
+from latentclr.invert.settings import METHODS as METHODS
+from latentclr.invert.settings import Method as Method
+from latentclr.invert.settings import Settings as Settings
 from latentclr.invert.shipped import find_encoder
 from latentclr.invert.starts import encoded_starts, sampled_starts
 from latentclr.scorers.lpips import LPIPS, load_lpips
 
-Method = Literal["encoder", "optimise", "in-domain"]
 SMALL = 128
 """Pixels up to which pictures are drawn so fast that hundreds of them for one step are worth it."""
-METHODS: tuple[Method, ...] = ("encoder", "optimise", "in-domain")
-"""By the encoder alone; by optimisation; by optimisation that stays where the encoder agrees."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How photos are inverted. The docstring of each field is the help of its option."""
-
-    method: Method = "optimise"
-    """The encoder alone, optimisation, or in-domain: optimisation that stays where the encoder agrees."""
-    space: Space = "shared"
-    """What is free: one latent for all slots of the generator, or one for each."""
-    steps: int = 200
-    """Of the optimisation."""
-    finish: int = 10
-    """The last so many are steps of Levenberg and Marquardt: one costs as much as thirty of Adam, but ends
-    where those only tend to. There are none where each slot is free, and in generators of large pictures."""
-    starts: int = 3
-    """Places from which it begins; after a tenth of the steps the best goes on alone."""
-    from_encoder: bool = True
-    """The first of them is where the encoder points, if there is one; otherwise all are samples."""
-    rate: float = 0.05
-    """Of Adam at its largest, in units of the latents' standard deviation."""
-    pixel_weight: float = 1.0
-    """Of the mean squared difference of pixels in [-1, 1]."""
-    lpips_weight: float = 1.0
-    """Of the perceptual distance; 0: it is not computed (and its weights are not fetched)."""
-    prior_weight: float = 0.001
-    """Of a term that keeps latents as usual as sampled ones."""
-    spread_weight: float = 0.001
-    """Of a term that keeps the slots' latents near to each other."""
-    domain_weight: float = 0.2
-    """Of the distance between the latents and what the encoder sees in their picture (in-domain only; the
-    paper has 2, with latents and features of other sizes)."""
-    batch: int = 32
-    """Pictures drawn at a time: memory and speed, not the result."""
-    seed: int = 0
-    """Of the starts that are samples."""
-
-    def check(self) -> None:
-        """Make sure that these can be followed.
-
-        Raises:
-            InputError: a value out of range.
-        """
-        if self.method not in METHODS:
-            raise InputError(f"method={self.method!r} must be one of {', '.join(METHODS)}.")
-        if self.space not in ("shared", "slots"):
-            raise InputError(f"space={self.space!r} must be shared or slots.")
-        if self.starts < 1:
-            raise InputError(f"starts={self.starts} must be at least 1.")
-        names = ("pixel_weight", "lpips_weight", "prior_weight", "spread_weight", "domain_weight")
-        for name in names:
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise InputError(f"{name}={getattr(self, name)} must be at least 0 and finite.")
-        if not self.pixel_weight + self.lpips_weight > 0:
-            raise InputError("pixel_weight and lpips_weight are both 0: nothing would be compared.")
-        self.schedule().check()
-
-    def schedule(self, *, small: bool = True) -> Schedule:
-        """How the search goes, in a generator of small pictures or of large ones."""
-        return Schedule(
-            steps=self.steps,
-            explore=self.steps // 10,
-            rate=self.rate,
-            batch=self.batch,
-            finish=min(self.finish, self.steps // 4) if small else 0,
-        )
-
-    def weights(self) -> Weights:
-        """Of the objective."""
-        domain = self.domain_weight if self.method == "in-domain" else 0.0
-        return Weights(self.pixel_weight, self.lpips_weight, self.prior_weight, self.spread_weight, domain)
 
 
 def invert(

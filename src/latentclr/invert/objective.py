@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from latentclr.generators.base import shrink
+from latentclr.invert.settings import Weights as Weights
 from latentclr.scorers.lpips import LPIPS, SMALLEST
 
 Pictures = Float[Tensor, "n 3 h w"]
@@ -16,26 +17,6 @@ Each = Float[Tensor, " n"]
 
 LPIPS_PIXELS = 256
 """Larger pictures are compared by LPIPS at this size, as in StyleGAN2's projector."""
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Of the terms of the objective; each term is a mean, so that the weights fit every size.
-
-    Attributes:
-        pixel: of the mean squared difference of pixels in [-1, 1].
-        lpips: of the perceptual distance.
-        prior: of how unusual the latents are (`Prior.unusual`).
-        spread: of how far the slots' latents are from each other (`Prior.spread`).
-        domain: of the mean squared distance between the latents and what the encoder makes of their picture
-            (in-domain inversion).
-    """
-
-    pixel: float = 1.0
-    lpips: float = 1.0
-    prior: float = 0.0
-    spread: float = 0.0
-    domain: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ not the weights themselves.
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from hashlib import sha256
 
 import torch
@@ -26,44 +26,8 @@ from latentclr.invert.artefact import Inversion
 from latentclr.invert.difference import LEFT, RIGHT, WHOLE, Difference, product
 from latentclr.invert.drawing import Labels, draw
 from latentclr.invert.objective import Target, Weights, psnr
+from latentclr.invert.settings import Tuning as Tuning
 from latentclr.scorers.lpips import LPIPS
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """How a generator is tuned. The docstring of each field is the help of its option."""
-
-    steps: int = 150
-    """Of Adam."""
-    rank: int = 8
-    """Of the change of each matrix of weights: file size against exactness."""
-    rate: float = 0.003
-    """Of Adam at first; it falls to a tenth."""
-    pixel_weight: float = 1.0
-    """Of the mean squared difference of pixels in [-1, 1]. (The paper.)"""
-    lpips_weight: float = 1.0
-    """Of the perceptual distance. (The paper.)"""
-    locality_weight: float = 1.0
-    """Of how much the pictures of other latents change."""
-    locality: int = 4
-    """Other latents a step: between each of some pivots and a random latent."""
-    batch: int = 16
-    """Pictures drawn at a time."""
-    seed: int = 0
-    """Of the other latents."""
-
-    def check(self) -> None:
-        """Make sure that these can be followed.
-
-        Raises:
-            InputError: a value out of range.
-        """
-        for name, least in (("steps", 1), ("rank", 1), ("locality", 0), ("batch", 1)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name}={getattr(self, name)} must be at least {least}.")
-        for name in ("rate", "pixel_weight", "lpips_weight", "locality_weight"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise InputError(f"{name}={getattr(self, name)} must be at least 0 and finite.")
 
 
 class LowRank(nn.Module):

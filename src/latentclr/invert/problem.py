@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -12,9 +11,8 @@ from latentclr.generators import Generator, Latents
 from latentclr.invert.drawing import draw
 from latentclr.invert.objective import Target, Weights
 from latentclr.invert.prior import Prior
+from latentclr.invert.settings import Space as Space
 
-Space = Literal["shared", "slots"]
-"""What is free: one latent for all slots, or one for each."""
 Guess = Callable[[Float[Tensor, "n 3 h w"]], Latents]
 """An encoder: latents of pictures, with gradients."""
 Places = Float[Tensor, "m s dim"]

@@ -25,6 +25,7 @@ from latentclr.invert.encoder import SIZE, LatentEncoder, Shape
 from latentclr.invert.objective import Target, Weights, psnr
 from latentclr.invert.prior import Prior
 from latentclr.invert.samples import Samples, draw_samples
+from latentclr.invert.settings import EncoderSettings as EncoderSettings
 from latentclr.pretrain.data import Pool
 from latentclr.pretrain.discriminators import StyleGAN2Discriminator
 from latentclr.pretrain.losses import logistic_discriminator, logistic_generator, r1_penalty
@@ -35,57 +36,6 @@ DISCRIMINATOR = (64, 64, 32, 16, 8)
 R1_EVERY = 16
 RAISED = 0.05
 """Share of the steps in which the rate rises."""
-
-
-@dataclass(frozen=True)
-class EncoderSettings:
-    """How an encoder is trained. The docstring of each field is the help of its option."""
-
-    steps: int = 2200
-    """Training steps."""
-    latents_only: int = 1400
-    """The first so many steps learn the latents of samples alone; then pictures count too."""
-    batch: int = 32
-    """Samples a step whose latents are learned."""
-    pictures: int = 16
-    """Pictures a step that are drawn again from the encoder's latents; half of them are of the outside
-    source, if there is one."""
-    learning_rate: float = 0.002
-    """Of Adam at its largest."""
-    pixel_weight: float = 1.0
-    """Of the mean squared difference of pixels in [-1, 1]."""
-    lpips_weight: float = 1.0
-    """Of the perceptual distance."""
-    adversarial_weight: float = 0.08
-    """Of the discriminator's verdict on pictures drawn again, if there is an outside source. (The paper.)"""
-    r1_gamma: float = 1.5
-    """Of the discriminator's penalty."""
-    class_weight: float = 0.2
-    """Of the cross entropy of classes."""
-    deviations: bool = True
-    """Give each slot a latent of its own, where the generator has several."""
-    held_out: int = 128
-    """Samples kept out of training."""
-    validate_every: int = 200
-    """Steps between two validations."""
-    seed: int = 0
-    """Same seed, same encoder (on one machine, with the same number of threads)."""
-
-    def check(self) -> None:
-        """Make sure that these can be followed.
-
-        Raises:
-            InputError: a value out of range.
-        """
-        for name in ("steps", "batch", "pictures", "held_out", "validate_every"):
-            if getattr(self, name) < 2:
-                raise InputError(f"{name}={getattr(self, name)} must be at least 2.")
-        weights = ("pixel_weight", "lpips_weight", "adversarial_weight", "r1_gamma", "class_weight")
-        for name in ("latents_only", *weights):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise InputError(f"{name}={getattr(self, name)} must be at least 0 and finite.")
-        if not 0 < self.learning_rate < float("inf"):
-            raise InputError(f"learning_rate={self.learning_rate} must be above 0 and finite.")
 
 
 @dataclass(frozen=True)

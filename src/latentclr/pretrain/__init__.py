@@ -1,27 +1,10 @@
 """Training generators from scratch: small ones, whose every direction can be checked."""
 
-from latentclr.pretrain.biggan_deep import BigGANDeepSettings
-from latentclr.pretrain.data import Draw, Pool, folder, pool
-from latentclr.pretrain.settings import Settings
-from latentclr.pretrain.stylegan2 import StyleGAN2Settings
-from latentclr.pretrain.trainer import GENERATOR, RECORD, SAMPLES, train
+from typing import TYPE_CHECKING
 
-ARCHITECTURES: dict[str, type[Settings]] = {
-    kind.kind: kind for kind in (StyleGAN2Settings, BigGANDeepSettings)
-}
-"""What can be trained, by its name on the command line."""
+from latentclr.lazy import lazy
 
-__all__ = [
-    "ARCHITECTURES",
-    "GENERATOR",
-    "RECORD",
-    "SAMPLES",
-    "BigGANDeepSettings",
-    "Draw",
-    "Pool",
-    "Settings",
-    "StyleGAN2Settings",
-    "folder",
-    "pool",
-    "train",
-]
+if TYPE_CHECKING:
+    from latentclr.pretrain.public import *  # noqa: F403
+else:
+    __getattr__, __dir__ = lazy(__name__)

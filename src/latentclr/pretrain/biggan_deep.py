@@ -5,12 +5,9 @@ spectral norm in both networks and hinge losses; a smaller discriminator, of Big
 """
 
 import copy
-from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -22,8 +19,9 @@ from latentclr.generators import BigGANDeep
 from latentclr.generators.biggan_deep import Statistics
 from latentclr.pretrain.average import update_average
 from latentclr.pretrain.discriminators import ProjectionDiscriminator
+from latentclr.pretrain.game import Game, Labels, Pictures
 from latentclr.pretrain.losses import hinge_discriminator, hinge_generator
-from latentclr.pretrain.settings import Game, Labels, Pictures, Settings
+from latentclr.pretrain.settings import BigGANDeepSettings as BigGANDeepSettings
 from latentclr.pretrain.spectral import (
     layers_with_weights,
     normalize_spectrally,
@@ -147,62 +145,17 @@ def _keep(row: int, table: nn.Module, inputs: tuple[Any, ...]) -> None:
     table.variances[row] *= (count - 1) / count  # it divides by n - 1 here, by n where it normalises
 
 
-@dataclass(frozen=True)
-class BigGANDeepSettings(Settings):
-    """A small BigGAN-deep (Brock and others, ICLR 2019)."""
-
-    kind: ClassVar[str] = "biggan-deep"
-
-    num_classes: int = 0
-    """Classes of the pictures, at least 1."""
-    batch: int = 32
-    """Pictures of a step."""
-    lr_g: float = 2e-4
-    """Adam's step of the generator."""
-    lr_d: float = 4e-4
-    """Adam's step of the discriminator."""
-    betas: tuple[float, float] = (0.0, 0.999)
-    """How long Adam remembers gradients and their squares."""
-    width: int = 32
-    """Channels before the picture, a multiple of 4; eight times as many at 4 x 4."""
-    d_channels: tuple[int, ...] = (128, 128, 64, 32, 16)
-    """Of the discriminator, for 4, 8, ... pixels, as many as the resolution needs."""
-    z_dim: int = 64
-    """Length of z."""
-    class_dim: int = 32
-    """Length of the class embedding."""
-    standing: int = 128
-    """Pictures for the batch statistics of each truncation, in the exported generator."""
-
-    def check(self) -> None:
-        """Refuse what cannot be trained."""
-        super().check()
-        if self.num_classes < 1:
-            raise InputError(f"num_classes={self.num_classes}: a BigGAN-deep needs classes; one will do.")
-        if self.width < 4 or self.width % 4:
-            raise InputError(f"width={self.width}: give a multiple of 4.")
-        if 4 << (len(self.d_channels) - 1) < self.resolution:
-            raise InputError(
-                f"d_channels={self.d_channels}: give one for each of 4, 8, ... {self.resolution}."
-            )
-        for name in ("z_dim", "class_dim", "standing"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)} must be at least 1.")
-
-    def blocks(self) -> Iterator[tuple[bool, int, int]]:
-        """For each doubling, a block that keeps the resolution and one that doubles it."""
-        doublings = self.resolution.bit_length() - 3
-        multiples = [min(8, 1 << max(0, doublings - 1 - i)) for i in range(-1, doublings)]
-        for n_in, n_out in pairwise(multiples):
-            yield False, n_in, n_in
-            yield True, n_in, n_out
-
-    def start(self, rng: torch.Generator) -> BigGANDeepGame:
-        """Both networks with random weights."""
-        generator = BigGANDeep(
-            self.z_dim, self.class_dim, self.width, self.num_classes, list(self.blocks()), attention=None
-        )
-        channels = self.d_channels[: self.resolution.bit_length() - 2]
-        discriminator = ProjectionDiscriminator(channels, self.num_classes)
-        discriminator.initialize(rng)
-        return BigGANDeepGame(generator, discriminator, rng, standing=self.standing)
+def start(settings: BigGANDeepSettings, rng: torch.Generator) -> BigGANDeepGame:
+    """Both networks with random weights."""
+    generator = BigGANDeep(
+        settings.z_dim,
+        settings.class_dim,
+        settings.width,
+        settings.num_classes,
+        list(settings.blocks()),
+        attention=None,
+    )
+    channels = settings.d_channels[: settings.resolution.bit_length() - 2]
+    discriminator = ProjectionDiscriminator(channels, settings.num_classes)
+    discriminator.initialize(rng)
+    return BigGANDeepGame(generator, discriminator, rng, standing=settings.standing)

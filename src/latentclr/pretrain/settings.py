@@ -1,113 +1,15 @@
-"""What a training needs to know, and the two networks that it trains."""
+"""What can be chosen of a training."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal, TypeVar
-
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor, nn
-from torch.nn.utils.parametrize import is_parametrized
+from itertools import pairwise
+from typing import Any, ClassVar, Literal
 
 from latentclr.errors import InputError
-from latentclr.generators import Generator
-
-Labels = Int[Tensor, " n"] | None
-Pictures = Float[Tensor, "n 3 h w"]
-
-AnyGame = TypeVar("AnyGame", bound="Game")
-
-
-class Game(ABC):
-    """The two networks of a training, and how they meet.
-
-    Attributes:
-        generator: in training mode.
-        discriminator: in training mode.
-        average: the moving average of the generator's weights: a frozen generator of the contract.
-    """
-
-    generator: nn.Module
-    discriminator: nn.Module
-    average: Generator
-
-    def to(self: AnyGame, device: str) -> AnyGame:
-        """Move all networks. Returns the game itself."""
-        for network in self.networks().values():
-            network.to(device)
-        return self
-
-    @abstractmethod
-    def generate(self, labels: Labels, n: int, rng: torch.Generator) -> Pictures:
-        """Pictures of the generator in training, of those classes where there are any."""
-
-    @abstractmethod
-    def discriminator_loss(self, real: Pictures, fake: Pictures, labels: Labels) -> Float[Tensor, ""]:
-        """What the discriminator minimises."""
-
-    @abstractmethod
-    def generator_loss(self, fake: Pictures, labels: Labels) -> Float[Tensor, ""]:
-        """What the generator minimises."""
-
-    @abstractmethod
-    def update_average(self, kept: float) -> None:
-        """Move the average towards the generator."""
-
-    @abstractmethod
-    def exported(self, seed: int) -> Generator:
-        """The averaged generator, ready to draw; later training does not change it."""
-
-    def networks(self) -> dict[str, nn.Module]:
-        """All networks, by name."""
-        return {"generator": self.generator, "discriminator": self.discriminator, "average": self.average}
-
-    def tensors(self) -> dict[str, Tensor]:
-        """All weights and buffers, as "network.name"; not copies."""
-        return {
-            f"{network}.{name}": value
-            for network, module in self.networks().items()
-            for name, value in module.state_dict().items()
-        }
-
-    @torch.no_grad()
-    def take_over(self, generator: Generator) -> None:
-        """Begin with the weights of a finished generator; the discriminator knows nothing yet.
-
-        Raises:
-            InputError: it is of another shape.
-        """
-        if type(generator) is not type(self.average) or generator.settings() != self.average.settings():
-            raise InputError(
-                f"the generator to start from is a {type(generator).__name__} with "
-                f"{generator.settings()}; these settings describe {self.average.settings()}."
-            )
-        self.average.load_state_dict(generator.state_dict())
-        for name, value in generator.state_dict().items():
-            layer, _, attribute = name.rpartition(".")
-            module = self.generator.get_submodule(layer)
-            if is_parametrized(module, attribute):
-                setattr(module, attribute, value)
-            else:
-                getattr(module, attribute).copy_(value)
-
-    def grown(self, before: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What to begin with after a training at half the resolution; tensors that are left out stay.
-
-        Args:
-            before: its tensors, as of `tensors`.
-
-        Raises:
-            KeyError: it lacks one that is needed.
-            InputError: these networks cannot grow.
-        """
-        raise InputError(
-            "these networks cannot grow: start from a training at the same resolution, or from nothing."
-        )
 
 
 @dataclass(frozen=True)
-class Settings(ABC):
+class Settings:
     """What every architecture is trained with. A subclass gives the defaults."""
 
     kind: ClassVar[str]
@@ -172,6 +74,90 @@ class Settings(ABC):
         """All settings, as JSON values."""
         return {"kind": self.kind, **asdict(self)}
 
-    @abstractmethod
-    def start(self, rng: torch.Generator) -> Game:
-        """Both networks with random weights, on the CPU."""
+
+@dataclass(frozen=True)
+class StyleGAN2Settings(Settings):
+    """A small StyleGAN2 (Karras and others, CVPR 2020)."""
+
+    kind: ClassVar[str] = "stylegan2"
+
+    r1_gamma: float = 1.5
+    """Weight of the R1 penalty; 0 is none. (On scenes, 0.3 let the discriminator win too early.)"""
+    channels: tuple[int, ...] = (128, 128, 64, 32, 16)
+    """Of both networks, for 4, 8, ... pixels, as many as the resolution needs."""
+    z_dim: int = 64
+    """Length of z."""
+    w_dim: int = 128
+    """Length of w."""
+    mapping_layers: int = 4
+    """Layers from z to w."""
+    mixing: float = 0.0
+    """Share of the pictures that are made of two w. (On scenes, 0.5 kept the pictures alike for long.)"""
+
+    def check(self) -> None:
+        """Refuse what cannot be trained."""
+        super().check()
+        if 4 << (len(self.channels) - 1) < self.resolution:
+            raise InputError(f"channels={self.channels}: give one for each of 4, 8, ... {self.resolution}.")
+        if not 0 <= self.mixing <= 1:
+            raise InputError(f"mixing={self.mixing} must be in 0 .. 1.")
+        for name in ("z_dim", "w_dim", "mapping_layers"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name}={getattr(self, name)} must be at least 1.")
+
+
+@dataclass(frozen=True)
+class BigGANDeepSettings(Settings):
+    """A small BigGAN-deep (Brock and others, ICLR 2019)."""
+
+    kind: ClassVar[str] = "biggan-deep"
+
+    num_classes: int = 0
+    """Classes of the pictures, at least 1."""
+    batch: int = 32
+    """Pictures of a step."""
+    lr_g: float = 2e-4
+    """Adam's step of the generator."""
+    lr_d: float = 4e-4
+    """Adam's step of the discriminator."""
+    betas: tuple[float, float] = (0.0, 0.999)
+    """How long Adam remembers gradients and their squares."""
+    width: int = 32
+    """Channels before the picture, a multiple of 4; eight times as many at 4 x 4."""
+    d_channels: tuple[int, ...] = (128, 128, 64, 32, 16)
+    """Of the discriminator, for 4, 8, ... pixels, as many as the resolution needs."""
+    z_dim: int = 64
+    """Length of z."""
+    class_dim: int = 32
+    """Length of the class embedding."""
+    standing: int = 128
+    """Pictures for the batch statistics of each truncation, in the exported generator."""
+
+    def check(self) -> None:
+        """Refuse what cannot be trained."""
+        super().check()
+        if self.num_classes < 1:
+            raise InputError(f"num_classes={self.num_classes}: a BigGAN-deep needs classes; one will do.")
+        if self.width < 4 or self.width % 4:
+            raise InputError(f"width={self.width}: give a multiple of 4.")
+        if 4 << (len(self.d_channels) - 1) < self.resolution:
+            raise InputError(
+                f"d_channels={self.d_channels}: give one for each of 4, 8, ... {self.resolution}."
+            )
+        for name in ("z_dim", "class_dim", "standing"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name}={getattr(self, name)} must be at least 1.")
+
+    def blocks(self) -> Iterator[tuple[bool, int, int]]:
+        """For each doubling, a block that keeps the resolution and one that doubles it."""
+        doublings = self.resolution.bit_length() - 3
+        multiples = [min(8, 1 << max(0, doublings - 1 - i)) for i in range(-1, doublings)]
+        for n_in, n_out in pairwise(multiples):
+            yield False, n_in, n_in
+            yield True, n_in, n_out
+
+
+ARCHITECTURES: dict[str, type[Settings]] = {
+    kind.kind: kind for kind in (StyleGAN2Settings, BigGANDeepSettings)
+}
+"""What can be trained, by its name on the command line."""

@@ -1,6 +1,6 @@
 """All that a training is at one moment, in one file: resumed, it goes on as if it had never stopped."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,13 @@ from torch import Tensor
 from latentclr.engine.checkpoint import KIND, read_state, write_state
 from latentclr.engine.training import Curves, adam_tensors, fill, prepare_adam
 from latentclr.errors import InputError
+from latentclr.pretrain import biggan_deep, stylegan2
+from latentclr.pretrain.game import Game
 from latentclr.pretrain.losses import lazy_adam
-from latentclr.pretrain.settings import Game, Settings
+from latentclr.pretrain.settings import Settings
 
+STARTS: Mapping[str, Callable[..., Game]] = {"stylegan2": stylegan2.start, "biggan-deep": biggan_deep.start}
+"""What makes the networks, by the kind of settings."""
 MAY_DIFFER = (
     "pictures",
     "log_every",
@@ -52,7 +56,7 @@ class State:
         """The start of a training."""
         rng = torch.Generator().manual_seed(settings.seed)
         with torch.random.fork_rng(devices=[]):  # PyTorch's layers draw first weights that are replaced
-            game = settings.start(rng).to(settings.device)
+            game = STARTS[settings.kind](settings, rng).to(settings.device)
         lr, betas = settings.lr_d, settings.betas
         if settings.r1_gamma:
             lr, betas = lazy_adam(lr, betas, settings.r1_every)

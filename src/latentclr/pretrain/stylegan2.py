@@ -7,19 +7,17 @@ is nothing to learn but a pattern on every picture.
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentclr.errors import InputError
 from latentclr.generators import StyleGAN2
 from latentclr.pretrain.average import update_average
 from latentclr.pretrain.discriminators import StyleGAN2Discriminator
+from latentclr.pretrain.game import Game, Labels, Pictures
 from latentclr.pretrain.losses import logistic_discriminator, logistic_generator
-from latentclr.pretrain.settings import Game, Labels, Pictures, Settings
+from latentclr.pretrain.settings import StyleGAN2Settings as StyleGAN2Settings
 
 W_AVG_KEPT = 0.995
 """Of the running mean of w, at each step (as published)."""
@@ -102,42 +100,12 @@ def second_from(n: int, slots: int, probability: float, rng: torch.Generator) ->
     return mixed.unsqueeze(1) & (torch.arange(slots) >= first.unsqueeze(1))
 
 
-@dataclass(frozen=True)
-class StyleGAN2Settings(Settings):
-    """A small StyleGAN2 (Karras and others, CVPR 2020)."""
-
-    kind: ClassVar[str] = "stylegan2"
-
-    r1_gamma: float = 1.5
-    """Weight of the R1 penalty; 0 is none. (On scenes, 0.3 let the discriminator win too early.)"""
-    channels: tuple[int, ...] = (128, 128, 64, 32, 16)
-    """Of both networks, for 4, 8, ... pixels, as many as the resolution needs."""
-    z_dim: int = 64
-    """Length of z."""
-    w_dim: int = 128
-    """Length of w."""
-    mapping_layers: int = 4
-    """Layers from z to w."""
-    mixing: float = 0.0
-    """Share of the pictures that are made of two w. (On scenes, 0.5 kept the pictures alike for long.)"""
-
-    def check(self) -> None:
-        """Refuse what cannot be trained."""
-        super().check()
-        if 4 << (len(self.channels) - 1) < self.resolution:
-            raise InputError(f"channels={self.channels}: give one for each of 4, 8, ... {self.resolution}.")
-        if not 0 <= self.mixing <= 1:
-            raise InputError(f"mixing={self.mixing} must be in 0 .. 1.")
-        for name in ("z_dim", "w_dim", "mapping_layers"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)} must be at least 1.")
-
-    def start(self, rng: torch.Generator) -> StyleGAN2Game:
-        """Both networks with random weights."""
-        channels = self.channels[: self.resolution.bit_length() - 2]
-        mapping = (self.w_dim,) * self.mapping_layers
-        generator = StyleGAN2(self.resolution, channels, z_dim=self.z_dim, mapping=mapping, noise=False)
-        generator.initialize(rng)
-        discriminator = StyleGAN2Discriminator(channels)
-        discriminator.initialize(rng)
-        return StyleGAN2Game(generator, discriminator, mixing=self.mixing)
+def start(settings: StyleGAN2Settings, rng: torch.Generator) -> StyleGAN2Game:
+    """Both networks with random weights."""
+    channels = settings.channels[: settings.resolution.bit_length() - 2]
+    mapping = (settings.w_dim,) * settings.mapping_layers
+    generator = StyleGAN2(settings.resolution, channels, z_dim=settings.z_dim, mapping=mapping, noise=False)
+    generator.initialize(rng)
+    discriminator = StyleGAN2Discriminator(channels)
+    discriminator.initialize(rng)
+    return StyleGAN2Game(generator, discriminator, mixing=settings.mixing)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -19,25 +19,22 @@ from latentclr.generators import Generator, Latents
 from latentclr.report.folders import new_folder
 from latentclr.study import lots, texts
 from latentclr.study.layout import values
+from latentclr.study.options import DEFAULT
+from latentclr.study.options import Options as Options
 from latentclr.study.pictures import Album, drawn, edited, farthest, thumb
 from latentclr.study.plan import (
     CONSENT,
     INSTRUCTIONS,
     PICTURES,
     STUDY,
-    Checks,
     Method,
-    Sides,
     Study,
-    Unit,
     Way,
 )
 from latentclr.study.questions import usual_questions
 from latentclr.study.strength import Strength, given, matched
 
 MOST_PICTURES = 10_000
-STRONG = 2.0
-"""Multiple of the matched strength that is shown unless another is asked for: as far as evaluations go."""
 
 
 @dataclass(frozen=True)
@@ -71,46 +68,11 @@ class Source:
         return tuple(i for i in range(self.directions.k) if i not in self.directions.hidden)
 
 
-@dataclass(frozen=True)
-class Options:
-    """What can be chosen. The numbers are the paper's where it has any.
-
-    Attributes:
-        title: shown to participants.
-        pictures: of the study, drawn at random by the generator.
-        per_direction: of these that a participant sees of each direction.
-        unit: what an item is (`plan.Study`).
-        per_participant: directions that one participant sees; None: all.
-        sides: "fixed" as in the paper, or "random".
-        alpha: of all edits, in each run's own units; None: matched strength.
-        multiple: of the matched strength.
-        names: ask for a name of each direction.
-        preference: pairs of directions of every two runs, of which the clearer one is asked for; 0: none.
-        checks: attention checks.
-        size: height of the pictures in pixels; None: the generator's own.
-        seed: of everything random.
-    """
-
-    title: str = "What changes in these pictures?"
-    pictures: int = 100
-    per_direction: int = 10
-    unit: Unit = "direction"
-    per_participant: int | None = None
-    sides: Sides = "random"
-    alpha: float | None = None
-    multiple: float = STRONG
-    names: bool = False
-    preference: int = 0
-    checks: Checks = field(default_factory=Checks)
-    size: int | None = None
-    seed: int = 0
-
-
 def create(
     folder: Path,
     sources: Sequence[Source],
     generator: Generator,
-    options: Options = Options(),
+    options: Options = DEFAULT,
     *,
     overwrite: bool = False,
     log: Log = no_log,
