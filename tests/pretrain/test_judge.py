@@ -49,7 +49,7 @@ class Renders(Generator):
 
 @pytest.fixture(scope="module")
 def judge() -> Judge:
-    return Judge(load_oracle(), "scenes-biggan", pictures=160)
+    return Judge(load_oracle(), "scenes-biggan", pictures=280)
 
 
 def test_the_renderer_itself_is_at_the_floor(judge: Judge) -> None:
