@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 import torch
-from tests.discover.test_latentclr import Recorder
+from tests.discover.logs import Recorder
 from torch import Tensor
 
 from latentclr import load_generator

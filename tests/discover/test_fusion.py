@@ -6,6 +6,6 @@ import sys
 import pytest
 
 
-@pytest.mark.slow
+@pytest.mark.training  # compiles, too: a minute
 def test_a_compiled_training_is_the_plain_one() -> None:
     subprocess.run([sys.executable, "-m", "tests.discover.fused"], check=True)

@@ -280,7 +280,7 @@ def test_scores_that_are_no_numbers_are_refused() -> None:
         check_varies("warmth", torch.tensor([1.0, float("nan")]))
 
 
-@pytest.mark.slow
+@pytest.mark.training
 def test_orientation_of_scenes_is_told_by_a_plane() -> None:
     directions = InterFaceGAN(attributes=("orientation", "saturation"), samples=800).fit(
         load_generator("scenes")

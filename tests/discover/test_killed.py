@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
-KILLS = 12
 
-
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kills", "steps"),
+    [(1, 12), pytest.param(12, 60, marks=pytest.mark.kills)],  # a step saves itself
+)
 @pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="forks, and waits for what it forked by a handle"
 )
-def test_killed_and_resumed() -> None:
+def test_killed_and_resumed(kills: int, steps: int) -> None:
     result = subprocess.run(
-        [sys.executable, "-m", "tests.discover.kills", "--kills", str(KILLS), "--seed", "0"],
+        [sys.executable, "-m", "tests.discover.kills", "--kills", str(kills), "--steps", str(steps)],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
@@ -24,6 +25,6 @@ def test_killed_and_resumed() -> None:
     assert result.returncode == 0, result.stdout + result.stderr
     found = re.match(r"(\d+) kills .* (\d+) finished runs, (\d+) identical", result.stdout)
     assert found is not None
-    kills, runs, identical = map(int, found.groups())
-    assert kills == KILLS
+    survived, runs, identical = map(int, found.groups())
+    assert survived == kills
     assert runs == identical > 0

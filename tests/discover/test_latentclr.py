@@ -2,7 +2,6 @@
 
 import importlib.util
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from itertools import permutations, product
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from tests.conftest import small_dcgan
+from tests.discover.logs import Recorder
 from tests.toy import Toy
 from torch import Tensor
 from torch.testing import assert_close
@@ -26,20 +26,7 @@ TINY = LatentCLR(k=3, steps=6, batch=3, held_out=4, validate_every=2, layer="ear
 ON_TOY = LatentCLR(k=Toy.PLANTED, layer="early", steps=600, alpha=2.0, learning_rate=0.03, validate_every=50)
 
 
-class Recorder:
-    """A `log` that keeps everything."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[int, dict[str, float]]] = []
-
-    def __call__(self, step: int, values: Mapping[str, float]) -> None:
-        self.calls.append((step, dict(values)))
-
-    def of(self, name: str) -> dict[int, float]:
-        return {step: values[name] for step, values in self.calls if name in values}
-
-
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.training)])
 def test_global_directions_are_the_planted_ones_in_order_of_effect(toy: Toy, seed: int) -> None:
     directions = replace(ON_TOY, seed=seed).fit(toy)
     found = directions.model(torch.zeros(1, toy.latent_dim))[:, 0]
@@ -50,6 +37,7 @@ def test_global_directions_are_the_planted_ones_in_order_of_effect(toy: Toy, see
     assert directions.origin["duplicates"] == []
 
 
+@pytest.mark.training
 def test_of_more_candidates_than_there_are_factors_the_planted_ones_are_kept(toy: Toy) -> None:
     # Twice the steps: after 600, processors differ by whether the weakest is found to within .05 or .09.
     directions = replace(ON_TOY, candidates=2 * Toy.PLANTED, unlike="what", steps=1200).fit(toy)
@@ -60,7 +48,14 @@ def test_of_more_candidates_than_there_are_factors_the_planted_ones_are_kept(toy
     assert directions.origin["duplicates"] == []
 
 
-@pytest.mark.slow
+def test_candidates_are_pruned_to_k(toy: Toy) -> None:
+    directions = replace(TINY, candidates=5).fit(toy)
+    assert directions.k == directions.scores.numel() == 3
+    assert directions.origin["candidates"] == 5
+    assert 0 < directions.origin["least_new"] <= 1
+
+
+@pytest.mark.training
 @pytest.mark.parametrize("model", ["linear", "nonlinear"])
 def test_conditional_directions_find_the_planted_ones_too(toy: Toy, model: Any) -> None:
     settings = replace(ON_TOY, model=model, bias=True, steps=800, seed=1)
@@ -184,17 +179,6 @@ def test_presets_run(toy: Toy, preset: str) -> None:
     assert directions.origin["hyperparameters"] | small == directions.origin["hyperparameters"]
 
 
-def test_presets_say_what_the_paper_says() -> None:
-    stylegan2, biggan = LatentCLR.preset("paper-stylegan2"), LatentCLR.preset("paper-biggan")
-    assert (stylegan2.k, stylegan2.batch, stylegan2.layer, stylegan2.truncation) == (100, 8, "conv1", 0.7)
-    assert (biggan.k, biggan.batch, biggan.layer) == (32, 16, "generator.layers.4")
-    assert biggan.truncation == 0.4
-    assert {stylegan2.similarity, biggan.similarity} == {"cosine"}
-    assert {stylegan2.model, biggan.model} == {"nonlinear"}
-    assert LatentCLR.preset("released").similarity == "absolute"
-    assert LatentCLR.preset("released").temperature == 2
-
-
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -228,7 +212,7 @@ def test_edits_that_the_layer_cannot_see_are_refused_by_name(toy: Toy) -> None:
         replace(TINY, slots=(1,)).fit(toy)
 
 
-@pytest.mark.slow
+@pytest.mark.training
 @pytest.mark.network
 def test_defaults_on_a_real_gan_are_identified_and_do_not_repeat() -> None:
     # A fifth of the default's steps; the documented figures are of whole runs.

@@ -104,7 +104,7 @@ def test_the_first_guess_is_nearly_uniform(network: Any) -> None:
     assert_close(loss, torch.tensor(8.0).log(), atol=0.25, rtol=0)
 
 
-@pytest.mark.parametrize("network", ["lenet", pytest.param("resnet", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("network", ["lenet", pytest.param("resnet", marks=pytest.mark.training)])
 def test_it_learns_what_changes_and_how_far(network: Any) -> None:
     # Planted: direction k brightens colour k by epsilon / 10.
     made, rng = make_reconstructor(network, 3, rng=seeded()), seeded(2)

@@ -1,13 +1,16 @@
 """A training that was stopped or killed at any step goes on as if nothing had happened."""
 
+import functools
 import math
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.discover.test_latentclr import TINY, Recorder
+from tests.discover.logs import Recorder
+from tests.discover.test_latentclr import TINY
 from tests.toy import Toy
 
 from latentclr import Directions, InputError
@@ -19,6 +22,8 @@ STEPS = 13
 SETTINGS = {
     model: replace(TINY, steps=STEPS, validate_every=3, model=model) for model in ("global", "nonlinear")
 }
+QUICK = {(0, 0.0), (5, 0.0), (9, 1000.0), (11, 0.0), (STEPS, 0.0)}
+"""Of the steps after which trainings are stopped, and how often they are kept: those in `make test`."""
 every_model = pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 
 
@@ -48,12 +53,7 @@ def told(log: Recorder) -> dict[int, dict[str, float]]:
 
 def stop_after(settings: LatentCLR, toy: Toy, folder: Path, steps: int, every: float = 0.0) -> Directions:
     log = Recorder()
-    return settings.fit(
-        toy,
-        log=log,
-        stop=lambda: (log.calls[-1][0] if log.calls else 0) >= steps,
-        keep=keeper(folder, every),
-    )
+    return settings.fit(toy, log=log, stop=log.at(steps), keep=keeper(folder, every))
 
 
 def step_kept(folder: Path) -> int:
@@ -62,23 +62,35 @@ def step_kept(folder: Path) -> int:
     return int(found[1]["values"]["step"])
 
 
-@every_model
-@pytest.mark.parametrize("every", [0.0, 1000.0])
-def test_stopped_after_any_step(toy: Toy, tmp_path: Path, settings: LatentCLR, every: float) -> None:
-    whole = Recorder()
-    expected = file_of(settings.fit(toy, log=whole), tmp_path)
-    for steps in range(STEPS + (every == 0)):
-        folder = tmp_path / str(steps)
-        folder.mkdir()
-        assert stop_after(settings, toy, folder, steps, every).origin["trained_steps"] == steps
-        assert step_kept(folder) == steps
-        log = Recorder()
-        assert file_of(settings.fit(toy, log=log, keep=keeper(folder, every)), folder) == expected
-        assert told(log) == told(whole)
-        assert [step for step, _ in log.calls] == sorted(step for step, _ in log.calls)
+@functools.cache
+def whole_of(model: str) -> tuple[bytes, Recorder]:
+    """The file of a training that nothing stopped, and what it told."""
+    log = Recorder()
+    directions = SETTINGS[model].fit(Toy(), log=log)
+    with tempfile.TemporaryDirectory() as folder:
+        return file_of(directions, Path(folder)), log
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("model", SETTINGS)
+@pytest.mark.parametrize(
+    ("steps", "every"),  # at the start, between two validations, at one, after the tenth, at the end
+    [
+        pytest.param(steps, every, marks=() if (steps, every) in QUICK else pytest.mark.kills)
+        for every in (0.0, 1000.0)
+        for steps in range(STEPS + (every == 0))
+    ],
+)
+def test_stopped_after_any_step(toy: Toy, tmp_path: Path, model: str, steps: int, every: float) -> None:
+    settings, (expected, whole) = SETTINGS[model], whole_of(model)
+    assert stop_after(settings, toy, tmp_path, steps, every).origin["trained_steps"] == steps
+    assert step_kept(tmp_path) == steps
+    log = Recorder()
+    assert file_of(settings.fit(toy, log=log, keep=keeper(tmp_path, every)), tmp_path) == expected
+    assert told(log) == told(whole)
+    assert [step for step, _ in log.calls] == sorted(step for step, _ in log.calls)
+
+
+@pytest.mark.kills
 @every_model
 def test_killed_whenever_it_said_something(toy: Toy, tmp_path: Path, settings: LatentCLR) -> None:
     whole = Recorder()

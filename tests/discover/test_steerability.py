@@ -1,6 +1,6 @@
 """Steerability: planted walks are found, scores are what they are called, and walks are edits."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 import torch
 from jaxtyping import Float
-from tests.discover.test_latentclr import Recorder
+from tests.discover.logs import Recorder
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -88,8 +88,16 @@ def cosines(directions: Directions, blob: Blob) -> dict[str, Tensor]:
     return dict(zip(directions.names, found, strict=True))
 
 
-@pytest.mark.parametrize("loss", ["l2", "pyramid"])
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize(
+    ("seed", "loss"),
+    [
+        (0, "l2"),
+        *(
+            pytest.param(*case, marks=pytest.mark.training)
+            for case in ((1, "l2"), (0, "pyramid"), (1, "pyramid"))
+        ),
+    ],
+)
 def test_each_walk_is_the_planted_axis_and_nothing_else(blob: Blob, seed: int, loss: Any) -> None:
     directions = replace(ON_BLOB, seed=seed, loss=loss).fit(blob)
     for name, found in cosines(directions, blob).items():
@@ -99,6 +107,7 @@ def test_each_walk_is_the_planted_axis_and_nothing_else(blob: Blob, seed: int, l
     assert directions.scores.min() > 0.5
 
 
+@pytest.mark.training
 def test_what_the_generator_cannot_do_scores_nothing(blob: Blob) -> None:
     directions = replace(ON_BLOB, transforms=("shift_y", "shift_x", "rotate")).fit(blob)
     scores = dict(zip(directions.names, directions.scores.tolist(), strict=True))
@@ -109,6 +118,7 @@ def test_what_the_generator_cannot_do_scores_nothing(blob: Blob) -> None:
     assert directions.scores.tolist() == sorted(scores.values(), reverse=True)
 
 
+@pytest.mark.training
 def test_alpha_one_is_the_largest_edit_of_the_training(blob: Blob) -> None:
     directions = ON_BLOB.fit(blob)
     assert directions.origin["alpha_1_is"]["shift_x"] == 0.125
@@ -118,6 +128,7 @@ def test_alpha_one_is_the_largest_edit_of_the_training(blob: Blob) -> None:
         assert_close(float(moved), 0.125 * alpha, atol=0.03, rtol=0)
 
 
+@pytest.mark.training
 def test_nonlinear_walks_find_the_planted_axes_too(blob: Blob) -> None:
     directions = replace(ON_BLOB, model="nonlinear", steps=300, walk_steps=3).fit(blob)
     latents = blob.sample(16, rng=torch.Generator().manual_seed(3))
@@ -188,29 +199,26 @@ def test_learning_rate_is_in_units_of_the_latents(blob: Blob) -> None:
         def run(self, latents: Latents) -> Iterator[tuple[str, Float[Tensor, "n c h w"]]]:
             yield from super().run(2 * latents)
 
-    whole = ON_BLOB.fit(blob)
-    half = replace(ON_BLOB, truncation=0.5).fit(Twice())
+    whole = TINY.fit(blob)
+    half = replace(TINY, truncation=0.5).fit(Twice())
     assert half.names == whole.names
-    assert_close(half.scale, whole.scale / 2, atol=0, rtol=0.02)
+    # Powers of two are exact, so all that differs is what keeps Adam from dividing by zero, 1e-8, which is
+    # below 1e-4 of a gradient's size here.
+    assert_close(half.scale, whole.scale / 2, atol=0, rtol=1e-3)
 
 
-@pytest.mark.parametrize("model", ["linear", "nonlinear"])
-@pytest.mark.parametrize("step", [0, 5, 12])
+@pytest.mark.parametrize(
+    ("step", "model"), [(0, "linear"), (5, "linear"), (5, "nonlinear"), (12, "nonlinear")]
+)
 def test_stopped_and_gone_on_with_is_the_same(blob: Blob, tmp_path: Path, step: int, model: Any) -> None:
     settings = replace(TINY, model=model)
-    log = Recorder()
+    log, before, resumed = Recorder(), Recorder(), Recorder()
     settings.fit(blob, log=log).save(tmp_path / "whole")
-    calls = Recorder()
-    settings.fit(blob, log=calls, stop=_at(calls, step), keep=Keeper(tmp_path)).save(tmp_path / "stopped")
-    resumed = Recorder()
+    settings.fit(blob, log=before, stop=before.at(step), keep=Keeper(tmp_path))
     settings.fit(blob, log=resumed, keep=Keeper(tmp_path)).save(tmp_path / "resumed")
     assert (tmp_path / "resumed").read_bytes() == (tmp_path / "whole").read_bytes()
     assert resumed.of("loss") == log.of("loss")
     assert resumed.of("shift_x").items() >= log.of("shift_x").items()
-
-
-def _at(log: Recorder, step: int) -> Callable[[], bool]:
-    return lambda: (log.calls[-1][0] if log.calls else 0) >= step
 
 
 def test_best_step_on_held_out_latents_is_returned(blob: Blob) -> None:
@@ -227,13 +235,6 @@ def test_best_step_on_held_out_latents_is_returned(blob: Blob) -> None:
 def test_presets_run(blob: Blob, preset: str) -> None:
     directions = Steerability.preset(preset, steps=2, held_out=2, transforms=AXES).fit(blob)
     assert directions.k == 3
-
-
-def test_presets_say_what_the_papers_code_says() -> None:
-    paper = Steerability.preset("paper")
-    assert (paper.batch * paper.steps, paper.learning_rate, paper.reach) == (20_000, 1e-3, 1.0)
-    assert Steerability.preset("paper-nonlinear").model == "nonlinear"
-    assert TRANSFORMS["rotate"].reach * 90 == 45
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from torch.testing import assert_close
 from latentclr import InputError
 from latentclr.discover.contrastive import Similarity, contrastive_loss
 from latentclr.discover.tiled import TILE_BUFFERS, tile_rows, tiled_contrastive_loss
+from latentclr.engine.memory import peak_bytes
 
 BOTH = pytest.mark.parametrize("similarity", ["cosine", "absolute"])
 K, N, F = 4, 5, 6
@@ -199,6 +200,26 @@ def test_one_direction_or_one_row_of_a_direction_is_refused(direction: list[int]
         tiled(torch.ones(5, 3), torch.tensor(direction), "cosine")
 
 
+@BOTH
+@pytest.mark.parametrize("own", [None, slice(8, 40)])
+def test_tensors_take_no_more_than_the_tiles_and_the_gradient(
+    own: slice | None, similarity: Similarity
+) -> None:
+    m, f, tile = 512, 8, 16
+    rows = torch.randn(m, f, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    direction = torch.arange(m) % 32
+
+    def step() -> None:
+        loss = tiled_contrastive_loss(
+            rows, direction, temperature=0.5, similarity=similarity, own=own, tile=tile
+        )
+        torch.autograd.grad(loss, rows)
+
+    gradient, vectors = m * f, 10 * m
+    limit = 4 * (TILE_BUFFERS * tile * m + gradient + vectors)
+    assert peak_bytes(step) <= limit < 4 * m * m, "less than the whole matrix"
+
+
 @pytest.mark.parametrize("tau", [0.0, -1.0, math.nan])
 def test_impossible_temperatures_are_refused(tau: float) -> None:
     with pytest.raises(InputError, match=rf"temperature={tau} must be above 0"):
@@ -265,7 +286,7 @@ print(after - before, peak() - before)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.kills  # starts a process
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the peak from /proc")
 @pytest.mark.parametrize("parts", [1, 2])
 def test_memory_is_that_of_the_tiles(parts: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 import torch
 from tests.conftest import small_dcgan
-from tests.discover.test_latentclr import Recorder
+from tests.discover.logs import Recorder
 from tests.generators.small_stylegan2 import small_stylegan2
 from tests.toy import Toy
 from torch.testing import assert_close
@@ -53,7 +53,8 @@ def rows(values: torch.Tensor) -> DirectionModel:
     return Global.from_state({"theta": values.detach().clone()}, k=len(values), dim=values.shape[1])
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.training
+@pytest.mark.parametrize("seed", [0, 1])
 def test_it_turns_directions_to_what_pictures_show(seed: int) -> None:
     # "Nothing changed" can be recognised too, but for one direction only: of two that nobody sees, half the
     # edits are called wrong. So to be recognised always, all directions but one must be seen.
@@ -70,14 +71,19 @@ def test_it_turns_directions_to_what_pictures_show(seed: int) -> None:
     assert_close(found @ found.T, torch.eye(3), atol=1e-5, rtol=0)
 
 
-def test_planted_directions_are_told_apart_and_equal_ones_cannot_be(toy: Toy) -> None:
+@pytest.mark.training
+def test_planted_directions_are_told_apart_and_equal_ones_less(toy: Toy) -> None:
     planted = separability(toy, as_directions(toy, rows(toy.axes)), pixels=8, steps=200)
     twice = separability(toy, as_directions(toy, rows(toy.axes[[0, 0, 2, 3, 4, 5]])), pixels=8, steps=200)
-    thrice = separability(toy, as_directions(toy, rows(toy.axes[[0, 0, 0, 3, 4, 5]])), pixels=8, steps=20)
     assert planted > 0.9
+    assert twice > 0.7
+
+
+@pytest.mark.parametrize(("axes", "most"), [([0, 0, 2, 3, 4, 5], 5 / 6), ([0, 0, 0, 3, 4, 5], 4 / 6)])
+def test_equal_directions_cannot_be_told_apart(toy: Toy, axes: list[int], most: float) -> None:
     # At most one of m equal pairs is called right, whatever the network: a bound without exception.
-    assert 0.7 < twice <= 5 / 6 + 1e-6
-    assert thrice <= 4 / 6 + 1e-6
+    found = separability(toy, as_directions(toy, rows(toy.axes[axes])), pixels=8, steps=20)
+    assert 1 / 6 < found <= most + 1e-6
 
 
 def test_what_nobody_sees_is_guessed() -> None:
@@ -242,14 +248,6 @@ def test_presets_run(toy: Toy, preset: str) -> None:
     small: dict[str, Any] = {"k": 3, "steps": 2, "held_out": 2, "batch": 2}
     directions = Voynov.preset(preset, **small).fit(toy)
     assert directions.origin["hyperparameters"] | small == directions.origin["hyperparameters"]
-
-
-def test_preset_says_what_the_paper_says() -> None:
-    paper = Voynov.preset("paper")
-    assert (paper.steps, paper.batch, paper.shift_weight) == (100_000, 32, 0.25)
-    assert (paper.learning_rate, paper.reconstructor_learning_rate) == (1e-4, 1e-4)
-    assert (paper.max_shift, paper.min_shift) == (6.0, 0.5)
-    assert (paper.deformator, paper.reconstructor) == ("orthonormal", "resnet")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.discover.test_latentclr import Recorder
+from tests.discover.logs import Recorder
 from tests.pretrain.toy_training import KINDS, small, stripes
 from torch import Tensor
 
