@@ -196,8 +196,8 @@ def changes(network: Network) -> Iterator[Network]:
     for key in (*network.config, "static_kwargs", "modules", "latent_avg", "layers", "eps", "bn_eps"):
         given = network.config.get(key)
         given = given if isinstance(given, dict) else {}
-        for value in (*JUNK, *({**given, inner: junk} for inner in given for junk in JUNK)):
-            yield Network(network.container, network.tensors, {**network.config, key: value})
+        for entry in (*JUNK, *({**given, inner: junk} for inner in given for junk in JUNK)):
+            yield Network(network.container, network.tensors, {**network.config, key: entry})
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

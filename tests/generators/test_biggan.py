@@ -66,7 +66,7 @@ class Plain:
                 statistics = [
                     (self.tensors[f"{name}.{part}"].float() / count).double() for part in (mean, variance)
                 ]
-                return batch_norm(x, *statistics, eps=eps)
+                return batch_norm(x, statistics[0], statistics[1], eps=eps)
         raise AssertionError(name)
 
     def conditional(self, name: str, x: Tensor, condition: Tensor) -> Tensor:

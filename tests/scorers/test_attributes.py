@@ -107,9 +107,8 @@ def test_statistics_equal_a_loop_over_pixels() -> None:
             sum(s * v for _, s, v in hsv) / len(hsv),
             sum(r - b for r, _, b in pixels) / len(pixels),
         ]
-        assert torch.stack(found).tolist() == pytest.approx(
-            expected, abs=rounding_bound(40)
-        )  # 25 pixels of 3 products, values below 1
+        # 25 pixels of 3 products each, values below 1.
+        assert torch.stack(found).tolist() == pytest.approx(expected, abs=rounding_bound(40))
 
 
 @pytest.mark.parametrize("name", _STATISTICS)

@@ -176,8 +176,8 @@ def test_networks_are_what_their_definitions_say(name: str) -> None:
     expected = definition(picture[0], {name: value.double().numpy() for name, value in tensors.items()})
     assert expected.std() > 1e-2
     found = build(tensors).double()(picture.double())[0]
-    # In float64, but scales of layers are multiplied into their weights in float32: two roundings in each of at
-    # most 32 layers.
+    # In float64, but scales of layers are multiplied into their weights in float32: two roundings in each of
+    # at most 32 layers.
     assert_rounded(found.float(), torch.from_numpy(expected), terms=2 * 32)
 
 
