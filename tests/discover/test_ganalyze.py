@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,6 @@ from torch.testing import assert_close
 
 from latentclr import InputError, load_generator
 from latentclr.discover.ganalyze import GANalyze, agreement, first_order, gradients_of, walked
-from latentclr.engine.checkpoint import Keeper
 from latentclr.engine.world import World
 from latentclr.generators import Generator
 from latentclr.linalg import unit
@@ -225,22 +223,6 @@ def test_log_and_the_best_step(toy: Toy) -> None:
         r2 = 1 - each[i][best] / float(alphas[i].square().mean())
         assert directions.origin["achieved"][name]["r2"] == pytest.approx(r2, abs=1e-4)
     assert all(math.isfinite(value) for _, values in log.calls for value in values.values())
-
-
-def test_stopped_and_gone_on_with_is_the_same(toy: Toy, tmp_path: Path) -> None:
-    whole = TINY.fit(toy)
-    asked: list[int] = []
-
-    def third_time() -> bool:
-        asked.append(1)
-        return len(asked) == 3
-
-    early = TINY.fit(toy, keep=Keeper(tmp_path), stop=third_time)
-    assert early.origin["trained_steps"] == 2
-    resumed = TINY.fit(toy, keep=Keeper(tmp_path))
-    for directions, name in ((whole, "whole"), (resumed, "resumed")):
-        directions.save(tmp_path / name)
-    assert (tmp_path / "whole").read_bytes() == (tmp_path / "resumed").read_bytes()
 
 
 def test_the_shares_of_processes_are_the_whole(toy: Toy) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from tests.toy import Toy
@@ -72,13 +71,6 @@ def test_normals_are_those_of_the_planted_hyperplanes(seed: int) -> None:
         assert facts["remaining"] > 0.97
     expected = float(painter.normal(directions.names[0]) @ painter.normal(directions.names[1]))
     assert directions.origin["cosines"][0][1] == pytest.approx(expected, abs=0.02)
-
-
-def test_a_random_direction_is_not_the_normal() -> None:
-    # The test above could not fail if most directions passed it.
-    painter = Painter()
-    rows = unit(torch.randn(1000, painter.latent_dim, generator=torch.Generator().manual_seed(0)))
-    assert (rows @ painter.normal("brightness")).max() < 0.99
 
 
 def test_pictures_do_change_along_the_names(toy: Toy) -> None:
@@ -214,12 +206,6 @@ def test_log_is_told_the_accuracies(toy: Toy) -> None:
     for name, score in zip(directions.names, directions.scores.tolist(), strict=True):
         assert values[f"accuracy_{name}"] == pytest.approx(score)
         assert directions.origin["boundaries"][name]["held_out"] == pytest.approx(score)
-
-
-def test_numpys_global_random_state_is_untouched(toy: Toy) -> None:
-    before = np.random.get_state()  # noqa: NPY002
-    TINY.fit(toy)
-    assert all(map(np.array_equal, np.random.get_state(), before))  # noqa: NPY002
 
 
 class Grey(Painter):

@@ -1,9 +1,6 @@
 """The tiled loss against the plain one, a loop over the definition, and a limit on memory."""
 
 import math
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -217,7 +214,7 @@ def test_tensors_take_no_more_than_the_tiles_and_the_gradient(
 
     gradient, vectors = m * f, 10 * m
     limit = 4 * (TILE_BUFFERS * tile * m + gradient + vectors)
-    assert peak_bytes(step) <= limit < 4 * m * m, "less than the whole matrix"
+    assert limit / 2 < peak_bytes(step) <= limit < 4 * m * m, "less than the whole matrix"
 
 
 @pytest.mark.parametrize("tau", [0.0, -1.0, math.nan])
@@ -252,53 +249,3 @@ def test_tile_rows_fit() -> None:
     assert tile_rows(m, free, element=8) == 5
     assert tile_rows(m, 0) == tile_rows(m, 1) == 1
     assert tile_rows(m, 1 << 40) == m
-
-
-PEAK = """
-import sys
-from pathlib import Path
-import torch
-from latentclr.discover.tiled import tile_rows, tiled_contrastive_loss
-
-def peak():
-    # Not getrusage: its peak starts from that of the process which started this one, here all the tests.
-    return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
-
-def step(m, f, allowance, similarity, parts):
-    rows = torch.randn(m, f, requires_grad=True)
-    for part in range(parts):
-        own = slice(m * part // parts, m * (part + 1) // parts)
-        loss = tiled_contrastive_loss(
-            rows, torch.arange(m) % (m // 16), temperature=0.5, similarity=similarity, own=own,
-            tile=tile_rows(m, allowance),
-        )
-        loss.backward()
-    return rows
-
-m, f, allowance = 8192, 64, 64_000_000
-step(256, f, allowance, "absolute", 2)
-before = peak()
-step(m, f, allowance, "absolute", int(sys.argv[1]))
-after = peak()
-rows = torch.randn(m, f)
-held = rows @ rows.T
-print(after - before, peak() - before)
-"""
-
-
-@pytest.mark.kills  # starts a process
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the peak from /proc")
-@pytest.mark.parametrize("parts", [1, 2])
-def test_memory_is_that_of_the_tiles(parts: int) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PEAK, str(parts)],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    tiles, matrix = map(int, done.stdout.split())
-    m, f, allowance, slack = 8192, 64, 64_000_000, 32_000_000
-    limit = allowance + 2 * m * f * 4 + slack
-    assert tiles < limit
-    assert matrix > m * m * 4 > 2 * limit  # that the whole matrix would show: one was held afterwards
