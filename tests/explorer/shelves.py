@@ -11,6 +11,7 @@ from latentclr.directions import DirectionModel, Global, Linear
 from latentclr.explorer.recipe import Edit, Recipe
 from latentclr.explorer.shelf import Shelf
 from latentclr.generators import Generator
+from latentclr.invert.artefact import Inversion, Photo
 
 
 def toy_named(name: str) -> Generator:
@@ -73,4 +74,18 @@ def recipe_of(shelf: Shelf, *edits: tuple[int, int, float], seeds: tuple[int, ..
         start.sha256,
         seeds=seeds,
         edits=tuple(Edit(entries[run].id, direction, alpha) for run, direction, alpha in edits),
+    )
+
+
+def an_inversion(seed: int = 3, name: str = "a.png", generator: str = "toy") -> Inversion:
+    """A photo that is what a toy draws of a seed."""
+    toy = toy_named(generator)
+    return Inversion(
+        latents=toy.from_seeds([seed]),
+        space="w",
+        labels=(None,),
+        psnr=torch.tensor([30.0]),
+        lpips=torch.tensor([float("nan")]),
+        photos=(Photo(name, "0" * 64, (float(seed), 0.0, 8.0, 8.0)),),
+        origin={"generator": {"name": generator, "sha256": toy.fingerprint()}},
     )

@@ -1,7 +1,6 @@
 """A bounded memory for several threads."""
 
 import threading
-import time
 
 import pytest
 
@@ -25,16 +24,25 @@ def test_the_one_that_was_asked_for_longest_ago_goes_first() -> None:
 
 def test_one_computes_and_the_others_wait_for_it() -> None:
     cache, computed, found = Cache[int](5), [], []
-    start = threading.Barrier(4)
+    looked: set[int] = set()
+    everybody = threading.Event()
+
+    class Key:
+        def __hash__(self) -> int:  # whoever looks for the value asks for this
+            looked.add(threading.get_ident())
+            if len(looked) == 4:
+                everybody.set()
+            return 0
+
+    key = Key()
 
     def slow() -> int:
         computed.append(1)
-        time.sleep(0.05)
+        assert everybody.wait(60)  # all have seen that the value is not there
         return len(computed)
 
     def ask() -> None:
-        start.wait()
-        found.append(cache.get("key", slow))
+        found.append(cache.get(key, slow))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:

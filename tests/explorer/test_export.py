@@ -89,7 +89,7 @@ def without_recipe(kind: str) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "JPEG", "BMP", "TIFF"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "JPEG"])
 def test_a_file_without_a_recipe_says_so(kind: str) -> None:
     with pytest.raises(InputError, match="this file holds no recipe: open a PNG, GIF, WebP or MP4"):
         read_recipe(without_recipe(kind))
@@ -171,22 +171,22 @@ def png_chunk(kind: bytes, body: bytes) -> bytes:
 def hostile() -> dict[str, bytes]:
     """Files that are made to cost more than they are."""
     huge = struct.pack(">IIBBBBB", 2**31 - 1, 2**31 - 1, 8, 2, 0, 0, 0)
-    bomb = zlib.compress(b" " * 20_000_000, 9)
+    bomb = zlib.compress(b" " * 5_000_000, 9)
     loop_of_boxes = struct.pack(">I", 0) + b"moov"
     return {
         "png of exapixels": containers.PNG + png_chunk(b"IHDR", huge) + png_chunk(b"IDAT", bomb),
         "png with a text bomb": containers.PNG + png_chunk(b"zTXt", b"latentclr\0\0" + bomb),
         "png with an international bomb": containers.PNG + png_chunk(b"iTXt", b"latentclr\0\1\0\0\0" + bomb),
-        "png of very many chunks": containers.PNG + png_chunk(b"tEXt", b"") * 100_000,
+        "png of very many chunks": containers.PNG + png_chunk(b"tEXt", b"") * 20_000,
         "png with a chunk beyond its end": containers.PNG + struct.pack(">I", 2**32 - 1) + b"tEXt",
         "webp with a chunk beyond its end": b"RIFF\0\0\0\0WEBPEXIF\xff\xff\xff\xff",
         "webp with exif that is none": b"RIFF\0\0\0\0WEBPEXIF\x08\0\0\0II*\0\xff\xff\xff\xff",
-        "gif that goes on for ever": b"GIF89a" + bytes(7) + b"\x21\xfe\0" * 100_000,
-        "gif of one block": b"GIF89a" + bytes(7) + b"\x21\xfe" + b"\x01{" * 100_000,
+        "gif that goes on for ever": b"GIF89a" + bytes(7) + b"\x21\xfe\0" * 20_000,
+        "gif of one block": b"GIF89a" + bytes(7) + b"\x21\xfe" + b"\x01{" * 20_000,
         "mp4 with boxes of no size": box(b"ftyp", b"isom") + loop_of_boxes,
-        "mp4 of empty boxes": box(b"ftyp", b"isom") + loop_of_boxes + b"\0\0\0\x08mvhd" * 100_000,
+        "mp4 of empty boxes": box(b"ftyp", b"isom") + loop_of_boxes + b"\0\0\0\x08mvhd" * 20_000,
         "mp4 of many comments": box(b"ftyp", b"isom") + box(
-            b"moov", box(b"udta", box(b"meta", bytes(4), box(b"ilst", box(b"\xa9cmt") * 100_000)))
+            b"moov", box(b"udta", box(b"meta", bytes(4), box(b"ilst", box(b"\xa9cmt") * 20_000)))
         ),
         "mp4 of too small a box": box(b"ftyp", b"isom") + struct.pack(">I", 7) + b"moov",
     }  # fmt: skip

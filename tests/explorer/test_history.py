@@ -15,7 +15,7 @@ actions = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(actions, st.integers(0, 6))
 def test_it_does_what_a_list_with_a_finger_in_it_does(walk: list[tuple[str, int]], limit: int) -> None:
     history, states, finger = History(0, limit=limit), [0], 0

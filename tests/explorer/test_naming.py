@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 from tests.explorer.shelves import plain, toys
+from tests.generators.small_biggan import small_biggan_deep
 
-from latentclr import InputError, Random, SeFa, load_generator
+from latentclr import Generator, InputError, Random, SeFa, load_generator
 from latentclr.directions import Global
 from latentclr.explorer import naming
 from latentclr.explorer.naming import Names, label, proposed, proposed_yet
@@ -55,13 +56,21 @@ def test_without_a_scorer_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) ->
     assert label(shelf.entries()[0], 0, names) == "0"
 
 
-def test_a_class_is_drawn_where_there_are_any(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(naming, "SAMPLES", 4)
-    monkeypatch.setattr(naming, "POPULATION", 8)
-    shelf = Shelf(["scenes-biggan"])
-    generator = shelf.base("scenes-biggan")
-    run = shelf.add(Random(k=2).fit(generator.for_class(3)), "random").id
-    assert set(proposed(shelf, "scenes-biggan", run).texts) == {0, 1}
+def test_the_class_of_the_run_is_drawn_or_the_first_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int | None] = []
+
+    def note(generator: Generator) -> None:
+        drawn.append(generator.label_number)
+        raise InputError("that is all.")
+
+    monkeypatch.setattr(naming, "scorer_of", note)
+    generator = small_biggan_deep()
+    shelf = Shelf(["classes"], load=lambda _: generator)
+    for number in (1, None):
+        found = Random(k=2, seed=number or 0).fit(generator.for_class(1))
+        found = replace(found, origin={"generator": {"class": number}})
+        proposed(shelf, "classes", shelf.add(found, "random").id)
+    assert drawn == [1, 0]
 
 
 def test_a_run_of_another_generator_is_refused() -> None:

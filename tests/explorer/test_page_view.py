@@ -48,7 +48,7 @@ def test_an_empty_address_is_that_of_the_start() -> None:
     assert from_query(SHELF, {}) == start(SHELF)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30)
 @given(
     seed=some.integers(0, 2**32 - 1),
     pool=some.lists(some.integers(0, 2**32 - 1), min_size=1, max_size=12, unique=True),

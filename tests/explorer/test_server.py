@@ -3,14 +3,14 @@
 import io
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
-from tests.explorer.shelves import bent, plain, saved, toy_named, toys
-from tests.explorer.visiting import HOST, Visitor, guarded
+from tests.explorer.shelves import plain, saved, toy_named, toys
+from tests.explorer.visiting import Visitor, client_of
+from tests.generators.small_biggan import small_biggan_deep
 
 from latentclr.directions import Directions
 from latentclr.explorer import naming
@@ -18,26 +18,6 @@ from latentclr.explorer.export import read_recipe
 from latentclr.explorer.exports import LOOPS, PICTURES
 from latentclr.explorer.naming import Names
 from latentclr.explorer.shelf import Shelf
-
-pytest.importorskip("gradio")
-testclient = pytest.importorskip("fastapi.testclient")
-
-
-def client_of(shelf: Shelf) -> Any:
-    return testclient.TestClient(guarded(shelf), base_url=HOST, raise_server_exceptions=False)
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    with client_of(toys(plain(), bent())) as client:
-        yield client
-
-
-@pytest.fixture
-def visitor(client: Any, request: pytest.FixtureRequest) -> Visitor:
-    visitor = Visitor(client, request.node.name)
-    visitor.open()
-    return visitor
 
 
 def test_the_page_comes_whole_and_names_no_other_server(client: Any) -> None:
@@ -57,7 +37,7 @@ def test_the_page_comes_whole_and_names_no_other_server(client: Any) -> None:
     assert all(not address.startswith(("http:", "https:", "//")) for address in loaded)
 
 
-@pytest.mark.parametrize("name", ["page.js", "page.css", "icon.svg", "favicon.ico"])
+@pytest.mark.parametrize("name", ["page.js", "photo.js", "page.css", "favicon.ico"])
 def test_files_of_the_page(client: Any, name: str) -> None:
     answer = client.get(f"/{name}")
     assert (answer.status_code, answer.headers["x-content-type-options"]) == (200, "nosniff")
@@ -134,6 +114,7 @@ def test_names_stars_and_hiding_are_written_to_the_run(tmp_path: Path) -> None:
     with client_of(shelf) as client:
         visitor = Visitor(client)
         visitor.open()
+        Directions.load(path).rename({2: "warm"}).save(path)  # another program does, meanwhile
         visitor.do("pick-3.click", visitor.shown["rows"]["value"])
         assert visitor.do("rename.click", "smile") == ""
         visitor.do("star.click")
@@ -146,19 +127,8 @@ def test_names_stars_and_hiding_are_written_to_the_run(tmp_path: Path) -> None:
         assert "must not be a number" in visitor.do("rename.click", "3:x")
         assert "too long" in visitor.do("rename.click", "x" * 101)
     found = Directions.load(path)
-    assert found.names == ("", "", "", "smile")
+    assert found.names == ("", "", "warm", "smile")
     assert (found.starred, found.hidden) == (frozenset({3}), frozenset({0}))
-
-
-def test_what_another_program_named_meanwhile_stays(tmp_path: Path) -> None:
-    path = saved(tmp_path / "run", plain()) / "directions.safetensors"
-    with client_of(Shelf(["toy"], [path.parent], load=toy_named)) as client:
-        visitor = Visitor(client)
-        visitor.open()
-        Directions.load(path).rename({0: "warm"}).save(path)
-        visitor.do("pick-1.click", visitor.shown["rows"]["value"])
-        visitor.do("rename.click", "wide")
-    assert Directions.load(path).names == ("warm", "wide", "", "")
 
 
 @pytest.mark.parametrize("kind", PICTURES)
@@ -204,9 +174,7 @@ def test_a_recipe_is_saved_and_opened(client: Any, visitor: Visitor) -> None:
 
 
 def test_classes_are_chosen_by_number() -> None:
-    from latentclr import load_generator
-
-    shelf = Shelf(["scenes-biggan"], load=load_generator)
+    shelf = Shelf(["classes"], load=lambda _: small_biggan_deep())
     with client_of(shelf) as client:
         visitor = Visitor(client)
         visitor.open()
@@ -219,23 +187,21 @@ def test_classes_are_chosen_by_number() -> None:
         assert visitor.shown["label"]["value"] == 2
 
 
-def test_proposed_names_are_shown_with_a_question_mark(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = Names({1: "smile"}, {1: "more smile <1>"})
-    shelf = toys(plain())
-    monkeypatch.setattr(naming, "_proposed", lambda *_: names)
+def test_proposed_names_are_shown_with_a_question_mark_or_the_reason_why_there_are_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shelf = toys(plain(), plain(1))
+    first, second = (entry.id for entry in shelf.entries())
+    found = {
+        first: Names({1: "smile"}, {1: "more smile <1>"}),
+        second: Names(reason="unknown: nobody can say."),
+    }
+    monkeypatch.setattr(naming, "_proposed", lambda _, __, entry: found[entry.id])
     with client_of(shelf) as client:
         visitor = Visitor(client)
         visitor.open()
-        assert visitor.do("propose.click") == ""
+        assert visitor.do("propose.click") == "unknown: nobody can say."  # of the second run
         assert visitor.shown["slider-1"]["label"] == "1 smile?"
         visitor.do("pick-1.click", visitor.shown["rows"]["value"])
         assert visitor.shown["about"]["value"] == "more smile &lt;1&gt;"
         assert visitor.shown["name"]["placeholder"] == "smile"
-
-
-def test_why_no_name_is_proposed_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(naming, "_proposed", lambda *_: Names(reason="unknown: nobody can say."))
-    with client_of(toys(plain())) as client:
-        visitor = Visitor(client)
-        visitor.open()
-        assert visitor.do("propose.click") == "unknown: nobody can say."

@@ -1,6 +1,6 @@
 """`latentclr explore`: what it opens, and what it says of what it cannot."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,14 @@ from latentclr.web import extras
 pytest.importorskip("gradio")
 
 Said = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """The command draws small pictures with one thread; other tests have as many as before."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -57,15 +65,15 @@ def test_a_missing_extra_is_a_sentence(said: Said, monkeypatch: pytest.MonkeyPat
 
 def test_the_password_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     served: dict[str, Any] = {}
+    monkeypatch.setattr(server, "explorer", lambda *_, **__: None)
     monkeypatch.setattr(explore, "serve", lambda _, **options: served.update(options))
     monkeypatch.setenv(explore.PASSWORD, "ann:secret")
     main(["explore", "--host", "0.0.0.0", "--port", "0"])
     assert (served["auth"], served["host"], served["port"]) == ("ann:secret", "0.0.0.0", 0)
 
 
-@pytest.mark.parametrize("whole", [True, False])
 def test_photos_that_were_inverted_before_bring_their_generator(
-    whole: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generator = load_generator("scenes-biggan").for_class(3)
     picture = generator(generator.from_seeds([1]))
@@ -74,14 +82,15 @@ def test_photos_that_were_inverted_before_bring_their_generator(
     shelves: list[Shelf] = []
     monkeypatch.setattr(server, "explorer", lambda shelf, **_: shelves.append(shelf))
     monkeypatch.setattr(explore, "serve", lambda *_, **__: None)
-    main(["explore", "--latents", str(tmp_path if whole else tmp_path / "latents.safetensors")])
-    (shelf,) = shelves
-    assert shelf.generators() == ("scenes-biggan",)
-    (photo,) = shelf.photos.album("scenes-biggan")
-    assert torch.equal(photo.latents, found.latents)
-    view = start(shelf)
-    assert (view.recipe.photo, view.recipe.label) == (photo.id, 3)
-    assert len(shelf.entries("scenes-biggan")) == 1  # there is something to edit it with
+    for path in (tmp_path, tmp_path / "latents.safetensors"):  # what it was written into, or the file
+        main(["explore", "--latents", str(path)])
+        shelf = shelves.pop()
+        assert shelf.generators() == ("scenes-biggan",)
+        (photo,) = shelf.photos.album("scenes-biggan")
+        assert torch.equal(photo.latents, found.latents)
+        view = start(shelf)
+        assert (view.recipe.photo, view.recipe.label) == (photo.id, 3)
+        assert len(shelf.entries("scenes-biggan")) == 1  # there is something to edit it with
 
 
 def test_photos_that_are_not_there_are_a_sentence(said: Said, tmp_path: Path) -> None:

@@ -22,14 +22,8 @@ from latentclr.explorer.strength import Matched, matched_alphas, slider_range
         ({"calibration": {"target": 0.1}, "method": "latentclr"}, 3.0, "times the matched strength"),
         ({"method": "latentclr", "hyperparameters": {"alpha": 3.0}}, 6.0, "length in W"),
         ({"method": "latentclr", "hyperparameters": {"alpha": 7.0}}, 14.0, "length in W"),
-        ({"method": "latentclr", "hyperparameters": {"alpha": 0.1}}, 0.2, "length in W"),
         ({"method": "voynov", "hyperparameters": {"max_shift": 3.0}}, 3.0, "length in W"),
         ({"method": "ganspace", "hyperparameters": {}}, 4.0, "standard deviations of the latents"),
-        (
-            {"method": "ganalyze", "hyperparameters": {"alpha": 1.0}},
-            1.0,
-            "standard deviations of the attribute",
-        ),
         ({"method": "steerability"}, 1.0, "shares of the largest edit in training"),
     ],
 )
@@ -40,7 +34,7 @@ def test_a_slider_goes_as_far_as_the_run_says(origin: dict[str, Any], limit: flo
     assert found.unit == unit
 
 
-@pytest.mark.parametrize("limit", [1e-6, 0.013, 0.2, 1.0, 3.0, 3.7, 6.0, 14.0, 37.0, 99.0, 640.0, 5e9])
+@pytest.mark.parametrize("limit", [1e-6, 0.013, 0.2, 1.0, 3.7, 37.0, 99.0, 5e9])
 def test_a_slider_has_at_least_sixty_steps_each_way_and_reaches_its_end(limit: float) -> None:
     found = strength._rounded(limit, "")
     assert found.limit == pytest.approx(min(limit, 1000), rel=0.05)

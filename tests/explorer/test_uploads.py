@@ -2,7 +2,8 @@
 
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -12,41 +13,34 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load
-from tests.explorer.shelves import plain, toy_named, toys
-from tests.explorer.test_photos import an_inversion
-from tests.explorer.visiting import HOST, Visitor, guarded
+from tests.explorer.shelves import an_inversion, plain, toy_named, toys
+from tests.explorer.visiting import Visitor, client_of
 from tests.generators.small_biggan import small_biggan_deep
 from tests.generators.small_stylegan2 import small_stylegan2
 from tests.invert.photos import BAD, GOOD, jpeg, planted, png
+from tests.rounding import assert_same_pixels
 
 from latentclr import Generator, Random
 from latentclr.checkpoints.crops import CENTRE
+from latentclr.explorer import refining
 from latentclr.explorer.refining import Refiner
 from latentclr.explorer.shelf import Shelf
 from latentclr.images import to_pil
 from latentclr.invert.artefact import Inversion
 from latentclr.invert.crop import crop_photo
+from latentclr.invert.invert import Settings
 from latentclr.invert.photo import decode_photo
-
-pytest.importorskip("gradio")
-testclient = pytest.importorskip("fastapi.testclient")
 
 PATIENCE = 60.0
 
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    shelf = toys(plain(), generators=("toy", "other"))
-    with testclient.TestClient(guarded(shelf), base_url=HOST, raise_server_exceptions=False) as client:
-        client.shelf = shelf
-        yield client
+REFUSED = ("text", "PNG, a bomb", "JPEG, a bomb", "WebP, a bomb")
+ODD = ("PNG, 1 pixel", "PNG, animated", "JPEG, CMYK", "WebP, alpha")
+"""Of files that are read in one place (tests/invert/test_photo.py), some of each kind of answer."""
 
 
-@pytest.fixture
-def visitor(client: Any, request: pytest.FixtureRequest) -> Visitor:
-    visitor = Visitor(client, request.node.name)
-    visitor.open()
-    return visitor
+def chosen(names: Iterable[str], some: Sequence[str]) -> list[Any]:
+    """All names; those that are not among some are left to longer runs."""
+    return [pytest.param(name, marks=() if name in some else pytest.mark.fuzz) for name in sorted(names)]
 
 
 def post(visitor: Visitor, data: bytes, **asked: str) -> Any:
@@ -117,7 +111,6 @@ def test_what_is_cut_out(visitor: Visitor, client: Any) -> None:
         ({"cut": "nan,0,20,20"}, "not within"),
         ({"cut": "0,0,40,20"}, "are square"),
         ({"cut": "0,0,4,4"}, "at least 16"),
-        ({"cut": "../../etc/passwd"}, "no list of numbers"),
         ({"cut": "9" * 10_000}, "give four numbers"),
         ({"method": "magic"}, "choose one of"),
         ({"face": "-1"}, "whole number"),
@@ -134,7 +127,7 @@ def test_what_cannot_be_done_is_a_sentence(visitor: Visitor, asked: dict[str, st
     assert "Traceback" not in answer.text
 
 
-@pytest.mark.parametrize("name", sorted(BAD))
+@pytest.mark.parametrize("name", chosen(BAD, REFUSED))
 def test_broken_and_hostile_photos_are_refused(visitor: Visitor, name: str) -> None:
     data, sentence = BAD[name]
     answer = post(visitor, data(), name="<script>alert(1)</script>.png")
@@ -144,13 +137,13 @@ def test_broken_and_hostile_photos_are_refused(visitor: Visitor, name: str) -> N
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("name", sorted(GOOD))
+@pytest.mark.parametrize("name", chosen(GOOD, ODD))
 def test_odd_photos_are_seen_or_too_small(visitor: Visitor, name: str) -> None:
     answer = post(visitor, GOOD[name].data())
     assert answer.status_code == 200 or "at least 16" in answer.text, answer.text
 
 
-@pytest.mark.parametrize("photo", ["0" * 12, "../../../x", 5, True, None, "<b>", "a" * 10_000])
+@pytest.mark.parametrize("photo", ["0" * 12, "../../../x", 5, None])
 def test_a_photo_that_is_none_changes_nothing(visitor: Visitor, photo: object) -> None:
     before = visitor.address
     assert visitor.do("stage.click", data={"photo": photo})
@@ -181,14 +174,16 @@ def test_what_was_found_can_be_saved(client: Any, visitor: Visitor, tmp_path: Pa
     assert load(client.get(f"/latents.safetensors?{visitor.address}").content)["latents"].shape == (1, 2, 6)
 
 
-def test_it_is_refined_while_one_looks_on(client: Any, visitor: Visitor) -> None:
+def test_it_is_refined_while_one_looks_on(
+    client: Any, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refining, "Settings", lambda **given: replace(Settings(**given), steps=30))
     photo = show(visitor, png(), method="optimise")
+    assert "data-doing" in visitor.stage
     end = time.monotonic() + PATIENCE
-    said: set[str] = set()
-    while "data-doing" in visitor.stage or not said:
+    while "data-doing" in visitor.stage:
         assert time.monotonic() < end
         assert visitor.do("refresh.click") == ""
-        said.add(visitor.stage.partition('class="near"')[2].partition("</span>")[0])
     assert client.shelf.photos.get(photo).doing == ""
     assert float(client.shelf.photos.get(photo).inversion.psnr[0]) > 0
     before = visitor.stage
@@ -212,8 +207,8 @@ def test_pictures_of_a_photo_are_saved_with_their_recipe(client: Any, visitor: V
     assert 'filename="toy-photo-picture.png"' in answer.headers["content-disposition"]
     found = client.shelf.photos.get(photo)
     moved = client.shelf.entries()[0].directions.edit(found.latents, 0, 1.0)
-    drawn = Image.open(io.BytesIO(answer.content)).convert("RGB")
-    assert drawn.tobytes() == to_pil(toy_named("toy")(moved)[0]).tobytes()
+    drawn = np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGB"))
+    assert_same_pixels(drawn, np.asarray(to_pil(toy_named("toy")(moved)[0])))
     recipe = client.get(f"/recipe.json?{visitor.address}").json()
     assert recipe["photo"] == photo
     opened = client.post("/open", content=answer.content)
@@ -226,7 +221,7 @@ def test_photos_that_were_inverted_before_are_where_the_page_begins() -> None:
     shelf.add_photos(an_inversion(3, "first.png"))
     shelf.add_photos(an_inversion(4, "second.png"))
     first, second = shelf.photos.album("toy")
-    with testclient.TestClient(guarded(shelf), base_url=HOST) as client:
+    with client_of(shelf) as client:
         visitor = Visitor(client)
         assert visitor.open() == ""
         assert f'data-photo="{first.id}"' in visitor.stage
@@ -241,7 +236,7 @@ def test_photos_that_were_inverted_before_are_where_the_page_begins() -> None:
 def test_nothing_goes_on_when_the_server_has_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     closed = []
     monkeypatch.setattr(Refiner, "close", lambda self: closed.append(self))
-    with testclient.TestClient(guarded(toys(plain())), base_url=HOST):
+    with client_of(toys(plain())):
         assert not closed
     assert len(closed) == 1
 
@@ -260,7 +255,7 @@ def test_generators_with_classes(space: str) -> None:
     shelf = Shelf(["classes"], load=load)
     base = shelf.base("classes")
     shelf.add(Random(k=4).fit(base.for_class(1)), "random")
-    with testclient.TestClient(guarded(shelf), base_url=HOST) as client:
+    with client_of(shelf) as client:
         visitor = Visitor(client)
         visitor.open()
         visitor.do("label.input", 1)

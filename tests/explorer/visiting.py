@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from latentclr.explorer.server import UPLOAD, explorer
 from latentclr.explorer.shelf import Shelf
 from latentclr.web import Guards
@@ -12,6 +14,13 @@ HOST = "http://127.0.0.1:7860"
 def guarded(shelf: Shelf) -> Guards:
     """The explorer as `latentclr explore` serves it."""
     return Guards(explorer(shelf), names={"127.0.0.1"}, body=UPLOAD)
+
+
+def client_of(shelf: Shelf) -> Any:
+    """A connection to that explorer in this process."""
+    pytest.importorskip("gradio")
+    testclient = pytest.importorskip("fastapi.testclient")
+    return testclient.TestClient(guarded(shelf), base_url=HOST, raise_server_exceptions=False)
 
 
 def events_of(config: Any) -> dict[str, tuple[int, list[str]]]:
