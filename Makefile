@@ -51,7 +51,7 @@ fuzz: $(VENV)/.developing
 
 mutants: $(VENV)/.developing
 	$(PIP) --editable '.[mutants]'
-	$(BIN)/python -m benchmarks.mutants --workers $(WORKERS) --out benchmarks/results/mutants.json
+	$(BIN)/python -m benchmarks.mutants --name after --workers $(WORKERS) --out benchmarks/results/mutants.json
 
 reproduce: $(VENV)/.developing
 	$(BIN)/python -m benchmarks.reproduce

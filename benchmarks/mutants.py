@@ -1,6 +1,6 @@
 """Which faults the tests find: mutation testing of the mathematics and of the file formats.
 
-    python -m benchmarks.mutants --out benchmarks/results/mutants.json
+    python -m benchmarks.mutants --name after --out benchmarks/results/mutants.json
 
 mutmut changes one operator, number, name or call at a time ("a mutant"), and runs the tests that reach the
 changed function until one fails ("killed"). A mutant that survives shows a fault that no test would find, or
@@ -147,9 +147,10 @@ def difference(folder: Path, module: str, name: str) -> str:
 
 
 def main() -> None:
-    """Examine all modules, or the named ones; keeps what was found before of the others."""
+    """Examine all modules, or the named ones; keeps what the table holds of the others."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="a JSON file of counts by module")
+    parser.add_argument("--name", required=True, help="of this run in the table, such as before or after")
     parser.add_argument("--only", nargs="*", default=list(MODULES), choices=list(MODULES), metavar="MODULE")
     parser.add_argument(
         "--tree", type=Path, default=ROOT, help="a checkout, of an earlier commit for example"
@@ -157,10 +158,11 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     chosen = parser.parse_args()
     table = json.loads(chosen.out.read_text()) if chosen.out.exists() else {}
+    run = table.setdefault(chosen.name, {})
     for module in chosen.only:
-        table[module] = examine(chosen.tree.resolve(), module, chosen.workers)
-        chosen.out.write_text(json.dumps(dict(sorted(table.items())), indent=1) + "\n")
-        counts = {key: value for key, value in table[module].items() if key != "survivors"}
+        run[module] = examine(chosen.tree.resolve(), module, chosen.workers)
+        chosen.out.write_text(json.dumps(table, indent=1) + "\n")
+        counts = {key: value for key, value in run[module].items() if key != "survivors"}
         print(module, json.dumps(counts), flush=True)
 
 
