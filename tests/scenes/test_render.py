@@ -31,8 +31,11 @@ def test_equal_factors_give_equal_pictures_whatever_the_batch() -> None:
     assert torch.equal(together, render(factors))
     singles = torch.cat([render({name: v[i : i + 1] for name, v in factors.items()}) for i in range(6)])
     # Other sums for another batch move the point that a ray meets by rounding. Where a ray only just meets or
-    # misses an edge, one of the four rays of a pixel may fall to the other side: in few pixels.
-    assert ((singles - together).abs() > 1e-3).float().mean() < 1e-3
+    # misses an edge, one of the four rays of a pixel may fall to the other side, by a quarter of the range from
+    # -1 to 1: in few pixels.
+    apart = (singles - together).abs()
+    assert apart.max() <= 0.5
+    assert (apart > 1e-3).float().mean() < 1e-3
     assert together.shape == (6, 3, 64, 64)
     assert together.abs().max() <= 1
 
