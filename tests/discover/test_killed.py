@@ -1,5 +1,6 @@
 """A run of the command that is killed again and again ends with the same bytes."""
 
+import os
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ def test_killed_and_resumed(kills: int, steps: int) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "tests.discover.kills", "--kills", str(kills), "--steps", str(steps)],
         cwd=Path(__file__).parents[2],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},  # only a process without threads can be forked
         capture_output=True,
         text=True,
     )
