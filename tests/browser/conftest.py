@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.browser.opened import Opened
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
@@ -20,3 +21,11 @@ def browser() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=list(FLAGS))
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def opened(browser: Any, url: str) -> Iterator[Opened]:
+    """The explorer's page at `url`, which each file of tests serves for itself."""
+    opened = Opened(browser, url, color_scheme="light")
+    yield opened
+    opened.close()

@@ -1,4 +1,4 @@
-"""A window of the explorer's page, as tests use it."""
+"""Windows of pages, as tests use them."""
 
 import re
 from typing import Any
@@ -8,12 +8,11 @@ PATIENCE = 60_000
 CHANGED = "was => document.querySelector('#stage .stage')?.dataset.query !== was"
 
 
-class Opened:
-    """The page in a window of its own, and what it did that it should not."""
+class Window:
+    """A window, and what its page does that it should not."""
 
-    def __init__(self, browser: Any, url: str, **options: Any) -> None:
-        self.url = url
-        self.context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
+    def __init__(self, browser: Any, **options: Any) -> None:
+        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
         self.context.set_default_timeout(PATIENCE)
         self.page = self.context.new_page()
         self.requests: list[str] = []
@@ -22,6 +21,14 @@ class Opened:
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+
+
+class Opened(Window):
+    """The explorer's page in a window of its own."""
+
+    def __init__(self, browser: Any, url: str, **options: Any) -> None:
+        super().__init__(browser, **options)
+        self.url = url
         self.go(url)
 
     def go(self, url: str) -> None:
@@ -38,6 +45,11 @@ class Opened:
         self.context.close()
         assert strangers == []
         assert self.complaints == []
+
+    @property
+    def moves(self) -> int:
+        """Requests that told the server what somebody did."""
+        return sum("run/predict" in url for url in self.requests)
 
     @property
     def query(self) -> str:
@@ -58,6 +70,12 @@ class Opened:
         before = self.query
         what()
         self.page.wait_for_function(CHANGED, arg=before)
+
+    def in_address(self) -> None:
+        """Wait until the address says what is seen."""
+        self.page.wait_for_function(
+            "location.search.slice(1) === document.querySelector('#stage .stage').dataset.query"
+        )
 
     def until(self, selector: str, text: str, patience: int = PATIENCE) -> None:
         """Wait until something says what it shall."""

@@ -1,6 +1,5 @@
 """The explorer as people use it: by mouse, by keys, on a phone; and that it talks to nobody else."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,13 +95,6 @@ def url(runs: list[Path], browser: Any) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def opened(browser: Any, url: str) -> Iterator[Opened]:
-    opened = Opened(browser, url, color_scheme="light")
-    yield opened
-    opened.close()
-
-
 def test_a_slider_by_keys_and_back(opened: Opened) -> None:
     before = opened.picture
     assert opened.caption == "seed 0 not edited"
@@ -115,21 +107,24 @@ def test_a_slider_by_keys_and_back(opened: Opened) -> None:
     assert opened.page.locator("#slider-2 input[type=range]").input_value() == "0"
 
 
-def test_a_slider_by_mouse_draws_its_last_value(opened: Opened) -> None:
-    slider = opened.page.locator("#slider-1 input[type=range]")
+def test_of_a_dragged_slider_only_the_newest_value_is_drawn(opened: Opened) -> None:
+    page, slider = opened.page, opened.page.locator("#slider-1 input[type=range]")
     box = slider.bounding_box()
     y, middle = box["y"] + box["height"] / 2, box["x"] + box["width"] / 2
-    before = len(opened.requests)
-    opened.page.mouse.move(middle, y)
-    opened.page.mouse.down()
-    for step in range(60):
-        opened.page.mouse.move(middle + step * box["width"] / 150, y)
-        opened.page.wait_for_timeout(5)
-    opened.page.mouse.up()
+    held: list[Any] = []
+    page.route("**/run/predict*", lambda route: route.continue_() if held else held.append(route))
+    moves = opened.moves
+    page.mouse.move(middle, y)
+    page.mouse.down()
+    for step in range(1, 31):
+        page.mouse.move(middle + step * box["width"] / 75, y)
+    page.mouse.up()
+    assert (len(held), opened.moves - moves) == (1, 1)
+    held[0].continue_()  # the first answer is late
     last = float(slider.input_value())
     assert last > 0
     opened.until("#stage .edit", f"{last:+.3g}")
-    assert len(opened.requests) - before < 60  # what lies between is not drawn
+    assert opened.moves - moves == 2
 
 
 def test_a_number_may_be_typed(opened: Opened) -> None:
@@ -138,24 +133,13 @@ def test_a_number_may_be_typed(opened: Opened) -> None:
     opened.until("#stage .edit", "+1")
 
 
-def test_several_sliders_at_once_and_all_of_them_back(opened: Opened) -> None:
-    before = opened.picture
-    opened.slide(0, "ArrowRight", "ArrowRight", "ArrowRight")
-    opened.slide(3, "ArrowLeft", "ArrowLeft")
-    opened.slide(5, "PageUp")
-    assert opened.page.locator("#stage .edit").count() == 3
-    opened.changed(lambda: opened.page.click("#reset"))
-    assert opened.picture == before
-    opened.changed(lambda: opened.press("z"))
-    assert opened.page.locator("#stage .edit").count() == 3
-
-
-def test_undo_and_redo_by_keys(opened: Opened) -> None:
+def test_several_sliders_at_once_and_back_and_forth_by_keys(opened: Opened) -> None:
     start = opened.picture
-    opened.slide(0, *["ArrowRight"] * 10)
+    opened.slide(0, *["ArrowRight"] * 3)
     one = opened.picture
-    opened.slide(1, *["ArrowRight"] * 10)
+    opened.slide(3, "PageUp")
     two = opened.picture
+    assert opened.page.locator("#stage .edit").count() == 2
     opened.changed(lambda: opened.press("Control+z"))
     assert opened.picture == one
     opened.changed(lambda: opened.press("z"))
@@ -165,25 +149,8 @@ def test_undo_and_redo_by_keys(opened: Opened) -> None:
     assert opened.picture == two
     opened.press("y")
     opened.until("#message", "there is nothing to redo.")
-
-
-def test_slots_of_a_direction(opened: Opened) -> None:
-    page = opened.page
-    opened.slide(0, *["PageUp"] * 2)
-    own = opened.picture
-    opened.changed(lambda: page.locator("#preset label", has_text="fine").click())
-    fine = opened.picture
-    assert fine != own
-    assert " in slots " in opened.caption
-    page.fill("#slots input", "0-1")
-    opened.changed(lambda: opened.press("Enter"))
-    assert opened.picture not in (own, fine)
-    assert "in slots 0,1" in opened.caption
-    opened.changed(lambda: page.locator("#preset label", has_text="own").click())
-    assert opened.picture == own
-    page.fill("#slots input", "99")
-    opened.press("Enter")
-    opened.until("#message", "are not possible")
+    opened.changed(lambda: opened.page.click("#reset"))
+    assert opened.picture == start
 
 
 def test_two_methods_on_the_same_seed(opened: Opened) -> None:
@@ -205,13 +172,11 @@ def test_two_methods_on_the_same_seed(opened: Opened) -> None:
     assert titles.all_inner_texts() == ["random: 2"]
 
 
-@pytest.mark.parametrize(
-    ("key", "view", "pictures"), [("2", "strip", 7), ("3", "grid", 24), ("4", "difference", 1)]
-)
-def test_other_views(opened: Opened, key: str, view: str, pictures: int) -> None:
+def test_other_views(opened: Opened) -> None:
     opened.slide(0, *["ArrowRight"] * 20)
-    opened.changed(lambda: opened.press(key))
-    assert opened.page.locator(f"#stage .{view} img").count() == pictures
+    for key, view, pictures in (("2", "strip", 7), ("3", "grid", 24), ("4", "difference", 1)):
+        opened.changed(lambda key=key: opened.press(key))
+        assert opened.page.locator(f"#stage .{view} img").count() == pictures
     opened.changed(lambda: opened.press("1"))
     assert opened.page.locator("#stage .picture .now").is_visible()
 
@@ -221,7 +186,7 @@ def test_a_loop_moves(opened: Opened) -> None:
     opened.changed(lambda: opened.press("6"))
     opened.page.wait_for_function("document.querySelector('#stage .loop .now').naturalWidth > 0")
     one = opened.page.locator("#stage .now").screenshot()
-    for _ in range(20):
+    for _ in range(600):
         opened.page.wait_for_timeout(100)
         if opened.page.locator("#stage .now").screenshot() != one:
             return
@@ -254,13 +219,6 @@ def test_seeds_typed_random_next_and_picked(opened: Opened) -> None:
     assert opened.caption == "seed 13 not edited"
 
 
-def test_truncation_changes_the_picture(opened: Opened) -> None:
-    before = opened.picture
-    opened.page.locator("#truncation input[type=range]").focus()
-    opened.changed(lambda: opened.press("Home"))
-    assert opened.picture != before
-
-
 def test_another_generator_and_its_classes(opened: Opened) -> None:
     page = opened.page
     page.click("#generator input")
@@ -281,14 +239,10 @@ def save(opened: Opened, name: str, folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    "name", ["picture.png", "picture.webp", "loop.webp", "loop.gif", "loop.mp4", "recipe.json"]
-)
+@pytest.mark.parametrize("name", ["picture.png", "loop.gif"])
 def test_what_is_saved_can_be_opened_again(
     opened: Opened, browser: Any, url: str, tmp_path: Path, name: str
 ) -> None:
-    if name == "loop.mp4":
-        pytest.importorskip("imageio_ffmpeg")
     opened.page.select_option("#size", "128")
     opened.changed(lambda: opened.page.click("#after"))
     opened.slide(4, *["ArrowRight"] * 15)
@@ -321,9 +275,7 @@ def test_a_link_brings_everything_back(opened: Opened, browser: Any) -> None:
     opened.slide(1, *["PageUp"] * 2)
     opened.changed(lambda: page.locator("#preset label", has_text="coarse").click())
     opened.changed(lambda: opened.press("2"))
-    page.wait_for_function(
-        "location.search.slice(1) === document.querySelector('#stage .stage').dataset.query"
-    )
+    opened.in_address()
     other = Opened(browser, page.url)
     other.page.wait_for_selector("#stage .strip")
     assert other.query == opened.query
@@ -337,9 +289,7 @@ def test_a_link_brings_everything_back(opened: Opened, browser: Any) -> None:
 
 def test_a_link_that_the_server_learns_of_late_still_opens(opened: Opened, browser: Any) -> None:
     opened.slide(1, "PageUp")
-    opened.page.wait_for_function(
-        "location.search.slice(1) === document.querySelector('#stage .stage').dataset.query"
-    )
+    opened.in_address()
     address = opened.page.url
     other = Opened(browser, opened.url)
     # On a busy machine the page is there long before it asks the server for what its address says.
@@ -347,28 +297,9 @@ def test_a_link_that_the_server_learns_of_late_still_opens(opened: Opened, brows
     other.go(address)
     other.page.wait_for_selector("#stage .edit")
     assert other.query == opened.query
-    other.page.wait_for_timeout(500)
     assert other.page.url == address
     assert all(written.endswith(opened.query) for written in other.page.evaluate("written"))
     other.close()
-
-
-def test_a_damaged_link_opens_the_start_and_says_so(browser: Any, url: str) -> None:
-    opened = Opened(browser, f"{url}/?s=nonsense")
-    assert "this link is damaged" in opened.message()
-    assert opened.caption == "seed 0 not edited"
-    opened.close()
-
-
-def test_the_browser_goes_on_where_it_was_after_a_reload(opened: Opened) -> None:
-    opened.slide(2, *["ArrowRight"] * 12)
-    picture = opened.picture
-    opened.page.wait_for_function(
-        "location.search.slice(1) === document.querySelector('#stage .stage').dataset.query"
-    )
-    opened.go(opened.page.url)
-    opened.page.wait_for_selector("#stage .edit")
-    assert opened.picture == picture
 
 
 def test_names_stars_and_hiding_are_written_and_no_name_runs(opened: Opened, runs: list[Path]) -> None:
@@ -397,17 +328,13 @@ def test_names_stars_and_hiding_are_written_and_no_name_runs(opened: Opened, run
     opened.until("#slider-1 label", "0 (hidden)")
     found = Directions.load(path)
     assert (sorted(found.starred), sorted(found.hidden)) == ([3], [0])
-    found.rename({3: ""}).star(3, False).hide(0, False).save(path)
+    found.rename({3: "other"}).star(3, False).hide(0, False).save(path)
     opened.press("<")
-    opened.until("#slider-1 label", "1")
+    opened.until("#slider-0 label", "★ 3")
     page.click("#pick-0")
     opened.until("#chosen", "Direction 3")
-    page.fill("#name input", "smile")
-    page.click("#rename")
-    opened.until("#slider-3 label", "3 smile")  # what another program changed meanwhile is seen now
-    assert (Directions.load(path).names[3], Directions.load(path).starred) == ("smile", frozenset())
     page.fill("#name input", "")
-    page.click("#rename")
+    page.click("#rename")  # what another program changed meanwhile is seen now; the run is as it was
     page.wait_for_function("document.querySelector('#slider-3 label').textContent.trim() === '3'")
     assert Directions.load(path).names[3] == ""
 
@@ -419,10 +346,9 @@ def test_keys_are_listed_and_do_nothing_while_one_writes(opened: Opened) -> None
     opened.press("Escape")
     assert not page.locator("#keys").is_visible()
     page.focus("#seed input")
-    before = opened.query
+    before, moves = opened.query, opened.moves
     page.keyboard.type("xrz?6")
-    page.wait_for_timeout(300)
-    assert opened.query == before
+    assert (opened.query, opened.moves) == (before, moves)
     assert not page.locator("#keys").is_visible()
 
 
@@ -499,7 +425,6 @@ def test_a_phone_keeps_the_picture_in_sight(browser: Any, url: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.locator("#slider-11").scroll_into_view_if_needed()
     page.evaluate("document.querySelector('#slider-11').scrollIntoView({block: 'end'})")
-    page.wait_for_timeout(200)
     picture, slider = (page.locator(one).bounding_box() for one in ("#stage .now", "#slider-11"))
     assert picture["y"] >= 0
     assert picture["y"] + picture["height"] <= slider["y"]
@@ -508,20 +433,16 @@ def test_a_phone_keeps_the_picture_in_sight(browser: Any, url: str) -> None:
     opened.close()
 
 
-@pytest.mark.parametrize("width", [360, 820, 1280])
-def test_the_page_never_scrolls_sideways(browser: Any, url: str, width: int) -> None:
-    opened = Opened(browser, url)
-    opened.page.set_viewport_size({"width": width, "height": 800})
-    for view in "1235":
-        opened.press(view)
-        opened.page.wait_for_timeout(200)
-        assert opened.page.evaluate("document.documentElement.scrollWidth") == width
-    opened.close()
+def test_the_page_never_scrolls_sideways(opened: Opened) -> None:
+    for view in "2351":
+        opened.changed(lambda view=view: opened.press(view))
+        for width in (360, 820, 1280):
+            opened.page.set_viewport_size({"width": width, "height": 800})
+            assert opened.page.evaluate("document.documentElement.scrollWidth") == width, (view, width)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_both_colours_can_be_read_and_changed(browser: Any, url: str, scheme: str) -> None:
-    opened = Opened(browser, url, color_scheme=scheme)
+def test_both_colours_can_be_read_and_changed(browser: Any, url: str) -> None:
+    opened = Opened(browser, url, color_scheme="dark")
     written = [
         "#mode .selected span",
         "#mode label:not(.selected) span",
@@ -535,34 +456,32 @@ def test_both_colours_can_be_read_and_changed(browser: Any, url: str, scheme: st
         "#copy",
     ]
     opened.slide(0, "ArrowRight")
-    for _ in range(2):
-        contrasts = dict(zip(written, opened.page.evaluate(CONTRASTS, written), strict=True))
-        assert {one: value for one, value in contrasts.items() if value < 4.5} == {}  # WCAG 2.2, AA
-        dark = opened.page.evaluate("document.body.classList.contains('dark')")
+    for dark in (True, False):
+        assert opened.page.evaluate("document.body.classList.contains('dark')") is dark
+        # Colours change gently; WCAG 2.2, AA.
+        opened.page.wait_for_function(
+            f"(written) => ({CONTRASTS})(written).every((c) => c >= 4.5)", arg=written
+        )
         opened.press("d")
-        assert opened.page.evaluate("document.body.classList.contains('dark')") is not dark
-        opened.page.wait_for_timeout(500)  # colours change gently
     opened.close()
 
 
 def test_what_a_name_would_run_is_stopped_by_the_policy_too(opened: Opened) -> None:
     opened.page.evaluate(
-        "document.body.insertAdjacentHTML('beforeend', '<img src=\"data:,\" onerror=\"window.ran = 1\">')"
+        """() => new Promise((done) => {
+          const image = new Image();
+          image.setAttribute('onerror', 'window.ran = 1');
+          image.addEventListener('error', done);
+          image.src = 'data:,';
+          document.body.append(image);
+        })"""
     )
-    opened.page.wait_for_timeout(300)
     assert opened.page.evaluate("window.ran === undefined")
     assert (
         opened.page.evaluate("fetch('https://example.org/').then(() => 'sent', () => 'stopped')") == "stopped"
     )
     opened.complaints.clear()
     opened.requests[:] = [url for url in opened.requests if "example.org" not in url]
-
-
-def test_the_recipe_that_is_saved_says_all(opened: Opened, tmp_path: Path) -> None:
-    opened.slide(2, *["ArrowRight"] * 3)
-    recipe = json.loads(save(opened, "recipe.json", tmp_path).read_text())
-    assert (recipe["generator"], recipe["seeds"]) == ("scenes", [0])
-    assert [edit["direction"] for edit in recipe["edits"]] == [2]
 
 
 def test_a_password_is_asked_for_and_is_enough(browser: Any, runs: list[Path]) -> None:

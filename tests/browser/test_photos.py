@@ -59,13 +59,6 @@ def url(patched: None, browser: Any) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def opened(browser: Any, url: str) -> Iterator[Opened]:
-    opened = Opened(browser, url, color_scheme="light")
-    yield opened
-    opened.close()
-
-
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wide photo of a scene, which no GAN made; the scene is in its middle."""
@@ -139,9 +132,7 @@ def test_a_photo_is_previewed_refined_compared_edited_and_saved(
     opened.changed(lambda: opened.press("2"))
     assert page.locator("#stage h3").inner_text() == "your photo"
     assert page.locator("#stage .tile").count() == 7
-    page.wait_for_function(
-        "location.search.slice(1) === document.querySelector('#stage .stage').dataset.query"
-    )
+    opened.in_address()
     other = Opened(page.context.browser, page.url)
     other.page.wait_for_selector("#stage .stage.strip[data-photo]")
     assert other.query == opened.query
@@ -224,8 +215,10 @@ def test_a_photo_may_be_dropped_on_the_page(opened: Opened, photo: Path) -> None
 def test_it_is_all_reached_on_a_phone(browser: Any, url: str, photo: Path) -> None:
     opened = Opened(browser, url, has_touch=True, is_mobile=True)
     opened.page.set_viewport_size({"width": 390, "height": 844})
+    opened.page.get_by_role("tab", name="Your photo").click()
+    opened.page.select_option("#method", "encoder")
+    opened.page.uncheck("#tune")
     choose(opened, photo)
-    opened.page.wait_for_selector("#stage .stage:not([data-doing])")
     assert opened.page.evaluate("document.documentElement.scrollWidth") == 390
     opened.slide(3, "PageUp")
     picture, slider = (opened.page.locator(one).bounding_box() for one in ("#stage .now", "#slider-3"))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.browser.opened import Window
 from tests.report.evaluated import evaluation
 
 from latentclr.report.numbers import DASH, MINUS
@@ -23,18 +24,11 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-class Opened:
-    """The page, and what it did that it should not."""
+class Opened(Window):
+    """The page in a window of its own."""
 
     def __init__(self, browser: Any, file: Path, **options: Any) -> None:
-        self.context = browser.new_context(**options)
-        self.page = self.context.new_page()
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        super().__init__(browser, **options)
         self.page.goto(file.as_uri())
 
     def column(self, table: str, number: int) -> list[str]:

@@ -101,6 +101,12 @@ def test_sentences_reach_the_page_and_nothing_changes(visitor: Visitor) -> None:
     assert visitor.do("mode.input", "strip") == ""
 
 
+def test_truncation_changes_the_picture(visitor: Visitor) -> None:
+    before = visitor.stage.partition("<figcaption>")[0]
+    visitor.do("truncation.input", 0.3)
+    assert visitor.stage.partition("<figcaption>")[0].rpartition("data:")[2] != before.rpartition("data:")[2]
+
+
 def test_a_tile_chooses_its_seed(visitor: Visitor) -> None:
     visitor.do("mode.input", "grid")
     visitor.do("stage.click", data={"seed": 7})
