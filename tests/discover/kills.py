@@ -41,9 +41,11 @@ from latentclr.files import tensors_header
 from latentclr.report.folders import unfinished
 from latentclr.report.runs import DIRECTIONS, LOG, SHEET
 
+STEPS = 60
 COMMAND = (
-    *("discover", "latentclr", "--generator", "scenes", "--k", "4", "--batch", "4", "--held-out", "8"),
-    *("--validate-every", "5", "--save-every", "0", "--sheet-seeds", "0", "--device", "cpu"),
+    *("discover", "latentclr", "--generator", "scenes", "--k", "4", "--steps", str(STEPS), "--batch", "4"),
+    *("--held-out", "8", "--validate-every", "5", "--save-every", "0", "--sheet-seeds", "0"),
+    *("--device", "cpu"),
 )
 COMPARED = (DIRECTIONS, SHEET)
 PHASES = ("before its first save", "in a save", "training", "writing results", "at the end")
@@ -52,12 +54,12 @@ PHASES = ("before its first save", "in a save", "training", "writing results", "
 class Process:
     """A run of the command in a process of its own."""
 
-    def __init__(self, out: Path, log: Path, steps: int) -> None:
+    def __init__(self, out: Path, log: Path) -> None:
         self.log = log
         sys.stdout.flush()
         self.pid = os.fork()
         if self.pid == 0:
-            _run((*COMMAND, "--steps", str(steps), "--out", str(out), "--resume"), log)
+            _run((*COMMAND, "--out", str(out), "--resume"), log)
 
     def ended(self, seconds: float | None) -> bool:
         """Whether it ends by itself in so many seconds (None: however long it takes)."""
@@ -105,11 +107,10 @@ class Durations:
     before: float
     step: float
     after: float
-    steps: int
 
     def left(self, done: int) -> float:
         """Seconds from the start of a process to its end, where some steps are done."""
-        return self.before + self.step * (self.steps - done) + self.after
+        return self.before + self.step * (STEPS - done) + self.after
 
 
 def text_of(path: Path) -> str:
@@ -120,20 +121,20 @@ def text_of(path: Path) -> str:
         return ""
 
 
-def left_alone(out: Path, log: Path, steps: int) -> Durations:
+def left_alone(out: Path, log: Path) -> Durations:
     """Make a whole run."""
     started = time.monotonic()
-    process = Process(out, log, steps)
+    process = Process(out, log)
     followed = unfinished(out) / LOG
     moments = []
-    for step in (0, steps):
+    for step in (0, STEPS):
         line = f'{{"step": {step},'
         while not (process.ended(0.002) or line in text_of(followed)):
             pass
         moments.append(time.monotonic() - started)
     process.was_killed()
     first, last = moments
-    return Durations(first, (last - first) / steps, time.monotonic() - started - last, steps)
+    return Durations(first, (last - first) / STEPS, time.monotonic() - started - last)
 
 
 def steps_done(out: Path) -> int:
@@ -168,15 +169,15 @@ def differences(out: Path, reference: Path) -> list[str]:
     return found + sorted(within) + [path.name for path in out.parent.iterdir() if path != out]
 
 
-def kill_all(kills: int, steps: int, seed: int, folder: Path) -> tuple[str, bool]:
+def kill_all(kills: int, seed: int, folder: Path) -> tuple[str, bool]:
     """Do it; returns the line to print, and whether all is well."""
     torch.set_num_threads(1)
     if len(list(Path("/proc/self/task").iterdir())) != 1:
         raise SystemExit("this process has threads and cannot be forked safely.")
     started = time.monotonic()
     log, reference = folder / "log", folder / "reference" / "run"
-    left_alone(reference, log, steps)
-    durations = left_alone(folder / "timed" / "run", log, steps)  # the first one finds nothing in the caches
+    left_alone(reference, log)
+    durations = left_alone(folder / "timed" / "run", log)  # the first one finds nothing in the caches
     different = differences(folder / "timed" / "run", reference)
     rng = random.Random(seed)
     killed: Counter[str] = Counter()
@@ -185,7 +186,7 @@ def kill_all(kills: int, steps: int, seed: int, folder: Path) -> tuple[str, bool
     while killed.total() < kills or chain:
         out = folder / str(runs) / "run"
         before = times(unfinished(out))
-        process = Process(out, log, steps)
+        process = Process(out, log)
         last = killed.total() == kills
         moment = None if last else rng.uniform(0, pace * durations.left(steps_done(out)))
         if not process.ended(moment):
@@ -214,11 +215,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        line, well = kill_all(options.kills, options.steps, options.seed, Path(folder))
+        line, well = kill_all(options.kills, options.seed, Path(folder))
     sys.stdout.write(f"{line}\n")
     return 0 if well else 1
 
