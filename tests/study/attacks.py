@@ -53,22 +53,20 @@ NAMES = [
 MORE_NAMES = [
     "../../study.json", "..%2F..%2Fstudy.json", "%2e%2e/study.json", "%2e%2e%2fstudy.json",
     "..%252f..%252fstudy.json", "%252e%252e%252fstudy.json", "..%5cstudy.json", "..%5C..%5Cwindows%5Cwin.ini",
-    "..\\study.json", "/etc/passwd", "//etc/passwd", "....//....//etc/passwd", "..;/study.json",
+    "..\\study.json", "//etc/passwd", "....//....//etc/passwd", "..;/study.json",
     "%c0%ae%c0%ae%c0%afetc/passwd", "%u002e%u002e/study.json", "C:%5Cwindows%5Cwin.ini",
     "file:%2f%2f%2fetc%2fpasswd", "http:%2f%2fevil.example%2fx", "~root/.bashrc", "study.json%00.webp",
     "{picture}%00", "{picture}%00.png", "{picture}/../../study.json", "{picture}%2f..%2f..%2fstudy.json",
     "{picture}%20", "%20{picture}", "./{picture}", "{picture}/", "{picture}::$DATA", "answers.sqlite3",
     "consent.txt", "style.css", "script.js", ".", "%2e", "0" * 64 + ".webp", "%e2%80%ae{picture}",
-    "%ef%bc%8e%ef%bc%8e%ef%bc%8fstudy.json", "%ff%fe", "%0d%0aset-cookie:%20a=b", "{{7*7}}", "${7*7}", "*",
-    "[a-z]*",
+    "%ef%bc%8e%ef%bc%8e%ef%bc%8fstudy.json", "%ff%fe", "%0d%0aset-cookie:%20a=b", "{{7*7}}", "*",
 ]  # fmt: skip
 
 NUMBERS = ["0", "-1", "01", "1%20", "9" * 5000, "%d9%a1", "%c2%b2", "first"]
 """What is given for the number of an item."""
 MORE_NUMBERS = [
     "-0", "00", "+1", "1.0", "1e0", "0x1", "0b1", "1_0", "%201", "1%0a", "1%00", "1,2", "1;2", "1%27",
-    "999999", "9" * 25, "-" + "9" * 25, "NaN", "inf", "null", "true", "None", "[1]", "%ef%bc%91", "%c2%bd",
-    "1/2", "1%2f2",
+    "999999", "9" * 25, "NaN", "inf", "null", "[1]", "%ef%bc%91", "%c2%bd", "1/2", "1%2f2",
 ]  # fmt: skip
 
 ANSWERS = [
@@ -86,8 +84,7 @@ MORE_ANSWERS = [
     "answer-obvious=left", "answer-obvious=%ef%bd%99es", "answer-obvious=yes%E2%80%AE",
     "answer-obvious=yes%27--", "answer-obvious=%ed%a0%80", "answer-obvious=%c0%af", "answer-obvious=%zz",
     "answer-obvious=yes&answer-obvious=no", "answer-obvious[0]=yes", "answer-unknown=yes", "answer-=yes",
-    "obvious=yes", "ANSWER-OBVIOUS=yes", "answer-obvious%00=yes", "__proto__=yes",
-    "answer-obvious=yes&item=d0-0", "answer-obvious=yes&code=abc", "=yes", "&", "&&&=",
+    "ANSWER-OBVIOUS=yes", "answer-obvious%00=yes", "answer-obvious=yes&item=d0-0", "=yes", "&", "&&&=",
     "answer-obvious=yes&&", "answer-obvious=yes;answer-meaningful=no", "answer-name=" + "%f0%9f%98%80" * 81,
     "answer-name=%ed%a0%80%ed%b0%80", "answer-name=%e2%28%a1", "answer-obvious=yes&milliseconds=",
     "answer-obvious=yes&milliseconds=NaN", "answer-obvious=yes&milliseconds=1.5",
@@ -103,18 +100,11 @@ BODIES = [
     (b"answer-name=" + b"a" * BODY, FORM),
 ]
 MORE_BODIES = [
-    (b'["answer-obvious", "yes"]', "application/json"),
     (b"{" * 60000, "application/json"),
-    (b"answer-obvious=yes", "text/plain"),
-    (b"answer-obvious=yes", "application/x-www-form-urlencoded-not"),
     (b"answer-obvious=yes", "\xff\xfe"),
-    (b"<?xml version='1.0'?><!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><a>&x;</a>", "text/xml"),
     (PART + b'name="answer-obvious"\r\n\r\nyes\r\n--b--', "multipart/form-data; boundary=b"),
     (b"", "multipart/form-data"),
-    (b"\x80\x04\x95", "application/octet-stream"),
     (b"answer-obvious=\xff\xfe", FORM),
-    (b"\x00" * 100, FORM),
-    (b"\x1f\x8b\x08\x00answer-obvious=yes", FORM),
     (b"a" * (4 * BODY), FORM),
 ]
 
@@ -135,24 +125,7 @@ FOREIGN = [
     {"origin": f"http://{HOST}:81"},
     {"sec-fetch-site": "cross-site", "origin": f"http://{HOST}"},
 ]
-MORE_FOREIGN = [
-    {"origin": "null"},
-    {"origin": f"http://{HOST}.evil.example"},
-    {"origin": f"ftp://{HOST}"},
-    {"origin": f"http://user@{HOST}"},
-    {"origin": ""},
-    {"sec-fetch-site": "cross-site"},
-    {"sec-fetch-site": "same-site"},
-    {"sec-fetch-site": "nonsense"},
-    {"origin": "https://evil.example", "sec-fetch-site": "same-origin"},
-]
-
 HOSTS = ["", "evil.example"]
-MORE_HOSTS = [
-    f"{HOST}.evil.example", f"evil.example:{HOST}", f"{HOST}@evil.example", f"{HOST}:80:80",
-    f"{HOST} evil.example", "[::1", "0.0.0.0", "127.1", "2130706433", "localhost.evil.example", "\xff",
-]  # fmt: skip
-
 METHODS = ["PUT", "get"]
 MORE_METHODS = ["DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "POST ", "X" * 500]
 
@@ -160,14 +133,7 @@ CONSENTS = [
     "", "agree=yes", "agree=yes&shown=", "agree=on&shown={shown}", "agree=yes&agree=yes&shown={shown}",
     "agree=yes&shown={shown}&code=x", "shown={shown}", "agree=no&shown={shown}", "agree=yes&shown=%00",
 ]  # fmt: skip
-WITHDRAWALS = [
-    "",
-    "sure=no",
-    "sure=YES",
-    "sure=yes&sure=yes",
-    "sure=yes&code={other}",
-    "sure=yes&participant=2",
-]
+WITHDRAWALS = ["", "sure=no", "sure=yes&sure=yes", "sure=yes&code={other}", "sure=yes&participant=2"]
 HEADERS = ["x-forwarded-host", "x-original-url", "x-rewrite-url", "x-http-method-override", "forwarded"]
 
 
@@ -195,14 +161,14 @@ def attacks(*, whole: bool) -> Iterator[tuple[str, Attack]]:
         yield f"cookie {i}", post("/item/1", "answer-obvious=yes", cookie="{cookie}=" + quote(code))
         if code and "/" not in code and not set(code) <= set(ALPHABET):
             yield f"link {i}", Attack("GET", "/j/" + quote(code), who="stranger")
-    for i, headers in enumerate(of(FOREIGN, MORE_FOREIGN)):
+    for i, headers in enumerate(FOREIGN):
         for place, form in (
             ("/item/{number}", "answer-obvious=yes"),
             ("/withdraw", "sure=yes"),
             ("/consent", "agree=yes"),
         ):
             yield f"from another page {i} {place}", post(place, form, **headers)
-    for host in of(HOSTS, MORE_HOSTS):
+    for host in HOSTS:
         yield f"host {host!r}", post("/item/{number}", "answer-obvious=yes", host=host)
         yield f"host {host!r}, reading", Attack("GET", "/item/1", headers={"host": host})
     for method in of(METHODS, MORE_METHODS):

@@ -18,16 +18,8 @@ class Server:
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "latentclr",
-            "study",
-            "serve",
-            str(self.folder),
-            "--port",
-            str(self._port),
-        ]
+        command = [sys.executable, "-m", "latentclr", "study", "serve", "--port"]
+        command += [str(self._port), str(self.folder)]
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )

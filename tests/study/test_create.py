@@ -52,12 +52,8 @@ def test_pictures_are_the_generators_at_the_alphas_that_are_told(tmp_path: Path)
 def test_all_directions_of_all_runs_change_as_much(tmp_path: Path) -> None:
     first, second = sources(3, 4)
     loud = replace(second.directions, scale=torch.full((4,), 7.0))
-    study = create(
-        tmp_path / "both",
-        [first, replace(second, directions=loud)],
-        Toy(),
-        Options(pictures=4, per_direction=2, multiple=1.0),
-    )
+    options = Options(pictures=4, per_direction=2, multiple=1.0)
+    study = create(tmp_path / "both", [first, replace(second, directions=loud)], Toy(), options)
     target = usual_target(Toy())
     latents = Toy().sample(16, rng=torch.Generator().manual_seed(20_000))
     for method, source in zip(study.methods, (first, second), strict=True):
@@ -74,12 +70,8 @@ def test_all_directions_of_all_runs_change_as_much(tmp_path: Path) -> None:
 def test_a_single_calibrated_run_keeps_its_calibration(tmp_path: Path) -> None:
     (source,) = sources(3)
     calibrated = calibrate(source.directions, Toy(), target=0.02, measure="another measure")
-    study = create(
-        tmp_path / "study",
-        [replace(source, directions=calibrated)],
-        Toy(),
-        Options(pictures=3, per_direction=1, multiple=1.5),
-    )
+    options = Options(pictures=3, per_direction=1, multiple=1.5)
+    study = create(tmp_path / "study", [replace(source, directions=calibrated)], Toy(), options)
     method = study.methods[0]
     assert [way.alpha for way in method.ways] == pytest.approx([1.5] * 3)
     assert [way.length for way in method.ways] == pytest.approx((1.5 * calibrated.scale).tolist())
@@ -202,15 +194,8 @@ def test_a_place_that_is_taken(tmp_path: Path) -> None:
 
 def test_progress_is_told_up_to_the_last_picture(tmp_path: Path) -> None:
     told: list[tuple[int, float]] = []
-    found = sources(2)
-    options = Options(pictures=3, per_direction=1)
-    create(
-        tmp_path / "s",
-        found,
-        Toy(),
-        options,
-        log=lambda done, values: told.append((done, values["pictures"])),
-    )
+    log: Any = lambda done, values: told.append((done, values["pictures"]))  # noqa: E731
+    create(tmp_path / "s", sources(2), Toy(), Options(pictures=3, per_direction=1), log=log)
     assert told == [(3, 15.0), (9, 15.0), (15, 15.0)]
 
 

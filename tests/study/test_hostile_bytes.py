@@ -72,19 +72,3 @@ def test_bytes_are_refused_and_the_server_goes_on(address: str, name: str) -> No
     connection.request("GET", "/")
     assert connection.getresponse().status == 200
     connection.close()
-
-
-def test_nobody_waits_for_a_slow_one(address: str) -> None:
-    """Connections that send nothing do not keep others out."""
-    host, _, port = address.partition(":")
-    idle = [socket.create_connection((host, int(port)), timeout=60) for _ in range(50)]
-    for connection in idle:
-        connection.sendall(b"GET / HT")
-    try:
-        fast = http.client.HTTPConnection(address, timeout=60)
-        fast.request("GET", "/")
-        assert fast.getresponse().status == 200
-        fast.close()
-    finally:
-        for connection in idle:
-            connection.close()

@@ -11,7 +11,7 @@ import pytest
 
 from latentclr import InputError
 from latentclr.study.layout import values
-from latentclr.study.plan import FORMAT, PICTURES, STUDY, Study, is_picture
+from latentclr.study.plan import PICTURES, STUDY, Study, is_picture
 from latentclr.study.questions import Question, plain, usual_questions
 
 
@@ -77,12 +77,10 @@ def changed(study: Study, *path: str | int, to: Any) -> bytes:
     ("path", "to", "message"),
     [
         (("pictures", "originals", 0), "../../secret", "is no picture"),
-        (("methods", 0, "directions", 0, "minus", 0), "/etc/passwd", "is no picture"),
         (("methods", 0, "directions", 0, "plus"), [], "pictures cannot be right"),
         (("pictures", "far", 0), [0, 99], "far cannot be right"),
         (("shown",), 7, "shown cannot be right"),
         (("shown",), True, "True is no whole number"),
-        (("seed",), "0", "'0' is no whole number"),
         (("unit",), "page", "unit cannot be right"),
         (("sides",), None, "sides cannot be right"),
         (("checks", "same"), -1, "checks cannot be right"),
@@ -135,14 +133,6 @@ def test_a_text_that_is_none_is_told(study: Study, tmp_path: Path) -> None:
         _ = copy.consent
     with pytest.raises(InputError, match="does not ask 'age'; it asks obvious, meaningful, name, clearer"):
         copy.question("age")
-
-
-def test_the_papers_questions_in_its_words() -> None:
-    obvious, meaningful = usual_questions(name=False, preference=False)
-    assert obvious.text.startswith("Do you think there is an obvious content change on the left and right")
-    assert meaningful.text.endswith("in the middle is semantically meaningful?")
-    assert [text for _, text in obvious.choices] == ["Yes", "Maybe", "No"]
-    assert FORMAT == 1
 
 
 @pytest.mark.parametrize(

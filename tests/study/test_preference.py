@@ -1,17 +1,15 @@
 """Preferences are found whichever side they were on, and a participant is one vote."""
 
-import random
 from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from tests.study.planted import at_random, careful, collected
+from tests.study.planted import careful, collected
 
 from latentclr.evaluate.intervals import Bootstrap
 from latentclr.study.order import Step
 from latentclr.study.plan import Study
-from latentclr.study.preference import contrasts, preferences, preferred
-from latentclr.study.responses import Response
+from latentclr.study.preference import contrasts, preferences
 from latentclr.study.shares import holm, sign_test
 
 StudyOf = Callable[..., Study]
@@ -64,22 +62,6 @@ def test_every_two_of_three_methods_are_compared_and_corrected_together(study_of
     assert [one.corrected for one in several] == holm([sign_test(0, 6)] * 3)
 
 
-def test_preferred_follows_the_side() -> None:
-    step = Step("p0", "pair", (), ("clearer",), pair=0)
-    swapped = Step("p0", "pair", (), ("clearer",), pair=0, swapped=True)
-
-    def row(step: Step, value: str | None) -> Response:
-        return Response(1, 1, step, "clearer", value)
-
-    assert [preferred(row(step, value)) for value in ("left", "right", "neither", None)] == [
-        "first",
-        "second",
-        "neither",
-        None,
-    ]
-    assert [preferred(row(swapped, value)) for value in ("left", "right")] == ["second", "first"]
-
-
 def test_contrasts_are_of_participants_who_rated_both(study_of: StudyOf) -> None:
     found = collected(study_of(3, 3), [careful(rated)] * 6)
     obvious, meaningful = contrasts(found, FEW)
@@ -88,16 +70,6 @@ def test_contrasts_are_of_participants_who_rated_both(study_of: StudyOf) -> None
     assert obvious.people == (6, 0, 0)
     assert obvious.p == sign_test(6, 0)
     assert obvious.corrected == holm([sign_test(6, 0)] * 2)[0]
-
-
-@pytest.mark.statistics
-def test_equal_methods_are_told_apart_no_more_often_than_by_chance(study_of: StudyOf) -> None:
-    """Forty people who throw the same dice in every run; thirty times, ten of them are asked."""
-    every = collected(study_of(2, 2, preference=4), [at_random(i) for i in range(40)])
-    some = [every.of(random.Random(i).sample(every.people, 10)) for i in range(30)]
-    wrong = sum(preferences(one, FEW)[0].p < 0.05 for one in some)
-    # An exact test of up to ten votes is below .05 with a chance of .04 or less: 1.2 of 30 are expected.
-    assert wrong <= 4
 
 
 def test_one_method_has_nothing_beside_it(study_of: StudyOf) -> None:

@@ -313,17 +313,6 @@ def test_a_database_that_is_gone_is_to_be_tried_again(
     assert told == {"problem": "The study cannot be reached just now; please try again in a moment."}
 
 
-def test_a_defect_tells_no_details(store: Store, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    visitor.begin()
-
-    def broken(*_: Any, **__: Any) -> Any:
-        raise RuntimeError("secret")
-
-    monkeypatch.setattr(store, "progress", broken)
-    answer = visitor.get("/item/1")
-    assert (answer.status, "secret" in answer.text) == (500, False)
-
-
 def test_a_participant_finds_no_report_and_no_list_of_addresses(store: Store, visitor: Visitor) -> None:
     visitor.begin()
     files = ("report", "report.html", "answers", "answers.sqlite3", "study.json", "consent.txt", "pictures/")

@@ -107,9 +107,7 @@ def test_codes_that_nobody_has(store: Store, code: str) -> None:
     [
         ("d0-9", "obvious", "yes", "not among your questions"),
         ("d0-0", "clearer", "left", "not among your questions"),
-        ("d0-0", "obvious' --", "yes", "not among your questions"),
         ("d0-0", "obvious", "perhaps", "this is no answer to 'obvious'"),
-        ("d0-0", "obvious", "yes\0", "this is no answer to 'obvious'"),
         ("d0-0", "name", "x" * 81, "81 characters; up to 80"),
     ],
 )

@@ -52,13 +52,3 @@ def test_what_would_be_wrong_is_found(tmp_path: Path, monkeypatch: pytest.Monkey
         stranger = replace(answers[0], item="d9-9", revisions=0)
         assert judged([*answers, stranger]) == Outcome(acknowledged=20, strange=1)
         assert not judged(answers[1:]).good
-
-
-def test_shares_are_of_different_participants_with_some_sent_twice_and_changed(tmp_path: Path) -> None:
-    study = plan(tmp_path)
-    with Store.open(None, study) as store:
-        sent = shares(study, store, writers=3, answers=400, seed=1)
-    people = [{send.code for send in share} for share in sent]
-    assert not people[0] & people[1]
-    assert sum(len({(s.code, s.item, s.question) for s in share}) for share in sent) == 400
-    assert sum(len(share) for share in sent) > 430
