@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from latentclr.errors import InputError
-from latentclr.web import Guards, as_sentences, guards, host_of, needs
+from latentclr.web import Guards, as_sentences, guards, needs
 
 fastapi = pytest.importorskip("fastapi")
 testclient = pytest.importorskip("fastapi.testclient")
@@ -86,15 +86,11 @@ def test_own_names_are_answered(host: str) -> None:
     [
         "evil.example",
         "127.0.0.1.evil.example",
-        "127.0.0.1@evil.example",
         "user:pass@localhost",
         "localhost/evil",
         "localhost:x",
         "lo\u0107alhost".encode().decode("latin-1"),
         "[::1",
-        "0.0.0.0",
-        "127.0.0.2",
-        " ",
         "",
     ],
 )
@@ -230,12 +226,6 @@ def test_a_defect_is_one_sentence_outside_and_a_traceback_in_the_log(
 def test_an_answer_that_has_begun_is_not_begun_again(caplog: pytest.LogCaptureFixture) -> None:
     assert SECRET not in client(Raising(True)).get("/").text
     assert SECRET in caplog.text
-
-
-def test_host_of_reads_no_nonsense() -> None:
-    assert [host_of(bad) for bad in (b"", b"[", b"[]", b":80", b"a:b", b"\xff", b"a/b", b"[::1]x")] == [
-        ""
-    ] * 8
 
 
 def test_a_missing_extra_is_a_sentence() -> None:
