@@ -22,6 +22,8 @@ from latentclr.study.server import BODY, CONTENT, application
 from latentclr.study.store import Store
 from latentclr.web import running
 
+Through = tuple[str, dict[tuple[str, str], str], str]
+"""Code, answers and completion code of somebody who is through."""
 OPTIONS: Mapping[str, Any] = {"names": True, "preference": 1, "pictures": 4}
 
 
@@ -163,7 +165,7 @@ def test_three_people_take_part_and_the_report_says_what_they_said(browser: Any,
     read_report(browser, tmp_path / "found" / "report.html", study, people)
 
 
-def by_mouse(browser: Any, server: Server, study: Study) -> tuple[str, dict[tuple[str, str], str], str]:
+def by_mouse(browser: Any, server: Server, study: Study) -> Through:
     """Answers everything, gives a name, goes back and changes an answer."""
     one = Person(browser, server.url, study).begin()
     for number, step in enumerate(one.steps, 1):
@@ -188,7 +190,7 @@ def by_mouse(browser: Any, server: Server, study: Study) -> tuple[str, dict[tupl
     return finish(one)
 
 
-def by_keyboard(browser: Any, server: Server, study: Study) -> tuple[str, dict[tuple[str, str], str], str]:
+def by_keyboard(browser: Any, server: Server, study: Study) -> Through:
     """Never touches the mouse; reloads in the middle, while the server is killed and started again."""
     one = Person(browser, server.url, study)
     keyboard = one.page.keyboard
@@ -224,9 +226,7 @@ def by_keyboard(browser: Any, server: Server, study: Study) -> tuple[str, dict[t
     return finish(one)
 
 
-def without_scripts(
-    browser: Any, server: Server, study: Study
-) -> tuple[str, dict[tuple[str, str], str], str]:
+def without_scripts(browser: Any, server: Server, study: Study) -> Through:
     """Sends from two windows, goes back, and sends the same again."""
     one = Person(browser, server.url, study, java_script_enabled=False).begin()
     theirs = one.steps
@@ -264,8 +264,7 @@ def without_scripts(
     return finish(one)
 
 
-def finish(one: Person) -> tuple[str, dict[tuple[str, str], str], str]:
-    """Code, answers and completion code of somebody who is through."""
+def finish(one: Person) -> Through:
     one.page.wait_for_url("**/done")
     completion = one.page.locator("#completion").inner_text()
     code = one.code
@@ -285,9 +284,7 @@ def tab_to(one: Person, selector: str) -> None:
     raise AssertionError(f"Tab never reached {selector}")
 
 
-def read_report(
-    browser: Any, path: Path, study: Study, people: list[tuple[str, dict[tuple[str, str], str], str]]
-) -> None:
+def read_report(browser: Any, path: Path, study: Study, people: list[Through]) -> None:
     """The averages on the page are those of what was answered."""
     context = browser.new_context()
     page = context.new_page()
@@ -311,48 +308,6 @@ def read_report(
             assert cells[:5] == [*expected, str(len(method.ways))]
     assert "thing 1" in page.locator("main").inner_text()
     context.close()
-
-
-@pytest.mark.browser
-def test_back_with_the_personal_link_after_closing_the_browser(browser: Any, url: str, store: Store) -> None:
-    with person(browser, url, store.study) as one:
-        one.begin()
-        for which, value in meant(one.at()).items():
-            one.click(which, value)
-        one.page.get_by_role("button", name="Next").click()
-        one.number(2)
-        code, said = one.code, one.said
-        one.page.get_by_role("link", name="How it works").click()
-        link = one.page.get_by_role("link", name="your personal link").get_attribute("href")
-    with person(browser, url, store.study) as again:
-        again.page.goto(url + link)
-        again.page.get_by_role("button", name="Go to the study").click()
-        again.number(2)
-        assert again.code == code
-        again.page.get_by_role("link", name="Back").click()
-        for which in ("obvious", "meaningful"):
-            chosen = again.question(which).get_by_role("radio", checked=True)
-            assert chosen.input_value() == said[again.at().item, which]
-    assert stored(store, code) == said
-
-
-@pytest.mark.browser
-def test_an_answer_without_a_connection_is_sent_again_and_stored_once(
-    browser: Any, url: str, store: Store
-) -> None:
-    with person(browser, url, store.study) as one:
-        one.begin()
-        one.context.set_offline(True)
-        one.click("obvious", "maybe")
-        one.page.locator("#offline").wait_for(state="visible")
-        one.click("meaningful", "no")
-        assert stored(store, one.code) == {}
-        one.context.set_offline(False)
-        one.page.locator("#offline").wait_for(state="hidden")
-        one.saved()
-        assert stored(store, one.code) == one.said
-        assert all(given.revisions == 0 for given in store.answers() if given.item == one.at().item)
-        one.complaints.clear()  # of the browser, about the connection
 
 
 @pytest.mark.browser
