@@ -34,10 +34,6 @@ def test_a_turn_is_found_again_wherever_it_begins(start: float, turn: float, who
     assert float(HUE.difference(after, before)) == pytest.approx(-turn, abs=1e-9)
 
 
-def test_half_a_turn_is_one_of_both() -> None:
-    assert float(HUE.difference(torch.tensor([0.0]), torch.tensor([0.5]))) == -0.5
-
-
 def test_differences_by_kind_and_what_is_missing() -> None:
     before, after = torch.tensor([1.0, 2.0, math.nan, 3.0]), torch.tensor([1.0, 4.0, 3.0, math.nan])
     for scale, expected in ((SIZE, [0.0, 2.0]), (SHAPE, [0.0, 1.0])):
@@ -59,22 +55,11 @@ def test_what_does_not_vary_has_no_unit(values: list[float]) -> None:
     assert math.isnan(SIZE.deviation(torch.tensor(values)))
 
 
-def test_only_intervals_have_more_and_less() -> None:
-    assert [scale.signed for scale in (SIZE, HUE, SHAPE)] == [True, False, False]
-
-
 def test_scenes_are_read_by_the_oracle_as_far_as_they_vary() -> None:
     generator = load_generator("scenes")
     scorer, scales = scorer_of(generator)
     assert isinstance(scorer, Oracle)
-    assert [scale.name for scale in scales] == [
-        "floor_hue",
-        "wall_hue",
-        "object_hue",
-        "scale",
-        "shape",
-        "orientation",
-    ]
+    assert len(scales) == len({scale.name for scale in scales}) == 6
     assert all(scale.kind == BY_NAME[scale.name].kind for scale in scales)
     _, more = scorer_of(load_generator("scenes-biggan"))
     assert len(more) == 8

@@ -36,12 +36,6 @@ def test_alpha_of_one_is_the_target_for_all(distance: Distance | None) -> None:
         assert_close(change, torch.full((7,), 0.6), rtol=2e-3, atol=0.0)
 
 
-def test_any_distance_is_matched() -> None:
-    flat, directions = flat_directions()
-    found = calibrate(directions, flat, target=0.09, distance=lambda a, b: rms(a, b) ** 2, measure="square")
-    assert_close(found.scale, 0.3 / torch.tensor(STRENGTHS), rtol=2e-3, atol=0.0)
-
-
 def test_a_distance_is_averaged_over_both_signs_and_all_latents(toy: Toy) -> None:
     # The toy bends, so that its two sides differ; more latents than are drawn at a time.
     latents, directions = toy.sample(11, rng=rng()), Random(k=2).fit(toy)

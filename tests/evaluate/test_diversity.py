@@ -49,12 +49,6 @@ def test_probabilities_are_softmax_of_changes() -> None:
     assert found.diversity.value == pytest.approx(0.25, abs=ROUNDED)
 
 
-def test_directions_that_do_nothing_are_all_alike() -> None:
-    found = choice(linear_table(torch.zeros(2, 3)))
-    assert_close(found.entropy.value, torch.ones(2).double(), atol=ROUNDED, rtol=0)
-    assert found.diversity.value == pytest.approx(0.0, abs=ROUNDED)
-
-
 def test_what_does_not_vary_has_no_probability() -> None:
     scored = linear_table(torch.ones(1, 3), units=torch.tensor([1.0, math.nan, 1.0]))
     assert choice(scored).probabilities[0].isnan().tolist() == [False, True, False]

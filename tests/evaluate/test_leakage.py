@@ -58,14 +58,6 @@ def test_opposite_changes_cancel_out_except_on_a_circle() -> None:
     assert float(found.sizes.value) == pytest.approx(0.2 / UNIFORM, rel=ROUNDED)
 
 
-def test_a_category_counts_the_pictures_that_changed() -> None:
-    base = torch.zeros(10, 1)
-    edited = torch.zeros(1, 2, 10, 1)
-    edited[0, 1, :3] = 2.0
-    found = change_matrix(table(base, edited, multiples=(-1.0, 1.0), scales=[Scale("shape", "category")]))
-    assert float(found.effects.value) == float(found.sizes.value) == pytest.approx(0.3)
-
-
 def test_what_is_missing_is_dropped_pair_by_pair() -> None:
     scored = linear_table(SLOPES, n=30)
     scored.edited[0, 2, :5, 1] = math.nan  # the edit by -1

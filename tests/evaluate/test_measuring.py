@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 import torch
 from jaxtyping import Float
 from tests.evaluate.tables import rng
-from tests.report.linear import Flat, planted
 from tests.toy import Toy
 from torch import Tensor
 from torch.testing import assert_close
@@ -17,6 +17,7 @@ from latentclr.directions import Linear
 from latentclr.evaluate.attributes import Scale, Statistics, statistic_scales
 from latentclr.evaluate.calibration import rms
 from latentclr.evaluate.measuring import cosine_distance, measure
+from latentclr.evaluate.scored import Scored
 
 NAMES = ("brightness", "warmth")
 MULTIPLES = (1.0, -1.0, 0.5)
@@ -27,6 +28,17 @@ def conditional(toy: Toy) -> Directions:
     return Random(k=3).result(
         toy, model, slots=(0, 1), scale=torch.ones(3), scores=torch.ones(3), sorted_by="nothing"
     )
+
+
+def measured(toy: Toy, latents: Float[Tensor, "n s d"], **changes: Any) -> Scored:
+    """Measured by statistics, unless something else is given."""
+    usual: dict[str, Any] = {
+        "directions": conditional(Toy()),
+        "scorer": Statistics(NAMES),
+        "scales": statistic_scales(NAMES),
+        "lengths": torch.ones(3),
+    }
+    return measure(toy, latents=latents, **usual | changes)
 
 
 def test_scores_are_those_of_one_edit_at_a_time(toy: Toy) -> None:
@@ -71,33 +83,11 @@ def test_scores_are_those_of_one_edit_at_a_time(toy: Toy) -> None:
 
 def test_units_are_those_of_a_population(toy: Toy) -> None:
     latents, population = toy.sample(3, rng=rng(1)), toy.sample(70, rng=rng(2))
-    arguments = (toy, conditional(toy), Statistics(NAMES), statistic_scales(NAMES), latents)
-    scored = measure(*arguments, lengths=torch.ones(3), population=population)
+    scored = measured(toy, latents, population=population)
     expected = torch.stack([values.std() for values in Statistics(NAMES)(toy(population)).values()])
     assert_close(scored.units, expected, atol=1e-6, rtol=1e-4)
-    alone = measure(*arguments, lengths=torch.ones(3))
+    alone = measured(toy, latents)
     assert_close(alone.units, alone.base.std(0), atol=1e-6, rtol=1e-4)
-
-
-def test_a_linear_generator_has_linear_scores() -> None:
-    flat = Flat((1.0, 2.0, 0.5))
-    pattern = flat.patterns[1].view(3, 4, 4) / 4
-
-    def along(pictures: Float[Tensor, "n 3 h w"]) -> Mapping[str, Float[Tensor, " n"]]:
-        return {"along": (pictures * pattern).mean((1, 2, 3))}
-
-    scored = measure(
-        flat,
-        planted(flat, torch.eye(3)),
-        along,
-        [Scale("along")],
-        flat.sample(5, rng=rng()),
-        lengths=torch.tensor([1.0, 3.0, 1.0]),
-        multiples=(-1.0, 1.0),
-    )
-    # The pattern of axis 1 has rms 2; its mean with itself is 4.
-    found = (scored.edited[:, 1] - scored.base).mean((1, 2))
-    assert_close(found, torch.tensor([0.0, 3.0, 0.0]), atol=1e-5, rtol=1e-5)
 
 
 def test_a_scorer_that_cannot_tell_and_identities_that_are_none(toy: Toy) -> None:
@@ -105,15 +95,8 @@ def test_a_scorer_that_cannot_tell_and_identities_that_are_none(toy: Toy) -> Non
         values = pictures.mean((1, 2, 3))
         return {"a": torch.where(values > values.median(), math.nan, values), "b": values}
 
-    scored = measure(
-        toy,
-        conditional(toy),
-        half_blind,
-        [Scale("a"), Scale("b")],
-        toy.sample(6, rng=rng()),
-        lengths=torch.ones(3),
-        multiples=(-1.0, 1.0),
-    )
+    scales = [Scale("a"), Scale("b")]
+    scored = measured(toy, toy.sample(6, rng=rng()), scorer=half_blind, scales=scales, multiples=(-1.0, 1.0))
     assert 0 < scored.missing["a"] < scored.edited[..., 0].numel()
     assert "b" not in scored.missing
     assert scored.identity is scored.change is scored.steps is None
@@ -121,15 +104,7 @@ def test_a_scorer_that_cannot_tell_and_identities_that_are_none(toy: Toy) -> Non
 
 def test_progress_is_told(toy: Toy) -> None:
     told: list[int] = []
-    measure(
-        toy,
-        conditional(toy),
-        Statistics(NAMES),
-        statistic_scales(NAMES),
-        toy.sample(20, rng=rng()),
-        lengths=torch.ones(3),
-        log=lambda step, values: told.append(step),
-    )
+    measured(toy, toy.sample(20, rng=rng()), log=lambda step, _: told.append(step))
     assert told == [8, 16, 20]
 
 
@@ -147,26 +122,11 @@ def test_progress_is_told(toy: Toy) -> None:
     ],
 )
 def test_what_cannot_be_measured_is_refused(toy: Toy, changes: dict[str, object], match: str) -> None:
-    given = {"lengths": torch.ones(3), "scales": statistic_scales(NAMES), **changes}
     with pytest.raises(InputError, match=match):
-        measure(
-            toy,
-            conditional(toy),
-            Statistics(NAMES),
-            given.pop("scales"),  # type: ignore[arg-type]
-            toy.sample(2, rng=rng()),
-            **given,  # type: ignore[arg-type]
-        )
+        measured(toy, toy.sample(2, rng=rng()), **changes)
 
 
-def test_directions_of_another_generator_are_refused(toy: Toy) -> None:
+def test_directions_of_another_generator_are_refused() -> None:
     other = Toy(seed=1)
     with pytest.raises(InputError, match="do not fit"):
-        measure(
-            other,
-            conditional(toy),
-            Statistics(NAMES),
-            statistic_scales(NAMES),
-            other.sample(2, rng=rng()),
-            lengths=torch.ones(3),
-        )
+        measured(other, other.sample(2, rng=rng()))

@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 from tests.evaluate.tables import ROUNDED, linear_table, rng, table
-from torch.testing import assert_close
 
 from latentclr import InputError
 from latentclr.evaluate.attributes import Scale
@@ -89,10 +88,3 @@ def test_too_few_latents_or_unknown_names_are_refused() -> None:
         rescore(linear_table(SLOPES, n=3), "a")
     with pytest.raises(InputError, match="no attribute 'z'"):
         rescore(linear_table(SLOPES), "z")
-
-
-def test_levels_are_told_as_the_paper_does() -> None:
-    base = torch.tensor([0.0, 1.0, 0.0, 1.0, 0.0, 1.0]).unsqueeze(1)
-    row = rescore(table(base, base.expand(1, 2, 6, 1), multiples=(-1.0, 1.0)), 0)
-    assert str(row.base) == "1.00 ± .00"
-    assert_close(torch.tensor(row.up.mean.value), torch.tensor(1.0))

@@ -46,13 +46,6 @@ def test_a_linear_change_is_length_times_strength() -> None:
     assert_close(found, 0.5 * exact, rtol=1e-4, atol=1e-6)
 
 
-def test_strengths_are_the_closed_form() -> None:
-    found = matched(Flat(STRENGTHS), 0.6)
-    assert found.too_weak == []
-    assert_close(found.lengths, 0.6 / torch.tensor(STRENGTHS), rtol=2e-3, atol=0.0)
-    assert_close(found.changes, torch.full((4,), 0.6), rtol=2e-3, atol=0.0)
-
-
 def test_features_of_a_layer_are_measured_by_themselves() -> None:
     found = matched(Flat(STRENGTHS), 6.0, layer="first")
     assert_close(found.lengths, 0.6 / torch.tensor(STRENGTHS), rtol=2e-3, atol=0.0)
