@@ -188,7 +188,6 @@ GOOD: Mapping[str, Good] = {
         ),
         lambda: np.array([[[1, 2, 3]]], np.uint8),
     ),
-    "PNG, 1 pixel": Good(lambda: made_png(1, 1, b"\0\7\x08\x09"), lambda: np.array([[[7, 8, 9]]], np.uint8)),
     "PNG, 16 bits": Good(lambda: made_png(64, 48, rows_of_16_bits(), depth=16), planted, within=1),
     "PNG, 16 bits of grey": Good(
         lambda: saved(Image.fromarray(grey()[:, :, 0].astype(np.uint16) * 257), "PNG"), grey
@@ -197,7 +196,6 @@ GOOD: Mapping[str, Good] = {
         lambda: made_png(2, 1, b"\0\0\0\x80\x80", depth=16, colour=0, extra=chunk(b"tRNS", b"\0\0")),
         lambda: np.array([[[255] * 3, [128] * 3]], np.uint8),
     ),
-    "PNG, grey": Good(lambda: png(grey()[:, :, 0]), grey),
     "PNG, black and white": Good(
         lambda: made_png(8, 1, b"\0\xa5", depth=1, colour=0),
         lambda: np.repeat(np.array([[[255], [0], [255], [0], [0], [255], [0], [255]]], np.uint8), 3, 2),
@@ -210,9 +208,6 @@ GOOD: Mapping[str, Good] = {
         lambda: _plain((90,) * 3, (255,) * 3),
     ),
     "PNG, animated": Good(lambda: frames("PNG"), planted, note="is animated: the first frame is taken"),
-    "PNG, a profile of noise": Good(
-        lambda: with_extra(chunk(b"iCCP", b"x\0\0" + bytes(range(256)))), planted
-    ),
     "PNG, a profile that unpacks to 20 MB": Good(
         lambda: with_extra(chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(20_000_000)))), planted
     ),
@@ -223,7 +218,6 @@ GOOD: Mapping[str, Good] = {
         lambda: with_extra(chunk(b"tEXt", b"k\0v") * 999 + chunk(b"tEXt", b"k\0v", wrong=1)), planted
     ),
     "PNG, turned": Good(lambda: png(exif=oriented(6)), lambda: TURNED[6](planted())),
-    "JPEG": Good(jpeg, planted, within=6),
     "JPEG, progressive": Good(lambda: jpeg(progressive=True), planted, within=6),
     "JPEG, grey": Good(
         lambda: saved(Image.fromarray(planted()).convert("L"), "JPEG", quality=95), grey, within=4
@@ -292,12 +286,7 @@ BAD: Mapping[str, tuple[Callable[[], bytes], str]] = {
     "PNG, a wrong checksum": (_damaged_data, "a checksum is wrong"),
     "PNG, a broken stream": (_broken_stream, "is a damaged PNG"),
     "PNG, too few rows": (lambda: made_png(64, 48, b"\0" * 193), "without all of its rows"),
-    "PNG, no picture": (lambda: PNG + header(9, 9) + chunk(b"IEND", b""), "without all of its rows"),
     "PNG, an unknown depth": (lambda: made_png(1, 1, b"\0\0" * 9, depth=7), "is a damaged PNG"),
-    "PNG, a text that claims 100 MB": (
-        lambda: with_extra(chunk(b"tEXt", b"k\0v", length=100_000_000)),
-        "is a damaged PNG, or not all of it",
-    ),
     "PNG, a chunk that claims 4 GB": (
         lambda: with_extra(chunk(b"iCCP", b"", length=0xFFFFFFFF)),
         "is a damaged PNG, or not all of it",

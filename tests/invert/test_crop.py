@@ -5,32 +5,17 @@ import torch
 from tests.generators.small_stylegan2 import small_stylegan2
 from tests.invert.photos import planted, png
 
-from latentclr import ZOO, InputError, load_generator
-from latentclr.checkpoints.crops import CELEBS, CENTRE, FACES, FFHQ, FFHQ_UPRIGHT, Crop
+from latentclr import InputError, load_generator
+from latentclr.checkpoints.crops import CELEBS, CENTRE, FACES, FFHQ
 from latentclr.checkpoints.load import cropped
 from latentclr.invert import crop
 from latentclr.invert.align import Anchors, face_frame
 from latentclr.invert.crop import Cropped, crop_photo, picture_size, rule_of, stacked
 from latentclr.invert.photo import Decoded, Limits, decode_photo
 
-RULES: dict[str, Crop] = {
-    "faces": FACES,
-    "celebs": CELEBS,
-    "ffhq": FFHQ,
-    "metfaces": FFHQ,
-    "ffhqu": FFHQ_UPRIGHT,
-    "scenes": CENTRE,
-    "car": CENTRE,
-    "afhqcat": CENTRE,
-}
-
 
 def photo(height: int = 480, width: int = 640, **limits: int) -> Decoded:
     return decode_photo(png(planted(height, width)), name="me.png", limits=Limits(**limits))
-
-
-def test_the_zoo_says_how_photos_are_cut() -> None:
-    assert {name: ZOO[name].crop for name in RULES} == RULES
 
 
 def test_the_rule_goes_by_the_generators_name_or_anothers() -> None:
@@ -111,11 +96,6 @@ def test_crops_by_hand_that_are_not_possible(box: tuple[float, float, float, flo
 def test_a_crop_of_another_shape_names_that_of_the_generator() -> None:
     with pytest.raises(InputError, match=r"are 64 to 48: give 0,0,120,90, say"):
         crop_photo(photo(), (48, 64), CENTRE, box=(0.0, 0.0, 120.0, 120.0))
-
-
-def test_a_photo_of_one_pixel_is_too_small_for_any_crop() -> None:
-    with pytest.raises(InputError, match=r"cut out of me\.png has 1 x 1 pixels"):
-        crop_photo(photo(2, 2, side=1), (64, 64), CENTRE, box=(0.0, 0.0, 1.0, 1.0))
 
 
 def test_what_is_scaled_up_is_said() -> None:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from tests.conftest import small_dcgan
 from tests.generators.small_biggan import small_biggan_deep
 from tests.generators.small_stylegan2 import small_stylegan2
+from tests.invert.stopping import stop_after
 from tests.toy import Toy
 from torch import Tensor
 from torch.testing import assert_close
@@ -21,7 +22,7 @@ from latentclr.files import read_tensors, write_tensors
 from latentclr.generators import IMAGE, Latents, Layer
 from latentclr.invert.encoder import KIND, LatentEncoder, Shape, read_encoder, save_encoder
 from latentclr.invert.prior import Prior
-from latentclr.invert.samples import draw_samples, outside_scenes
+from latentclr.invert.samples import draw_samples
 from latentclr.invert.train import EncoderSettings, train_encoder
 from latentclr.pretrain.data import Pool, to_bytes
 
@@ -128,13 +129,8 @@ def test_equal_settings_give_equal_encoders_also_after_a_stop(dcgan: Generator, 
     whole = train_encoder(dcgan, TINY)
     assert torch.equal(torch.get_rng_state(), state)
     (tmp_path / "keep").mkdir()
-    keep, asked = Keeper(tmp_path / "keep", every=0.0), []
-
-    def stop() -> bool:
-        asked.append(0)
-        return len(asked) > 5
-
-    part = train_encoder(dcgan, TINY, keep=keep, stop=stop)
+    keep = Keeper(tmp_path / "keep", every=0.0)
+    part = train_encoder(dcgan, TINY, keep=keep, stop=stop_after(5))
     assert part.steps == 5
     again = train_encoder(dcgan, TINY, keep=keep)
     assert again.steps == 8
@@ -198,13 +194,6 @@ def test_outside_pictures_have_classes_where_the_generator_has_some() -> None:
     told = after(generator, ONCE, pool)
     assert 0 <= told["accuracy"] <= 1
     assert told != after(generator, ONCE, Pool(pool.pictures, (pool.labels + 1) % 3))
-
-
-def test_renders_as_outside_pictures() -> None:
-    drawn = outside_scenes("scenes-biggan", 5)
-    assert drawn.pictures.shape == (5, 3, 64, 64)
-    assert drawn.labels is not None
-    assert drawn.labels.max() < 8
 
 
 @pytest.mark.parametrize(("field", "value"), [("steps", 1), ("pixel_weight", -1.0), ("learning_rate", 0.0)])

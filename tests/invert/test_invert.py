@@ -1,6 +1,5 @@
 """The front function: from pictures to an artefact, by every method."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import torch
 from tests.conftest import small_dcgan
 from tests.generators.small_biggan import small_biggan_deep
 from tests.generators.small_stylegan2 import small_stylegan2
+from tests.invert.stopping import stop_after
 from tests.rounding import rounding_bound
 from tests.toy import Toy
 from torch import Tensor
@@ -41,11 +41,6 @@ def pictures_of(generator: Generator, n: int = 3) -> Tensor:
         return draw(generator, latents).clamp(-1, 1)
 
 
-def stop_after(steps: int) -> Callable[[], bool]:
-    asked = iter([False] * steps)
-    return lambda: next(asked, True)
-
-
 @pytest.mark.parametrize(
     ("method", "space"),
     [(method, space) for method in METHODS for space in ("shared", "slots")][1:],  # the encoder gives slots
@@ -75,13 +70,6 @@ def test_equal_calls_give_equal_files(toy: Toy, tmp_path: Path) -> None:
         invert(toy, pictures_of(toy), QUICK).save(tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert torch.equal(torch.get_rng_state(), state)
-
-
-def test_more_steps_are_nearer(toy: Toy) -> None:
-    pictures = pictures_of(toy)
-    plain = replace(QUICK, finish=0, prior_weight=0.0, spread_weight=0.0)
-    near = [float(invert(toy, pictures, replace(plain, steps=steps)).psnr.min()) for steps in (2, 120)]
-    assert near[1] > near[0] + 6
 
 
 def test_the_class_is_found_or_given() -> None:

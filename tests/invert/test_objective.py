@@ -44,11 +44,6 @@ def test_rows_are_the_pictures_of_these_rows(metric: LPIPS) -> None:
     assert_rounded(found.lpips, other.lpips, terms=SUMS)  # features of a batch of three and of two
 
 
-def test_pixels_alone() -> None:
-    found = Target(pictures(), None).differences(pictures().flip(0))
-    assert torch.equal(found.lpips, torch.zeros(3))
-
-
 @pytest.mark.parametrize("size", [8, 20, 300])
 def test_pictures_of_every_size(metric: LPIPS, size: int) -> None:
     a = pictures(2, size)

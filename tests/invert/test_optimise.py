@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.conftest import small_dcgan
+from tests.invert.stopping import stop_after
 from tests.toy import Toy
 from torch import Tensor
 from torch.testing import assert_close
@@ -52,15 +52,6 @@ def test_the_picture_of_known_latents_is_found(toy: Toy, space: str) -> None:
         assert_close(found.latents[:, 0], found.latents[:, 1])
 
 
-def test_known_latents_of_a_dcgan_are_found() -> None:
-    generator = small_dcgan()
-    z = truth(generator)
-    near = Starts((z + 0.3 * truth(generator).flip(0)).unsqueeze(1), ((None,),) * 3)
-    found = search(generator, generator(z), near, schedule=Schedule(steps=100, explore=0))
-    assert found.differences.pixel.max() < 1e-4
-    assert_close(found.latents, z, atol=0.1, rtol=0)
-
-
 def test_photos_do_not_influence_each_other(toy: Toy) -> None:
     # In float64: Adam magnifies what rounding does to gradients near 0, by other sums of other batches.
     latents, labels, prior = truth(toy).double(), starts(toy).labels, Prior.of(toy)
@@ -98,16 +89,9 @@ def test_stopped_and_gone_on_with_is_as_never_stopped(toy: Toy, tmp_path: Path) 
     brief = replace(SHORT, steps=20, explore=4, look_every=5, finish=3)
     whole = search(toy, wanted, begin, schedule=brief)
     for folder, at in (("a", 2), ("b", 11), ("c", 18)):  # while it explores, goes on, and finishes
-        keep = Keeper(tmp_path / folder, every=0.0)
-        seen: list[int] = []
-
-        def stop(seen: list[int] = seen, at: int = at) -> bool:
-            seen.append(0)
-            return len(seen) > at
-
         (tmp_path / folder).mkdir()
-        given = {"keep": keep, "schedule": brief}
-        part = search(toy, wanted, begin, stop=stop, about={"what": 1}, **given)
+        given = {"keep": Keeper(tmp_path / folder, every=0.0), "schedule": brief}
+        part = search(toy, wanted, begin, stop=stop_after(at), about={"what": 1}, **given)
         assert part.steps == at
         again = search(toy, wanted, begin, about={"what": 1}, **given)
         assert torch.equal(again.latents, whole.latents)

@@ -6,6 +6,7 @@ import sys
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,29 +61,27 @@ def large(side: int) -> Array:
     return np.stack([x, y, x ^ y], 2)
 
 
+FORMATS = ("JPEG", "PNG", "WEBP")
+SCANS = {"quality": 70, "progressive": True, "subsampling": 0}
+LARGE: dict[str, tuple[str, dict[str, Any]]] = {
+    "JPEG": ("RGB", {"quality": 70}),
+    "progressive JPEG": ("RGB", SCANS),
+    "CMYK JPEG": ("CMYK", SCANS),
+    "PNG": ("RGB", {"compress_level": 1}),
+    "PNG with alpha": ("RGBA", {"compress_level": 1}),
+    "16-bit PNG": ("I;16", {"compress_level": 1}),
+    "WEBP": ("RGB", {"quality": 50, "method": 0}),
+}
+
+
 @pytest.mark.kills
-@pytest.mark.parametrize(
-    "kind", ["JPEG", "progressive JPEG", "CMYK JPEG", "PNG", "PNG with alpha", "16-bit PNG", "WebP"]
-)
+@pytest.mark.parametrize("kind", LARGE)
 def test_the_largest_photos_stay_within_bounds(kind: str, tmp_path: Path) -> None:
-    picture = Image.fromarray(large(4896 if kind == "WebP" else 8000))
-    match kind:
-        case "JPEG":
-            data = saved(picture, "JPEG", quality=70)
-        case "progressive JPEG":
-            data = saved(picture, "JPEG", quality=70, progressive=True, subsampling=0)
-        case "CMYK JPEG":
-            data = saved(picture.convert("CMYK"), "JPEG", quality=70, progressive=True, subsampling=0)
-        case "PNG":
-            data = saved(picture, "PNG", compress_level=1)
-        case "PNG with alpha":
-            data = saved(picture.convert("RGBA"), "PNG", compress_level=1)
-        case "16-bit PNG":
-            data = saved(
-                Image.fromarray(large(8000)[:, :, 0].astype(np.uint16) * 257), "PNG", compress_level=1
-            )
-        case _:
-            data = saved(picture, "WEBP", quality=50, method=0)
+    mode, more = LARGE[kind]
+    pixels = large(4896 if kind == "WEBP" else 8000)
+    grey = mode == "I;16"
+    picture = Image.fromarray(pixels[:, :, 0].astype(np.uint16) * 257 if grey else pixels)
+    data = saved(picture if grey else picture.convert(mode), next(f for f in FORMATS if f in kind), **more)
     del picture
     [(used, kept)] = megabytes([data], tmp_path)
     assert 0 < kept < 3 * 4096**2

@@ -10,6 +10,7 @@ from tests.conftest import small_dcgan
 from tests.generators.small_biggan import small_biggan_deep
 from tests.generators.small_stylegan import small_progan, small_stylegan
 from tests.generators.small_stylegan2 import small_stylegan2
+from tests.invert.stopping import stop_after
 from tests.toy import Toy
 from torch import Tensor
 from torch.testing import assert_close
@@ -117,13 +118,8 @@ def test_rank_is_the_size_of_the_file(dcgan: Generator, tmp_path: Path) -> None:
 def test_stopped_and_gone_on_with(dcgan: Generator, tmp_path: Path) -> None:
     inversion, pictures = photos(dcgan)
     whole = tune(dcgan, inversion, pictures, FEW)
-    keep, asked = Keeper(tmp_path, every=0.0), []
-
-    def stop() -> bool:
-        asked.append(0)
-        return len(asked) > 3
-
-    assert tune(dcgan, inversion, pictures, FEW, keep=keep, stop=stop).origin["steps"] == 3
+    keep = Keeper(tmp_path, every=0.0)
+    assert tune(dcgan, inversion, pictures, FEW, keep=keep, stop=stop_after(3)).origin["steps"] == 3
     again = tune(dcgan, inversion, pictures, FEW, keep=keep)
     assert all(torch.equal(value, again.tensors[name]) for name, value in whole.tensors.items())
 
