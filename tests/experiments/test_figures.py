@@ -19,7 +19,7 @@ def colours(picture: Image.Image) -> set[tuple[int, ...]]:
     return {colour for _, colour in found if isinstance(colour, tuple)}
 
 
-def bare(picture: Image.Image, colour: str = "#ffffff") -> bool:
+def bare(picture: Image.Image) -> bool:
     """Whether nothing touches the border."""
     wide, high = picture.size
     strips = [(0, 0, wide, 3), (0, high - 3, wide, high), (0, 0, 3, high), (wide - 3, 0, wide, high)]

@@ -7,8 +7,8 @@ import pytest
 from tests.experiments.planted import Classes, axes
 from tests.toy import Toy
 
-from latentclr import InputError, LatentCLR, Random
-from latentclr.experiments.base import MODELS, Settings, Wanted, grouped, listed
+from latentclr import InputError, Random
+from latentclr.experiments.base import Settings, Wanted
 from latentclr.experiments.bench import own_class
 from latentclr.experiments.finding import find, load
 
@@ -49,31 +49,9 @@ def test_runs_that_are_given(tmp_path: Path) -> None:
         load(paths, Toy())
 
 
-def test_settings_make_the_methods() -> None:
-    settings = Settings(k=5, steps=7)
-    for model, more in MODELS.items():
-        method = settings.latentclr(3, model=model)
-        assert (method.model, method.k, method.seed, method.steps) == (model, 5, 3, 7)
-        assert all(getattr(method, name) == value for name, value in more.items())
-    assert settings.latentclr(0, k=9).k == 9
-    # The usual settings are the methods' own.
-    usual = Settings()
-    assert usual.latentclr(1) == LatentCLR(k=usual.k, seed=1)
-    small = usual.small
-    assert small.latents < usual.latents
-    assert small.latents >= 4  # half of them choose
-    assert len(small.seeds) == 2  # class-specific needs another seed
-
-
 def test_the_class_in_which_is_looked() -> None:
     generator = Classes()
     assert own_class(Settings(), Toy()) is None
     assert own_class(Settings(), generator) == 0
     assert own_class(Settings(), generator.for_class(2)) == 2
     assert own_class(Settings(label=1), generator.for_class(2)) == 1
-
-
-def test_groups_and_lists() -> None:
-    assert listed(["a", "b"]) == "a and b"
-    runs = find([Wanted(Random(k=1, seed=seed)) for seed in (0, 1, 2)], Toy())
-    assert {name: len(group) for name, group in grouped(runs, ["x", "y", "x"]).items()} == {"x": 2, "y": 1}

@@ -9,7 +9,7 @@ from PIL import Image
 from tests.toy import Toy
 
 from latentclr import InputError, Random
-from latentclr.experiments.base import Experiment, Run, Wanted
+from latentclr.experiments.base import Experiment, Wanted
 from latentclr.experiments.finding import find
 from latentclr.experiments.folder import RUNS, experiment_folder, write
 from latentclr.report.folders import unfinished
@@ -75,8 +75,3 @@ def test_a_place_that_is_taken(tmp_path: Path) -> None:
     (tmp_path / "other" / "letter.txt").touch()
     with pytest.raises(InputError, match="is not the folder of an experiment"):
         written(tmp_path / "other", overwrite=True)
-
-
-def test_a_run_says_how_it_was_found() -> None:
-    run = Run("x", Random(k=2, seed=5).fit(Toy()))
-    assert (run.method, run.seed, run.label, run.model) == ("random", 5, None, "")
