@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -228,3 +228,12 @@ def test_accuracy_equals_a_loop_over_its_definition(similarity: Similarity) -> N
             hits += nearest == edit
     assert 0 < hits < k * n
     assert float(identification_accuracy(f, similarity=similarity)) == pytest.approx(hits / (k * n))
+
+
+def test_everything_is_computed_on_the_device_of_the_divergences() -> None:
+    # On the device "meta" nothing is computed, but an operation with a tensor of the CPU fails as on a GPU.
+    f = divergences(3, 4).to("meta")
+    for similarity in get_args(Similarity):
+        assert contrastive_loss(f, temperature=0.5, similarity=similarity).device == f.device
+        assert same_latent_loss(f, temperature=0.5, similarity=similarity).device == f.device
+        assert identification_accuracy(f, similarity=similarity).device == f.device

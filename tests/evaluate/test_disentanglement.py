@@ -1,5 +1,6 @@
 """Planted codes have the scores that are known of them, and numbers are those of other implementations."""
 
+import inspect
 import math
 from collections.abc import Sequence
 
@@ -360,3 +361,84 @@ def test_what_cannot_be_scored_is_refused() -> None:
     for settings in ({"batch": 1}, {"training": 0}, {"testing": 0}):
         with pytest.raises(InputError, match="two or more pictures"):
             voted(factors, factors, **settings)
+
+
+def test_many_categories_are_not_cut_into_bins() -> None:
+    many = torch.arange(25.0).repeat(8).unsqueeze(1)[torch.randperm(200, generator=rng())]
+    factors = torch.cat([many, factors_of(200)[:, 2:]], dim=1)
+    codes = torch.cat([factors, noise(200, 1)], dim=1)
+    # A code of twenty bins tells fifteen categories for certain, and of ten others only which pair it is.
+    known = math.log(25) - 10 / 25 * math.log(2)
+    assert float(mutual_information(codes, factors, BITS)[0, 0, 0]) == pytest.approx(
+        known / math.log(25), abs=SAME
+    )
+    batch = of_table(codes, factors, BITS)(0, 30, rng())
+    assert len(batch[:, 0].unique()) == 1
+    y = many[:, 0].long().numpy()
+    trees = GradientBoostingClassifier(n_estimators=2, random_state=0).fit(codes[:133].double(), y[:133])
+    found = dci(codes, factors, BITS, trees=2)
+    assert float(found.predicted[0]) == pytest.approx(trees.score(codes[133:].double(), y[133:]), abs=SAME)
+
+
+def test_two_categories_are_something_to_tell_apart() -> None:
+    found = dci(FULL, FULL, BITS, trees=3)
+    assert_close(found.importance, torch.eye(2, dtype=torch.float64), atol=SAME, rtol=0.0)
+    nothing = dci(FULL, torch.ones(32, 2), BITS, trees=3)
+    assert nothing.importance.dtype == torch.float64
+
+
+def test_the_unit_of_a_factor_changes_nothing() -> None:
+    factors = factors_of(90)[:, :1] * torch.tensor([1e-3, 1.0])
+    codes = factors * torch.tensor([1.0, -1.0]) + torch.tensor([1e-3, 1.0]) * noise(90, 2)
+    found = dci(codes, factors, ("interval", "interval"), trees=5)
+    assert 0 < float(found.predicted.min()) < 1
+    small = dci(codes, factors * torch.tensor([1.0, 1e-3]), ("interval", "interval"), trees=5)
+    assert_close(small.predicted, found.predicted, atol=1e-4, rtol=0.0)  # factors are float32
+
+
+def test_an_arc_just_before_the_start_is_the_last() -> None:
+    # In float32 the remainder of a tiny negative number is 1.
+    assert classes(torch.cat([torch.arange(50) / 50, torch.tensor([-1e-9])]), "circular").tolist()[-1] == 9
+
+
+def test_kinds_must_be_as_many_as_factors() -> None:
+    for call in (mutual_information, of_table):
+        with pytest.raises(ValueError, match="shorter"):
+            call(FULL, FULL, BITS[:1])
+
+
+def test_what_is_told_of_information() -> None:
+    found = mig(FULL, FULL, BITS, bootstrap=QUICK)
+    once = mutual_information(FULL, FULL, BITS)
+    assert once.shape == (1, 2, 2)
+    assert torch.equal(found.information, once[0])
+    still = mutual_information(FULL, torch.ones(32, 1), ("category",))
+    assert not still.any()
+
+
+def test_usual_sizes_are_those_that_are_documented() -> None:
+    trees = inspect.signature(inspect.unwrap(dci)).parameters["trees"].default
+    assert trees == GradientBoostingRegressor().n_estimators
+    sizes: list[int] = []
+
+    def draw(factor: int, size: int, numbers: torch.Generator) -> Float[Tensor, "batch d"]:
+        sizes.append(size)
+        return torch.rand(size, 2, generator=numbers)
+
+    usual = factor_vae(draw, torch.ones(2), factors=2)
+    assert sizes == [64] * (800 + 2000)
+    assert torch.equal(usual.votes, factor_vae(draw, torch.ones(2), factors=2, testing=1, seed=0).votes)
+    least = factor_vae(draw, torch.ones(2), factors=1, batch=2, training=1, testing=1)
+    assert (int(least.votes.sum()), least.votes.dtype) == (1, torch.int64)
+    dead = factor_vae(draw, torch.ones(2), factors=1, dead=2.0)
+    assert dead.votes.dtype == torch.int64
+
+
+def test_sentences_are_whole() -> None:
+    sizes = r"codes \(32, 2\), factors \(32, 2\) and 1 kinds"
+    with pytest.raises(
+        InputError, match=rf"^{sizes}: give a row of both for each picture and a kind for each factor\.$"
+    ):
+        mig(FULL, FULL, BITS[:1])
+    with pytest.raises(InputError, match=r"^a code or a factor is not finite: leave out such pictures\.$"):
+        mig(FULL / 0, FULL, BITS)
