@@ -13,7 +13,14 @@ from sqlalchemy import create_engine, inspect, text
 from tests.study.planted import always, take_part
 
 from latentclr import InputError
-from latentclr.study.answers import Given, NoConsentError, UnknownCodeError, UnreachableError, key_of
+from latentclr.study.answers import (
+    Given,
+    NoConsentError,
+    Participant,
+    UnknownCodeError,
+    UnreachableError,
+    key_of,
+)
 from latentclr.study.order import Step, steps
 from latentclr.study.plan import Study
 from latentclr.study.store import Store, database
@@ -31,6 +38,12 @@ def study(study_of: Callable[..., Study]) -> Study:
 def store(url: str, study: Study) -> Iterator[Store]:
     with Store.open(url, study) as opened:
         yield opened
+
+
+@pytest.fixture
+def me(store: Store) -> Participant:
+    """Somebody who has agreed and answered nothing."""
+    return take_part(store, lambda *_: None)
 
 
 def first(store: Store, key: str) -> Step:
@@ -54,8 +67,7 @@ def test_somebody_comes_agrees_answers_and_comes_back(store: Store, url: str) ->
         assert again.answers() == [Given(1, item, "obvious", "yes", 1200, 0)]
 
 
-def test_an_answer_is_stored_once_however_often_it_is_sent(store: Store) -> None:
-    me = take_part(store, lambda *_: None)
+def test_an_answer_is_stored_once_however_often_it_is_sent(store: Store, me: Participant) -> None:
     item = first(store, me.key).item
     assert store.answer(me.code, item, "obvious", "yes", milliseconds=1200).new
     for _ in range(3):
@@ -64,8 +76,7 @@ def test_an_answer_is_stored_once_however_often_it_is_sent(store: Store) -> None
     assert store.answers() == [Given(1, item, "obvious", "yes", 1200, 0)]
 
 
-def test_a_changed_mind_is_kept_and_counted(store: Store) -> None:
-    me = take_part(store, lambda *_: None)
+def test_a_changed_mind_is_kept_and_counted(store: Store, me: Participant) -> None:
     item = first(store, me.key).item
     for value in ("yes", "no", "no", "yes"):
         stored = store.answer(me.code, item, "obvious", value, milliseconds=len(value))
@@ -73,8 +84,7 @@ def test_a_changed_mind_is_kept_and_counted(store: Store) -> None:
     assert store.answers() == [Given(1, item, "obvious", "yes", 3, 2)]  # the first answer's time
 
 
-def test_progress_is_to_the_first_item_that_is_not_done(store: Store) -> None:
-    me = take_part(store, lambda *_: None)
+def test_progress_is_to_the_first_item_that_is_not_done(store: Store, me: Participant) -> None:
     theirs = steps(store.study, me.key)
     for question in ("obvious", "meaningful"):  # names are no duty
         store.answer(me.code, theirs[0].item, question, "yes")
@@ -112,16 +122,14 @@ def test_codes_that_nobody_has(store: Store, code: str) -> None:
     ],
 )
 def test_what_is_not_asked_is_not_stored(
-    store: Store, item: str, question: str, value: str, message: str
+    store: Store, me: Participant, item: str, question: str, value: str, message: str
 ) -> None:
-    me = take_part(store, lambda *_: None)
     with pytest.raises(InputError, match=message):
         store.answer(me.code, item, question, value)
     assert store.answers() == []
 
 
-def test_free_text_is_cleaned_and_kept_whatever_it_says(store: Store) -> None:
-    me = take_part(store, lambda *_: None)
+def test_free_text_is_cleaned_and_kept_whatever_it_says(store: Store, me: Participant) -> None:
     for sent, kept in (
         ("=1+1\x00\ud800", "=1+1"),
         ("'; DROP TABLE answer; --", "'; DROP TABLE answer; --"),
@@ -133,8 +141,7 @@ def test_free_text_is_cleaned_and_kept_whatever_it_says(store: Store) -> None:
         assert store.answers()[0].value == kept
 
 
-def test_times_that_cannot_be_true_are_not_kept(store: Store) -> None:
-    me = take_part(store, lambda *_: None)
+def test_times_that_cannot_be_true_are_not_kept(store: Store, me: Participant) -> None:
     items = ("d0-0", "d0-1", "d0-2", "s0", "x0")
     for item, sent in zip(items, (None, 0, -1, 2**70, 1234), strict=True):
         store.answer(me.code, item, "obvious", "yes", milliseconds=sent)
@@ -217,8 +224,7 @@ def test_many_come_at_once(store: Store) -> None:
     assert store.healthy()
 
 
-def test_one_answer_that_is_sent_by_many_at_once_is_new_once(store: Store) -> None:
-    me = take_part(store, lambda *_: None)
+def test_one_answer_that_is_sent_by_many_at_once_is_new_once(store: Store, me: Participant) -> None:
     together = threading.Barrier(WRITERS)
 
     def send(_: int) -> tuple[bool, bool]:
