@@ -12,7 +12,7 @@ from torch import Tensor
 from latentclr import Directions
 from latentclr.evaluate.attributes import Scale
 from latentclr.evaluate.intervals import Bootstrap
-from latentclr.experiments.base import Run, Settings
+from latentclr.experiments.base import Settings
 from latentclr.experiments.bench import Bench
 from latentclr.generators import Latents
 
@@ -89,10 +89,6 @@ def told(directions: Directions, method: str, seed: int = 0, **more: Any) -> Dir
         "hyperparameters": {"seed": seed, "k": directions.k, **more},
     }
     return replace(directions, origin=origin)
-
-
-def run(name: str, directions: Directions) -> Run:
-    return Run(name, directions)
 
 
 assert 2 * len(STRENGTHS) <= VALUES

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.experiments.planted import SETTINGS, Classes, axes, bench, run
+from tests.experiments.planted import SETTINGS, Classes, axes, bench
 
 from latentclr import Directions, InputError
 from latentclr.experiments import class_specific
@@ -17,7 +17,7 @@ def found_in(label: int, directions: Directions) -> Directions:
 
 def runs(generator: Classes, *parts: tuple[str, int, tuple[int, ...], int]) -> list[Run]:
     return [
-        run(name, found_in(label, axes(generator, *numbers, seed=seed)))
+        Run(name, found_in(label, axes(generator, *numbers, seed=seed)))
         for name, label, numbers, seed in parts
     ]
 

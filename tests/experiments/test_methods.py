@@ -4,22 +4,20 @@ import math
 
 import pytest
 import torch
-from tests.experiments.planted import NAMES, SETTINGS, Classes, axes, bench, run, told
+from tests.experiments.planted import NAMES, SETTINGS, STRENGTHS, Classes, axes, bench, told
 from tests.report.linear import Flat, planted
 
 from latentclr import Directions, InputError, SeFa
 from latentclr.evaluate.intervals import Interval
 from latentclr.experiments import against, general, layers, many, models, rescoring
-from latentclr.experiments.base import cells
-
-FLAT = (1.0, 0.5, 2.0, 1.5)
+from latentclr.experiments.base import Run, cells
 
 
 def test_the_method_with_pure_directions_leaks_less() -> None:
     generator = Classes()
     runs = [
-        run("ours", axes(generator, 0, 1, 2, 3)),
-        run("theirs", told(planted(generator, torch.eye(4) + torch.eye(4).roll(1, dims=1)), "ganspace")),
+        Run("ours", axes(generator, 0, 1, 2, 3)),
+        Run("theirs", told(planted(generator, torch.eye(4) + torch.eye(4).roll(1, dims=1)), "ganspace")),
     ]
     place = bench(generator)
     found = against.run(place, runs)
@@ -29,7 +27,7 @@ def test_the_method_with_pure_directions_leaks_less() -> None:
     assert at["ganspace", "mean"]["leak over effect"] == pytest.approx(1 / 3, abs=0.02)
     assert at["latentclr", "b"]["directions"] == "1"
     # An edit of one visible strength along axis i has the length target / strength, both ways.
-    expected = 2 * place.target / FLAT[1]
+    expected = 2 * place.target / STRENGTHS[1]
     assert at["latentclr", "b"]["effect"] == pytest.approx(expected, rel=0.05)
     assert "ganspace -.33" in found.text
     assert ", less" in found.text
@@ -37,13 +35,13 @@ def test_the_method_with_pure_directions_leaks_less() -> None:
 
 def test_equal_methods_have_no_clear_difference() -> None:
     generator = Classes()
-    runs = [run(method, axes(generator, 0, 1, 2, 3, method=method)) for method in ("latentclr", "sefa")]
+    runs = [Run(method, axes(generator, 0, 1, 2, 3, method=method)) for method in ("latentclr", "sefa")]
     assert "sefa +.00 [.00, .00], no clear difference" in against.run(bench(generator), runs).text
 
 
 def test_every_direction_is_named_after_its_axis() -> None:
     generator = Classes()
-    found = general.run(bench(generator), [run("ours", axes(generator, 2, 0))])
+    found = general.run(bench(generator), [Run("ours", axes(generator, 2, 0))])
     assert [row["proposal"] for row in found.rows] == ["c", "a"]
     assert [row["selectivity"] for row in found.rows] == pytest.approx([1.0, 1.0], abs=1e-4)
     assert [row["leakage"] for row in found.rows] == pytest.approx([0.0, 0.0], abs=1e-4)
@@ -52,9 +50,9 @@ def test_every_direction_is_named_after_its_axis() -> None:
 
 
 def test_groups_of_slots_do_what_their_slots_do() -> None:
-    flat = Flat(FLAT)
+    flat = Flat(STRENGTHS)
     place = bench(flat, late=True)
-    found = layers.run(place, [run("ours", axes(flat, 0, 1, slots=(0, 1)))])
+    found = layers.run(place, [Run("ours", axes(flat, 0, 1, slots=(0, 1)))])
     at = {(row["group"], row["measure"]): row["value"] for row in found.rows}
     assert {group for group, _ in at} == {"all", "coarse", "fine"}
     assert at["coarse", "effect on a"] == pytest.approx(at["all", "effect on a"], rel=1e-4)
@@ -79,10 +77,10 @@ def test_one_slot_has_no_groups() -> None:
 def test_scores_move_by_the_length_of_the_edit() -> None:
     generator = Classes()
     place = bench(generator)
-    found = rescoring.run(place, [run("ours", axes(generator, 0, 1, 2, 3))])
+    found = rescoring.run(place, [Run("ours", axes(generator, 0, 1, 2, 3))])
     for i, name in enumerate(NAMES):
         row = next(row for row in found.rows if row["attribute"] == name)
-        length = place.target / FLAT[i]
+        length = place.target / STRENGTHS[i]
         assert row["direction"] == i
         assert row["up"] - row["base"] == pytest.approx(length, rel=0.01)  # type: ignore[operator]
         assert row["down"] - row["base"] == pytest.approx(-length, rel=0.01)  # type: ignore[operator]
@@ -101,7 +99,7 @@ def fan(flat: Flat, k: int) -> Directions:
 def test_more_directions_than_the_space_has_repeat_each_other() -> None:
     flat = Flat((1.0, 1.0, 1.0, 1.0))
     # 45 degrees apart no two are alike; 15 degrees apart each repeats its neighbour, and so all are one.
-    runs = [run(str(k), fan(flat, k)) for k in (12, 4)]
+    runs = [Run(str(k), fan(flat, k)) for k in (12, 4)]
     found = many.run(bench(flat), runs)
     by_k = {row["k"]: row for row in found.rows}
     for what in ("vectors", "looks", "effects"):
@@ -115,8 +113,8 @@ def test_models_are_told_apart_by_selectivity() -> None:
     generator = Classes()
     mixing = torch.eye(4) + torch.eye(4).roll(1, dims=1)
     runs = [
-        run("g", told(planted(generator, torch.eye(4)), "latentclr", model="global")),
-        run("l", told(planted(generator, mixing), "latentclr", model="linear")),
+        Run("g", told(planted(generator, torch.eye(4)), "latentclr", model="global")),
+        Run("l", told(planted(generator, mixing), "latentclr", model="linear")),
     ]
     found = models.run(bench(generator), runs)
     at = {(row["model"], row["measure"]): row["value"] for row in found.rows}

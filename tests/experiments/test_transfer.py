@@ -2,18 +2,19 @@
 
 import pytest
 import torch
-from tests.experiments.planted import Classes, axes, bench, run
+from tests.experiments.planted import Classes, axes, bench
 from tests.report.linear import Flat
 from torch.testing import assert_close
 
 from latentclr import InputError
 from latentclr.experiments import transfer
+from latentclr.experiments.base import Run
 from latentclr.experiments.transfer import averaged, target_classes, transfer_scores
 
 
 def test_a_class_that_does_not_interact_lets_everything_transfer() -> None:
     generator = Classes()
-    found = transfer.run(bench(generator), [run("ours", axes(generator, 0, 1, 2))])
+    found = transfer.run(bench(generator), [Run("ours", axes(generator, 0, 1, 2))])
     assert {row["class"] for row in found.rows} == {0, 1, 2}
     assert len(found.rows) == 9
     for row in found.rows:
@@ -28,7 +29,7 @@ def test_a_class_that_turns_effects_round_or_damps_them_is_found_out() -> None:
     gains = torch.ones(3, 4)
     gains[1, 0], gains[2, 1] = -1.0, 0.25
     generator = Classes(gains)
-    found = transfer.run(bench(generator), [run("ours", axes(generator, 0, 1, 2))])
+    found = transfer.run(bench(generator), [Run("ours", axes(generator, 0, 1, 2))])
     at = {(row["class"], row["direction"]): row for row in found.rows}
     assert at[1, 0]["cosine"] == pytest.approx(-1.0, abs=1e-4)
     assert at[2, 1]["ratio"] == pytest.approx(0.25, abs=1e-3)
@@ -49,14 +50,14 @@ def test_directions_that_do_the_same_cannot_be_told_apart() -> None:
 
 def test_random_directions_that_transfer_as_well_are_said_to() -> None:
     generator = Classes()
-    runs = [run(method, axes(generator, 0, 1, method=method)) for method in ("latentclr", "random")]
+    runs = [Run(method, axes(generator, 0, 1, method=method)) for method in ("latentclr", "random")]
     assert "do not surely transfer better than random ones" in transfer.run(bench(generator), runs).text
     gains = torch.ones(3, 4)
     gains[1:, 2] = -1.0  # of axis 2, whose direction then does the opposite in other classes
     turned = Classes(gains)
     runs = [
-        run("ours", axes(turned, 0, 1)),
-        run("chance", axes(turned, 2, 0, method="random")),
+        Run("ours", axes(turned, 0, 1)),
+        Run("chance", axes(turned, 2, 0, method="random")),
     ]
     assert "transfer surely better than random ones" in transfer.run(bench(turned), runs).text
 
@@ -72,4 +73,4 @@ def test_a_generator_without_classes_is_refused() -> None:
     with pytest.raises(InputError, match="transfer compares classes"):
         transfer.plan(place.settings, flat)
     with pytest.raises(InputError, match="such as scenes-biggan"):
-        transfer.run(place, [run("ours", axes(flat, 0))])
+        transfer.run(place, [Run("ours", axes(flat, 0))])
