@@ -1,6 +1,5 @@
 """Planted codes have the scores that are known of them, and numbers are those of other implementations."""
 
-import inspect
 import math
 from collections.abc import Sequence
 
@@ -417,8 +416,13 @@ def test_what_is_told_of_information() -> None:
 
 
 def test_usual_sizes_are_those_that_are_documented() -> None:
-    trees = inspect.signature(inspect.unwrap(dci)).parameters["trees"].default
-    assert trees == GradientBoostingRegressor().n_estimators
+    codes, kinds = factors_of(60)[:, :2] + noise(60, 2), KINDS[:2]
+    trees = GradientBoostingRegressor().n_estimators
+    usual_trees, told = (
+        dci(codes, factors_of(60)[:, :2], kinds),
+        dci(codes, factors_of(60)[:, :2], kinds, trees=trees),
+    )
+    assert torch.equal(usual_trees.importance, told.importance)
     sizes: list[int] = []
 
     def draw(factor: int, size: int, numbers: torch.Generator) -> Float[Tensor, "batch d"]:

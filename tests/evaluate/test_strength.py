@@ -51,15 +51,6 @@ def test_features_of_a_layer_are_measured_by_themselves() -> None:
     assert_close(found.lengths, 0.6 / torch.tensor(STRENGTHS), rtol=2e-3, atol=0.0)
 
 
-def test_a_direction_that_is_too_weak_is_told() -> None:
-    found = matched(Flat(STRENGTHS), 0.6, longest=10.0)
-    assert found.too_weak == [2]
-    assert found.reached.tolist() == [True, True, False, True]
-    assert float(found.lengths[2]) == 10.0
-    assert float(found.changes[2]) == pytest.approx(0.3, rel=1e-3)
-    assert found.longest == 10.0
-
-
 def test_a_length_to_start_from_that_is_too_long_is_shortened() -> None:
     found = matched(Flat(STRENGTHS), 0.6, longest=1.0)
     assert found.too_weak == [0, 2]
