@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.directions import DirectionModel, Directions, Global
-from latentclr.discover import DISCOVERERS
+from latentclr.discover import DISCOVERERS, Discoverer
 from latentclr.evaluate.calibration import RMS, SEED, strengths, usual_target
 from latentclr.evaluate.strength import LENGTH, LONGEST, Measure
 from latentclr.explorer.canvas import LARGE
@@ -204,7 +204,7 @@ def _strong(directions: Directions) -> float | None:
         default, alpha = defaults.get(name), given.get(name) if isinstance(given, Mapping) else None
         if _above_zero(alpha) and _above_zero(default):
             return method.strong * float(alpha) / float(default)  # type: ignore[arg-type]
-    return method.strong if "strong" in vars(method) else None
+    return None if method.strong == Discoverer.strong else method.strong
 
 
 def _record(directions: Directions) -> Mapping[str, Any]:
