@@ -486,3 +486,26 @@ def test_another_sites_page_cannot_answer_for_somebody(browser: Any, url: str, s
         assert "cookie" not in sent.value.all_headers()
         assert store.answers() == before
         one.complaints.clear()  # of the browser, about the status
+
+
+@pytest.mark.browser
+def test_back_with_the_personal_link_after_closing_the_browser(browser: Any, url: str, store: Store) -> None:
+    with person(browser, url, store.study) as one:
+        one.begin()
+        for which, value in meant(one.at()).items():
+            one.click(which, value)
+        one.page.get_by_role("button", name="Next").click()
+        one.number(2)
+        code, said = one.code, one.said
+        one.page.get_by_role("link", name="How it works").click()
+        link = one.page.get_by_role("link", name="your personal link").get_attribute("href")
+    with person(browser, url, store.study) as again:
+        again.page.goto(url + link)
+        again.page.get_by_role("button", name="Go to the study").click()
+        again.number(2)
+        assert again.code == code
+        again.page.get_by_role("link", name="Back").click()
+        for which in ("obvious", "meaningful"):
+            chosen = again.question(which).get_by_role("radio", checked=True)
+            assert chosen.input_value() == said[again.at().item, which]
+    assert stored(store, code) == said
