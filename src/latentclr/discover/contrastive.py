@@ -122,7 +122,6 @@ def identification_accuracy(
     it in the mean. Chance is 1 / k.
     """
     k, n, _ = divergences.shape
-    k, n, _ = divergences.shape
     inverse = inverse_lengths(divergences)  # (k, n); the divergences themselves may be too large for a copy
     other_latent = ~_identity(n, divergences)
     right = torch.zeros((), device=divergences.device)

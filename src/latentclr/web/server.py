@@ -163,11 +163,11 @@ def _listening(host: str, port: int | None) -> socket.socket:
         raise InputError(f"port {port} must be in 0 .. 65535 (0: any that is free).")
     try:
         return _bound(host, PORT if port is None else port)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the second where a part of a name is too long to be looked up
         if port is None:
-            with suppress(OSError):
+            with suppress(OSError, UnicodeError):
                 return _bound(host, 0)
-        reason = (error.strerror or str(error)).lower()
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise InputError(
             f"cannot listen at {host}, port {PORT if port is None else port}: {reason}; choose another one."
         ) from error
