@@ -1,6 +1,5 @@
 """The table of promises names tests that exist."""
 
-import ast
 import re
 from pathlib import Path
 
@@ -12,6 +11,5 @@ def test_promises_name_tests_that_exist() -> None:
     named = NAMED.findall((ROOT / "docs" / "promises.md").read_text())
     assert len(named) > 50
     for path, test in named:
-        tree = ast.parse((ROOT / path).read_text())
-        names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-        assert not test or test in names or test.endswith("_"), f"{path} has no {test}"
+        text = (ROOT / path).read_text()
+        assert not test or test.endswith("_") or f"def {test}(" in text, f"{path} has no {test}"
