@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from tests.checkpoints.samples import Module, archive, legacy, modules, pickled, state, torch_zip
+from tests.checkpoints.samples import Call, Module, archive, legacy, modules, pickled, state, torch_zip
 
 from latentclr.checkpoints.torch_file import MAGIC, PROTOCOL
 from latentclr.errors import InputError, UnsafeFileError
@@ -25,12 +25,7 @@ CODE = f"open({CANARY!r}, 'w')"
 
 @dataclass(frozen=True)
 class Attack:
-    """One hostile file.
-
-    Attributes:
-        data: its content.
-        error: which error must refuse it, exactly.
-    """
+    """One hostile file, and which error must refuse it, exactly."""
 
     data: bytes
     error: type[InputError] = UnsafeFileError
@@ -38,116 +33,51 @@ class Attack:
 
 GADGETS: tuple[tuple[str, str, tuple[object, ...]], ...] = (
     ("os", "system", (TOUCH,)),
-    ("posix", "system", (TOUCH,)),
-    ("nt", "system", (TOUCH,)),
-    ("os", "popen", (TOUCH,)),
-    ("os", "execvp", ("touch", ["touch", CANARY])),
-    ("os", "remove", (CANARY,)),
-    ("os", "mkdir", (CANARY,)),
     ("posix", "open", (CANARY, 0o101)),
     ("subprocess", "Popen", (["touch", CANARY],)),
-    ("subprocess", "check_output", (["touch", CANARY],)),
-    ("commands", "getoutput", (TOUCH,)),
-    ("asyncio", "run", (None,)),
     ("builtins", "exec", (CODE,)),
     ("builtins", "eval", (CODE,)),
-    ("builtins", "compile", (CODE, "x", "exec")),
     ("builtins", "__import__", ("antigravity",)),
     ("builtins", "getattr", ("", "__class__")),
-    ("builtins", "setattr", ("", "a", 1)),
     ("builtins", "open", (CANARY, "w")),
-    ("builtins", "breakpoint", ()),
-    ("builtins", "input", ()),
-    ("builtins", "exit", ()),
     ("builtins", "list", ("ab",)),
     ("builtins", "bytearray", (1 << 40,)),
     ("builtins", "range", (1 << 40,)),
     ("__builtin__", "eval", (CODE,)),
-    ("__builtin__", "file", (CANARY, "w")),
     ("sys", "exit", (3,)),
-    ("sys", "setprofile", (None,)),
-    ("sys", "setrecursionlimit", (1 << 30,)),
     ("importlib", "import_module", ("antigravity",)),
-    ("importlib.util", "spec_from_file_location", ("a", CANARY)),
     ("pkgutil", "resolve_name", ("os:system",)),
-    ("pydoc", "locate", ("os.system",)),
     ("runpy", "run_path", (CANARY,)),
-    ("runpy", "run_module", ("antigravity",)),
     ("pip", "main", (["install", CANARY],)),
-    ("pip._internal", "main", (["install", CANARY],)),
-    ("pty", "spawn", (["touch", CANARY],)),
-    ("code", "interact", ()),
-    ("code", "InteractiveInterpreter", ()),
-    ("pdb", "run", (CODE,)),
-    ("profile", "run", (CODE,)),
-    ("cProfile", "run", (CODE,)),
-    ("timeit", "timeit", (CODE,)),
-    ("trace", "Trace", ()),
-    ("doctest", "debug_script", (CODE,)),
-    ("lib2to3.pgen2.grammar", "Grammar.loads", (b"",)),
     ("pickle", "loads", (b"cos\nsystem\n(S'" + TOUCH.encode() + b"'\ntR.",)),
-    ("pickle", "Unpickler", (None,)),
     ("_pickle", "loads", (b"N.",)),
-    ("marshal", "loads", (b"N",)),
-    ("shelve", "open", (CANARY,)),
     ("dill", "loads", (b"N.",)),
-    ("cloudpickle", "loads", (b"N.",)),
-    ("joblib", "load", (CANARY,)),
     ("torch", "load", (CANARY,)),
     ("torch.hub", "load", ("a/b", "c")),
-    ("torch.jit", "load", (CANARY,)),
     ("torch.serialization", "load", (CANARY,)),
     ("torch.storage", "_load_from_bytes", (b"cos\nsystem\n(S'" + TOUCH.encode() + b"'\ntR.",)),
     ("torch._utils", "_rebuild_device_tensor_from_numpy", (None, None, "cpu", False)),
-    ("torch.utils.data._utils.collate", "default_collate", (None,)),
-    ("torch._dynamo.guards", "GuardBuilder.get", (CODE,)),
     ("torch.utils._config_module", "load_config", (b"",)),
     ("numpy", "load", (CANARY,)),
-    ("numpy", "fromfile", (CANARY,)),
     ("numpy", "memmap", (CANARY, "u1", "w+")),
-    ("numpy.f2py.crackfortran", "myeval", (CODE,)),
-    ("numpy.testing._private.utils", "runstring", (CODE, {})),
     ("numpy.core.multiarray", "fromfile", (CANARY,)),
     ("ctypes", "CDLL", ("libc.so.6",)),
-    ("ctypes.util", "find_library", ("c",)),
-    ("_ctypes", "dlopen", ("libc.so.6", 2)),
     ("webbrowser", "open", ("http://localhost/",)),
-    ("urllib.request", "urlopen", ("http://localhost/",)),
-    ("http.client", "HTTPSConnection", ("localhost",)),
     ("socket", "create_connection", (("localhost", 9),)),
-    ("smtplib", "SMTP", ("localhost",)),
     ("shutil", "rmtree", (CANARY,)),
-    ("shutil", "copy", ("/etc/passwd", CANARY)),
     ("pathlib", "Path.touch", (CANARY,)),
-    ("pathlib", "PosixPath", (CANARY,)),
-    ("tempfile", "mkdtemp", ()),
-    ("io", "open_code", (CANARY,)),
     ("io", "FileIO", (CANARY, "w")),
-    ("_io", "open", (CANARY, "w")),
-    ("logging.config", "fileConfig", (CANARY,)),
     ("logging", "FileHandler", (CANARY,)),
     ("functools", "partial", ("",)),
-    ("functools", "reduce", ("", [])),
     ("operator", "attrgetter", ("system",)),
-    ("operator", "methodcaller", ("system", TOUCH)),
     ("itertools", "repeat", (0,)),
     ("types", "FunctionType", (None, {})),
-    ("types", "CodeType", ()),
     ("copyreg", "_reconstructor", (None, None, None)),
     ("copyreg", "add_extension", ("os", "system", 1)),
-    ("copy_reg", "_reconstructor", (None, None, None)),
     ("collections", "defaultdict", (None,)),
     ("collections", "OrderedDict.fromkeys", ([],)),
-    ("uuid", "_get_command_stdout", ("touch", CANARY)),
-    ("imaplib", "IMAP4_stream", (TOUCH,)),
-    ("_osx_support", "_read_output", (TOUCH,)),
-    ("_aix_support", "_read_cmd_output", (TOUCH,)),
-    ("signal", "alarm", (1,)),
-    ("faulthandler", "_sigsegv", ()),
     ("gc", "get_objects", ()),
-    ("multiprocessing.util", "spawnv_passfds", (b"touch", [b"touch"], [])),
     ("sqlite3", "connect", (CANARY,)),
-    ("zipfile", "ZipFile", (CANARY, "w")),
     ("__main__", "Generator", ()),
 )
 """Real functions that a careless reader would call: (module, name, arguments)."""
@@ -203,6 +133,9 @@ def call(function: bytes, *args: object) -> bytes:
 STORAGE = value(legacy(torch.ones(2)._typed_storage()))
 """Push the bytes of a storage of two numbers."""
 REBUILD = name("torch._utils", "_rebuild_tensor_v2")
+RECONSTRUCT = name("numpy.core.multiarray", "_reconstruct")
+ARRAY = RECONSTRUCT + name("numpy", "ndarray") + value((0,)) + value(b"b") + b"\x87R"
+"""Push an empty array."""
 RECORD = name("torch_utils.persistence", "_reconstruct_persistent_obj")
 
 
@@ -210,6 +143,17 @@ def view(offset: object, shape: object, strides: object) -> bytes:
     """Push a tensor over a storage of two numbers."""
     storage = name("torch.storage", "_load_from_bytes") + STORAGE + b"\x85R"
     return REBUILD + b"(" + storage + b"".join(map(value, (offset, shape, strides, False, None))) + b"tR"
+
+
+def reference_to(key: str, length: int) -> bytes:
+    """Push what torch's files have in the place of a storage."""
+    return (
+        b"("
+        + value("storage")
+        + name("torch", "FloatStorage")
+        + b"".join(map(value, (key, "cpu", length)))
+        + b"t"
+    )
 
 
 # Where a hostile piece of a pickle may be
@@ -256,11 +200,8 @@ def in_record(piece: bytes) -> bytes:
 
 def in_array(piece: bytes) -> bytes:
     """The content of a numpy array of objects in a TensorFlow network."""
-    array = (
-        name("numpy.core.multiarray", "_reconstruct") + name("numpy", "ndarray") + value((0,)) + value(b"b")
-    )
     kind = call(name("numpy", "dtype"), "O8", False, True)
-    built = array + b"\x87R(" + value(1) + value((1,)) + kind + b"\x89](" + piece + b"etb"
+    built = ARRAY + b"(" + value(1) + value((1,)) + kind + b"\x89](" + piece + b"etb"
     variables = b"](" + text("weight") + built + b"\x86e"
     return (
         b"\x80\x03"
@@ -305,10 +246,8 @@ def calls() -> Iterator[tuple[str, Attack]]:
             "hidden": stack_name("torch", f"storage.{module}.{attribute}") + pushed + b"R",
         }
         if (module, attribute) == ("torch.storage", "_load_from_bytes"):
-            del (
-                ways["GLOBAL"],
-                ways["STACK_GLOBAL"],
-            )  # a name of the list: only what is done with it is hostile
+            # A name of the list: only what is done with it is hostile.
+            del ways["GLOBAL"], ways["STACK_GLOBAL"]
         for offset, (way, piece) in enumerate(ways.items()):
             place, into = places[(number + offset) % len(places)]
             yield f"{way} {module} {attribute} in {place}", Attack(into(piece))
@@ -321,30 +260,22 @@ def spellings() -> Iterator[tuple[str, Attack]]:
     """Names that are nearly those of the list."""
     for module, attribute in (
         ("collections", "OrderedDict.__init__"),
-        ("collections", "OrderedDict.__class__"),
         ("collections ", "OrderedDict"),
-        ("Collections", "OrderedDict"),
         ("collections", "Ordered\u0414ict"),
-        ("col\u217cections", "OrderedDict"),
         ("collections", "OrderedDict\x00"),
-        ("collections", "OrderedDict\u200b"),
         ("", "OrderedDict"),
         ("collections.OrderedDict", ""),
         ("torch", "storage._load_from_bytes"),
-        ("torch", "storage.os.system"),
         ("torch.storage", "os.system"),
         ("torch._utils", "torch._utils._rebuild_tensor_v2"),
         ("torch._utils", "sys.modules"),
         ("numpy", "dtype.__new__"),
-        ("numpy", "core.multiarray._reconstruct"),
         ("dnnlib.util", "EasyDict.__class__"),
         ("torch_utils.persistence", "_src_to_module"),
-        ("torch_utils.persistence", "exec"),
         ("os\r", "system"),
         ("os", "\x1b[31msystem"),
         ("os", "system" * 60),
         ("x" * 500, "y"),
-        (" os", "system"),
     ):
         shown = ascii(f"{module[:30]} {attribute[:40]}")
         for place in ("pickle", "zip", "legacy"):
@@ -362,19 +293,13 @@ def misuses() -> Iterator[tuple[str, Attack]]:
     easy = name("dnnlib.util", "EasyDict")
     net = name("dnnlib.tflib.network", "Network")
     dtype = name("numpy", "dtype")
-    array = name("numpy.core.multiarray", "_reconstruct")
     pieces = {
         "BUILD on a class": ordered + value({"__init__": 1}) + b"b",
         "BUILD on a function": REBUILD + value({"__defaults__": 1, "__code__": 2}) + b"b",
-        "BUILD on a record's function": RECORD + value({"__globals__": {}}) + b"b",
         "BUILD on a dict": value({}) + value({"a": 1}) + b"b",
-        "BUILD on a list": value([]) + value({"a": 1}) + b"b",
-        "BUILD on a text": value("a") + value({"a": 1}) + b"b",
         "BUILD on None": b"N" + value({"a": 1}) + b"b",
-        "BUILD on a set": b"\x8f" + value({"a": 1}) + b"b",
         "BUILD on a tensor": view(0, (2,), (1,)) + value({"__class__": 1}) + b"b",
         "BUILD OrderedDict with a tuple": ordered + b")R" + value((None, {"a": 1})) + b"b",
-        "BUILD OrderedDict with a list": ordered + b")R" + value([1]) + b"b",
         "BUILD EasyDict with a tuple": easy + b")\x81" + value((None, {"a": 1})) + b"b",
         "BUILD Network with a text": net + b")\x81" + value("state") + b"b",
         "BUILD dtype with fields": call(dtype, "f4", False, True)
@@ -384,20 +309,13 @@ def misuses() -> Iterator[tuple[str, Attack]]:
         + value((3, "|", ("f4", (9,)), None, None, 8, 1, 0))
         + b"b",
         "SETITEM on a class": ordered + value("a") + value(1) + b"s",
-        "SETITEM on a function": REBUILD + value("a") + value(1) + b"s",
         "SETITEM on a list": value([1]) + value(0) + value(2) + b"s",
-        "SETITEM on a tuple": value((1,)) + value(0) + value(2) + b"s",
         "SETITEM on a tensor": view(0, (2,), (1,)) + value(0) + value(1) + b"s",
-        "SETITEM on a network": net + b")\x81" + value("a") + value(1) + b"s",
         "SETITEMS on a name": ordered + b"(" + value("a") + value(1) + b"u",
         "APPEND to a tuple": value((1,)) + value(1) + b"a",
-        "APPEND to a name": ordered + value(1) + b"a",
-        "APPEND to a dict": value({}) + value(1) + b"a",
         "APPENDS to a tensor": view(0, (2,), (1,)) + b"(" + value(1) + b"e",
         "ADDITEMS to a list": value([]) + b"(" + value(1) + b"\x90",
-        "ADDITEMS to a dict": value({}) + b"(" + value(1) + b"\x90",
         "REDUCE a text": call(value("os.system"), TOUCH),
-        "REDUCE a dict": call(value({}), 1),
         "REDUCE with a list": ordered + value([]) + b"R",
         "REDUCE a tensor": view(0, (2,), (1,)) + b")R",
         "REDUCE what cannot be called": call(name("numpy", "ndarray"), (1 << 40,)),
@@ -407,44 +325,32 @@ def misuses() -> Iterator[tuple[str, Attack]]:
         "NEWOBJ of OrderedDict": ordered + b")\x81",
         "NEWOBJ_EX": easy + b")}\x92",
         "EXT1": b"\x82\x01",
-        "EXT2": b"\x83\x01\x00",
-        "EXT4": b"\x84\x01\x00\x00\x00",
         "PERSID": b"Pos.system\n",
         "NEXT_BUFFER": b"\x97",
         "READONLY_BUFFER": value(b"a") + b"\x98",
         "DUP": value([]) + b"20",
         "a dict as a key": value({}) + value({}) + value(1) + b"s",
-        "a list as a key": value({}) + value([]) + value(1) + b"s",
         "bytes as a key": value({}) + value(b"a") + value(1) + b"s",
-        "a name as a key": value({}) + ordered + value(1) + b"s",
         "a tensor as a key": value({}) + view(0, (2,), (1,)) + value(1) + b"s",
         "a tuple in a tuple as a key": value({}) + value(((1,),)) + value(1) + b"s",
-        "a list in a tuple as a key": value({}) + value(([],)) + value(1) + b"s",
         "a huge number as a key": value({}) + value(1 << 100) + value(1) + b"s",
         "a long text as a key": value({}) + value("a" * 100_000) + value(1) + b"s",
         "a list in a set": b"\x8f(" + value([]) + b"\x90",
-        "a dict in a frozenset": b"(" + value({}) + b"\x91",
         "a set of lists": call(name("builtins", "set"), [[]]),
         "a set of a text": call(name("builtins", "set"), "abc"),
         "OrderedDict of a text": call(ordered, "ab"),
-        "OrderedDict of triples": call(ordered, [(1, 2, 3)]),
         "OrderedDict of bad keys": call(ordered, [([], 1)]),
         "Counter of a list": call(name("collections", "Counter"), [1]),
         "encode as rot13": call(name("_codecs", "encode"), "a", "rot13"),
-        "encode as zip": call(name("_codecs", "encode"), "a", "zlib"),
         "bytes of a number": call(name("__builtin__", "bytes"), 1 << 40),
         "encode bytes": call(name("_codecs", "encode"), b"a", "latin1"),
         "encode with an error handler": call(name("_codecs", "encode"), "a", "latin1", "x"),
         "an array of objects": call(dtype, "O8", False, True),
-        "an array of texts": call(dtype, "U9", False, True),
-        "an array of bytes": call(dtype, "S1000000000", False, True),
-        "an array of dates": call(dtype, "M8", False, True),
         "an array of records": call(dtype, "f4,O", False, True),
-        "an array of nothing": call(dtype, "V99", False, True),
         "an array of complex numbers": call(dtype, "c16", False, True),
         "a dtype of a list": call(dtype, [("a", "O")], False, True),
-        "an array of another class": array + ordered + value((0,)) + value(b"b") + b"\x87R",
-        "an array of a huge start": array
+        "an array of another class": RECONSTRUCT + ordered + value((0,)) + value(b"b") + b"\x87R",
+        "an array of a huge start": RECONSTRUCT
         + name("numpy", "ndarray")
         + value((1 << 40,))
         + value(b"b")
@@ -454,9 +360,7 @@ def misuses() -> Iterator[tuple[str, Attack]]:
         "a tensor of nothing": call(REBUILD),
         "a parameter of a list": call(name("torch._utils", "_rebuild_parameter"), [], True, None),
         "a storage of a text": call(name("torch.storage", "_load_from_bytes"), "abc"),
-        "a storage of a list": call(name("torch.storage", "_load_from_bytes"), [1]),
         "a record of nothing": call(RECORD),
-        "a record of a text": call(RECORD, "abc"),
         "a record without a state": call(RECORD, {"type": "class", "class_name": "Generator"}),
         "a record of another type": call(RECORD, {"type": "function", "class_name": "a", "state": {}}),
     }
@@ -473,51 +377,29 @@ def misuses() -> Iterator[tuple[str, Attack]]:
         "a module": value(("module", "os", "a", "cpu", 1)),
         "no class": value(("storage", "FloatStorage", "0", "cpu", 1)),
         "another class": b"(" + value("storage") + ordered + value("0") + value("cpu") + value(1) + b"t",
-        "a negative length": b"("
-        + value("storage")
-        + name("torch", "FloatStorage")
-        + value("0")
-        + value("cpu")
-        + value(-1)
-        + b"t",
-        "a huge length": b"("
-        + value("storage")
-        + name("torch", "FloatStorage")
-        + value("0")
-        + value("cpu")
-        + value(1 << 60)
-        + b"t",
+        "a negative length": reference_to("0", -1),
+        "a huge length": reference_to("0", 1 << 60),
     }.items():
         yield f"storage of {title} in zip", Attack(in_zip(reference + b"Q"))
         yield f"storage of {title} in legacy", Attack(in_legacy(reference + b"Q"))
-    outside = name("torch", "FloatStorage") + value("../../../etc/passwd") + value("cpu") + value(1)
-    yield "storage outside the archive", Attack(in_zip(b"(" + value("storage") + outside + b"tQ"), InputError)
+    outside = reference_to("../../../etc/passwd", 1)
+    yield "storage outside the archive", Attack(in_zip(outside + b"Q"), InputError)
 
 
 VIEWS: tuple[tuple[object, object, object], ...] = (
     (0, (3,), (1,)),
     (1, (2,), (1,)),
-    (2, (1,), (1,)),
-    (0, (2,), (2,)),
     (0, (1 << 40,), (0,)),
     (0, (1 << 20, 1 << 20), (0, 0)),
-    (0, (1 << 60,), (1,)),
     (0, (3,), (0,)),
     (-1, (1,), (1,)),
     (0, (-1,), (1,)),
-    (0, (-1, -2), (1, 1)),
     (0, (2,), (-1,)),
-    (1, (2,), (-1,)),
-    (1 << 62, (1,), (1,)),
     (1 << 70, (1,), (1,)),
     (0, (1,), (1, 1)),
-    (0, (1, 1), (1,)),
     (0, (1,) * 17, (1,) * 17),
     (0, (0, 1 << 40), (1, 1)),
-    (0, (0, 1 << 20, 1 << 20), (1, 1, 1)),
     (0, ("a",), (1,)),
-    (0, (None,), (1,)),
-    (0, ((1,),), (1,)),
     (0, (True,), (1,)),
     ("0", (1,), (1,)),
     (0, [1], [1]),
@@ -532,7 +414,6 @@ ARRAYS: tuple[tuple[object, object, type[InputError]], ...] = (
     ((1 << 62,), b"1234", UnsafeFileError),
     ((1 << 30, 1 << 30), b"1234", InputError),
     ((-1,), b"1234", UnsafeFileError),
-    ((-1, -1), b"1234", UnsafeFileError),
     ((0, 1 << 60), b"", UnsafeFileError),
     (("a",), b"1234", UnsafeFileError),
     ((1,) * 20, b"1234", UnsafeFileError),
@@ -547,11 +428,8 @@ def tensors() -> Iterator[tuple[str, Attack]]:
     for offset, shape, strides in VIEWS:
         yield f"tensor {offset} {shape} {strides}"[:80], Attack(in_record(view(offset, shape, strides)))
     dtype = call(name("numpy", "dtype"), "f4", False, True)
-    array = (
-        name("numpy.core.multiarray", "_reconstruct") + name("numpy", "ndarray") + value((0,)) + value(b"b")
-    )
     for shape, data, error in ARRAYS:
-        built = array + b"\x87R(" + value(1) + value(shape) + dtype + b"\x89" + value(data) + b"tb"
+        built = ARRAY + b"(" + value(1) + value(shape) + dtype + b"\x89" + value(data) + b"tb"
         yield f"array {shape} {data!r}"[:80], Attack(in_pickle(built), error)
     shared = b"\x80\x04}(" + name("torch.storage", "_load_from_bytes")
     big = legacy(torch.zeros(200_000)._typed_storage())
@@ -561,23 +439,25 @@ def tensors() -> Iterator[tuple[str, Attack]]:
     yield "one storage, a thousand tensors", Attack(shared)
 
 
+def many_calls(known: str, args: bytes) -> bytes:
+    """Call a function of the list many times with the same arguments."""
+    return name(*known.split()) + b"\x940" + args + b"\x940" + b"h\x00h\x01R0" * 50_000
+
+
 def bombs() -> Iterator[tuple[str, Attack]]:
     """Small files that ask for much memory, many steps or deep recursion."""
+    entries = b"".join(value(i) + b"N" for i in range(40_000))
     for title, piece, error in (
         ("LONG4", b"\x8b\xff\xff\xff\x7f", UnsafeFileError),
         ("LONG4 in the file", b"\x8b" + struct.pack("<i", 1 << 20) + b"\xff" * (1 << 20), UnsafeFileError),
         ("LONG4 negative", b"\x8b\xff\xff\xff\xff", InputError),
         ("LONG1", b"\x8a\xff" + b"\x7f" * 255, UnsafeFileError),
-        ("INT", b"I" + b"9" * 300 + b"\n", UnsafeFileError),
         ("INT without end", b"I" + b"9" * 1_000_000 + b"\n", InputError),
         ("LONG", b"L" + b"9" * 300 + b"L\n", UnsafeFileError),
-        ("FLOAT without end", b"F" + b"9" * 1_000_000 + b"\n", InputError),
         ("BINBYTES", b"B\xff\xff\xff\xff", InputError),
         ("BINBYTES8", b"\x8e" + b"\xff" * 7 + b"\x7f", InputError),
-        ("BINBYTES8 beyond 64 bits", b"\x8e" + b"\xff" * 8, InputError),
         ("BYTEARRAY8", b"\x96" + b"\xff" * 7 + b"\x00", InputError),
         ("BINUNICODE", b"X\xff\xff\xff\xff", InputError),
-        ("BINUNICODE8", b"\x8d" + b"\xff" * 7 + b"\x7f", InputError),
         ("BINSTRING negative", b"T\xff\xff\xff\xff", InputError),
         ("FRAME", b"\x95" + b"\xff" * 7 + b"\x7f", InputError),
         ("a long text of emoji", text("\U0001f600" * 400_000), UnsafeFileError),
@@ -602,7 +482,6 @@ def bombs() -> Iterator[tuple[str, Attack]]:
             UnsafeFileError,
         ),
         ("nested tuples", b")" + b"\x85" * 1_000_000, UnsafeFileError),
-        ("nested pairs", b")" + b"\x94h\x00\x86" * 1_000_000, UnsafeFileError),
         ("nested lists", b"]" * 90_000 + b"a" * 89_999, UnsafeFileError),
         ("nested lists by marks", b"(" * 90_000 + b"l" * 90_000, UnsafeFileError),
         ("nested dicts", b"}" + b"K\x00}" * 30_000 + b"s" * 30_000, UnsafeFileError),
@@ -624,41 +503,19 @@ def bombs() -> Iterator[tuple[str, Attack]]:
         ("tuple keys", b"}" + b"".join(value((i,)) + b"Ns" for i in range(2_000)), UnsafeFileError),
         (
             "copies of a text",
-            name("_codecs", "encode")
-            + b"\x940"
-            + text("a" * 1_000_000)
-            + b"\x940"
-            + text("latin1")
-            + b"\x940"
-            + b"h\x00h\x01h\x02\x86R0" * 50_000,
+            many_calls("_codecs encode", text("a" * 1_000_000) + text("latin1") + b"\x86"),
             UnsafeFileError,
         ),
-        (
-            "copies of a list",
-            name("builtins", "set") + b"\x940](" + b"N" * 90_000 + b"e\x85\x940" + b"h\x00h\x01R0" * 50_000,
-            UnsafeFileError,
-        ),
-        (
-            "copies of a dict",
-            name("collections", "Counter")
-            + b"\x940}("
-            + b"".join(value(i) + b"N" for i in range(40_000))
-            + b"u\x85\x940"
-            + b"h\x00h\x01R0" * 50_000,
-            UnsafeFileError,
-        ),
+        ("copies of a list", many_calls("builtins set", b"](" + b"N" * 90_000 + b"e\x85"), UnsafeFileError),
+        ("copies of a dict", many_calls("collections Counter", b"}(" + entries + b"u\x85"), UnsafeFileError),
         (
             "sizes of a long tuple",
-            name("torch", "Size") + b"\x940(" + b"K\x01" * 90_000 + b"t\x85\x940" + b"h\x00h\x01R0" * 50_000,
+            many_calls("torch Size", b"(" + b"K\x01" * 90_000 + b"t\x85"),
             UnsafeFileError,
         ),
         (
             "copies of a storage",
-            name("torch.storage", "_load_from_bytes")
-            + b"\x940"
-            + STORAGE
-            + b"\x85\x940"
-            + b"h\x00h\x01R0" * 50_000,
+            many_calls("torch.storage _load_from_bytes", STORAGE + b"\x85"),
             UnsafeFileError,
         ),
     ):
@@ -768,20 +625,13 @@ def _overlapping(body: bytes) -> bytes:
 def sources() -> Iterator[tuple[str, Attack]]:
     """Objects whose honest pickles are hostile, and records in places where none belong."""
 
-    class Hostile:
-        def __init__(self, function: Callable[..., object], *args: object) -> None:
-            self.how = function, args
-
-        def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
-            return self.how
-
     for function, args in (
         (eval, (CODE,)),
         (exec, (CODE,)),
         (open, (CANARY, "w")),
         (__import__, ("antigravity",)),
     ):
-        gadget = Hostile(function, *args)
+        gadget = Call(function, *args)
         for protocol in range(6):
             yield (
                 f"{function.__name__} in a dict {protocol}",

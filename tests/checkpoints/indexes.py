@@ -1,11 +1,14 @@
-"""A package index in a folder, for pip, and a stand-in for pip, whose start takes half a second."""
+"""A package index in a folder, for pip, a stand-in for pip, whose start takes half a second, and a server."""
 
 import shutil
 import subprocess
+import threading
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 
 def wheel_index(folder: Path, package: str, files: Mapping[str, bytes]) -> Path:
@@ -42,3 +45,40 @@ def copying_pip(folder: Path) -> Callable[..., Any]:
         return subprocess.CompletedProcess(command, len(error), "", error)
 
     return run
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves `files`, by path, and keeps who asked for what."""
+
+    files: ClassVar[dict[str, bytes]] = {}
+    asked: ClassVar[list[tuple[str, str | None]]] = []
+    moved: ClassVar[dict[str, str]] = {}
+    extra: ClassVar[int] = 0  # bytes that are announced and do not come
+    announced: ClassVar[bool] = True
+
+    def do_GET(self) -> None:
+        self.asked.append((self.path, self.headers.get("Authorization")))
+        content = self.files.get(self.path, b"")
+        known = self.path in self.files or self.path in self.moved
+        self.send_response(302 if self.path in self.moved else 200 if known else 404)
+        if self.path in self.moved:
+            self.send_header("Location", self.moved[self.path])
+        if self.announced:
+            self.send_header("Content-Length", str(len(content) + self.extra))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """A server of `Handler.files`, of which there are none at first, as host and port."""
+    Handler.files, Handler.moved, Handler.asked = {}, {}, []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.02,))
+        thread.start()
+        yield f"127.0.0.1:{running.server_port}"
+        running.shutdown()
+        thread.join()

@@ -15,18 +15,6 @@ from latentclr.checkpoints.network import Network
 BUFFERS = ("resample_filter", "noise_const", "w_avg")
 
 
-class Storage:
-    """A tensor as NVIDIA's files hold it: a whole torch.save file inside the pickle."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor.contiguous()
-
-    def __reduce__(self) -> Any:
-        file = io.BytesIO()
-        torch.save(self.tensor.untyped_storage(), file, _use_new_zipfile_serialization=False)
-        return torch.storage._load_from_bytes, (file.getvalue(),)
-
-
 def nvidia_torch(network: Network, protocol: int, *, copies: int = 3) -> bytes:
     """The pickle of stylegan2-ada-pytorch: G, D and G_ema (the same network, stored anew each time)."""
 

@@ -10,7 +10,7 @@ import sys
 import zipfile
 from argparse import Namespace
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -87,7 +87,7 @@ class Module:
         state = {
             "training": False,
             "_parameters": {
-                name: None if value is None else Parameter(value) for name, value in values.items()
+                name: None if value is None else parameter(value) for name, value in values.items()
             },
             "_buffers": OrderedDict(),
             "_non_persistent_buffers_set": set(),
@@ -107,40 +107,22 @@ class Module:
         return sys.modules["torch_utils.persistence"]._reconstruct_persistent_obj, (self.meta,)
 
 
-class Parameter:
+class Call:
+    """Pickled as the call of a function."""
+
+    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
+        self.call = function, args
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return self.call
+
+
+def parameter(tensor: Tensor) -> Call:
     """A tensor, pickled as outside of torch.save but without addresses."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
-
-    def __reduce__(self) -> Any:
-        view = _View(self.tensor)
-        return torch._utils._rebuild_parameter, (view, False, OrderedDict())
-
-
-class _View:
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
-
-    def __reduce__(self) -> Any:
-        tensor = self.tensor
-        args: tuple[Any, ...] = (
-            _Blob(tensor),
-            tensor.storage_offset(),
-            tuple(tensor.shape),
-            tensor.stride(),
-            False,
-            OrderedDict(),
-        )
-        return torch._utils._rebuild_tensor_v2, args
-
-
-class _Blob:
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
-
-    def __reduce__(self) -> Any:
-        return torch.storage._load_from_bytes, (legacy(self.tensor._typed_storage()),)
+    blob = Call(torch.storage._load_from_bytes, legacy(tensor._typed_storage()))
+    place = tensor.storage_offset(), tuple(tensor.shape), tensor.stride()
+    view = Call(torch._utils._rebuild_tensor_v2, blob, *place, False, OrderedDict())
+    return Call(torch._utils._rebuild_parameter, view, False, OrderedDict())
 
 
 class _Pickler(pickle.Pickler):
@@ -257,26 +239,23 @@ def modules(**changes: Any) -> dict[str, Any]:
 def networks() -> tuple[Any, ...]:
     """NVIDIA's tuple of TensorFlow networks."""
 
-    def network(name: str) -> Any:
-        weight = np.arange(6, dtype=np.float32).reshape(2, 3)
-        part = TensorFlowNetwork(
-            version=4,
-            name="G_mapping",
-            static_kwargs=EasyDict(fmaps=3),
-            components=EasyDict(),
-            build_module_src=SOURCE,
-            build_func_name="G_mapping",
-            variables=[("Dense0/weight", weight), ("Dense0/bias", np.float32(0.5))],
-        )
+    def made(name: str, function: str, variables: Any, components: Any, **kwargs: int) -> TensorFlowNetwork:
         return TensorFlowNetwork(
             version=4,
             name=name,
-            static_kwargs=EasyDict(resolution=4),
-            components=EasyDict(mapping=part),
+            static_kwargs=EasyDict(kwargs),
+            components=EasyDict(components),
             build_module_src=SOURCE,
-            build_func_name="G_main",
-            variables=[("lod", np.array(0.0, np.float32)), ("dlatent_avg", np.asfortranarray(weight))],
+            build_func_name=function,
+            variables=variables,
         )
+
+    def network(name: str) -> TensorFlowNetwork:
+        weight = np.arange(6, dtype=np.float32).reshape(2, 3)
+        dense = [("Dense0/weight", weight), ("Dense0/bias", np.float32(0.5))]
+        own = [("lod", np.array(0.0, np.float32)), ("dlatent_avg", np.asfortranarray(weight))]
+        part = made("G_mapping", "G_mapping", dense, {}, fmaps=3)
+        return made(name, "G_main", own, {"mapping": part}, resolution=4)
 
     return network("G"), network("D"), network("Gs")
 

@@ -6,14 +6,12 @@ import io
 import json
 import re
 import tarfile
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
+from tests.checkpoints.indexes import Handler, serving
 
 from latentclr import InputError
 from latentclr.checkpoints.downloads import download
@@ -36,46 +34,14 @@ def tar(files: dict[str, bytes]) -> bytes:
     return target.getvalue()
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Serves `files`, by path, and keeps who asked for what."""
-
-    files: ClassVar[dict[str, bytes]] = {}
-    asked: ClassVar[list[tuple[str, str | None]]] = []
-    moved: ClassVar[dict[str, str]] = {}
-    extra: ClassVar[int] = 0  # bytes that are announced and do not come
-    announced: ClassVar[bool] = True
-
-    def do_GET(self) -> None:
-        self.asked.append((self.path, self.headers.get("Authorization")))
-        content = self.files.get(self.path, b"")
-        known = self.path in self.files or self.path in self.moved
-        self.send_response(302 if self.path in self.moved else 200 if known else 404)
-        if self.path in self.moved:
-            self.send_header("Location", self.moved[self.path])
-        if self.announced:
-            self.send_header("Content-Length", str(len(content) + self.extra))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """Its host and port."""
-    for name in ("files", "moved"):
-        monkeypatch.setattr(Handler, name, {})
-    monkeypatch.setattr(Handler, "asked", [])
     for name in ("PIP_INDEX_URL", "PIP_NO_INDEX", "npm_config_registry", "NPM_CONFIG_REGISTRY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("npm_config_userconfig", str(tmp_path / "npmrc"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.02,))
-        thread.start()
-        yield f"127.0.0.1:{running.server_port}"
-        running.shutdown()
-        thread.join()
+    with serving() as place:
+        yield place
 
 
 @pytest.fixture
@@ -242,8 +208,3 @@ def test_the_registry_is_the_one_that_npm_uses(
     monkeypatch.setenv("NPM_CONFIG_REGISTRY", "https://c.example")
     assert npm_registry("@tiny/gan") == "https://c.example"
     assert npm_registry("@other/gan") == "https://b.example"  # a scope's own wins, as with npm
-
-
-def test_addresses_are_for_people(npm: Package, sdist: Package) -> None:
-    assert npm.address == "@tiny/gan@1.0 on the npm registry"
-    assert sdist.address == "tiny_gan==1.0 on the Python package index"

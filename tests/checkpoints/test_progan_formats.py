@@ -1,16 +1,16 @@
 """ProGAN in each published layout: written from our own tensors, imported, equal bit for bit."""
 
 import math
-import re
 from collections.abc import Callable
 
 import pytest
 import torch
+from tests.checkpoints.layouts import check_that_damage_is_named, reader, run_layer
 from tests.generators.precise import in_float64, same
 from tests.generators.small_stylegan import randomize, small_progan
 from tests.rounding import assert_rounded
 from torch import Tensor
-from torch.nn.functional import conv2d, conv_transpose2d, pad
+from torch.nn.functional import conv2d
 
 from latentclr import InputError
 from latentclr.checkpoints.network import Network
@@ -18,14 +18,7 @@ from latentclr.checkpoints.progan import FORMATS
 from latentclr.generators.progan import ProGAN
 
 Tensors = dict[str, Tensor]
-
-
-def read(network: Network) -> tuple[ProGAN, list[str], str]:
-    kinds = [kind for kind in FORMATS if kind.recognize(network)]
-    assert len(kinds) == 1, kinds
-    generator, ignored = kinds[0].build(network)
-    assert isinstance(generator, ProGAN)
-    return generator.freeze(), ignored, kinds[0].name
+read = reader(FORMATS, ProGAN)
 
 
 # ---- writers, each from its layout's description ----------------------------------------------------------
@@ -146,16 +139,6 @@ def test_sizes_are_read_off_the_file(layout: str) -> None:
         assert read(LAYOUTS[layout][0](ours))[0].fingerprint() == ours.fingerprint()
 
 
-def run_layer(x: Tensor, weight: Tensor, *, fused: bool) -> Tensor:
-    """A doubling layer of TensorFlow's network with the file's weight, scaled."""
-    if not fused:
-        x = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
-        return conv2d(x, weight.permute(3, 2, 0, 1) * math.sqrt(2 / (9 * weight.shape[2])), padding=1)
-    kernel = pad(weight.permute(3, 2, 0, 1), (1, 1, 1, 1))  # (in, out, 5, 5)
-    kernel = kernel[..., 1:, 1:] + kernel[..., :-1, 1:] + kernel[..., 1:, :-1] + kernel[..., :-1, :-1]
-    return conv_transpose2d(x, kernel * math.sqrt(2 / (9 * weight.shape[3])), stride=2, padding=1)
-
-
 @pytest.mark.parametrize("fused", [True, False])
 def test_doubling_layers_do_what_the_file_means(fused: bool) -> None:
     network = as_tensorflow(small_progan(), fused=fused)
@@ -163,7 +146,8 @@ def test_doubling_layers_do_what_the_file_means(fused: bool) -> None:
     x = torch.randn(2, 12, 4, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     theirs = network.tensors["8x8/Conv0_up/weight" if fused else "8x8/Conv0/weight"]
     found = in_float64(generator).get_submodule("blocks.1.conv")(x)
-    same(found, run_layer(x, theirs.double(), fused=fused))
+    # A fused layer's weight is (height, width, out, in) here.
+    same(found, run_layer(x, theirs.double().transpose(2, 3) if fused else theirs.double(), fused=fused))
 
 
 def test_the_projection_does_what_the_file_means() -> None:
@@ -190,26 +174,7 @@ def test_stored_scales_are_put_into_the_weights() -> None:
 @pytest.mark.parametrize("damage", ["lost", "shape", "nan"])
 def test_every_damaged_tensor_is_named(layout: str, damage: str) -> None:
     network = LAYOUTS[layout][0](small_progan())
-    ignored = read(network)[1]
-    for name, tensor in network.tensors.items():
-        if name in ignored:
-            continue
-        tensors = dict(network.tensors)
-        if damage == "lost":
-            del tensors[name]
-        else:
-            tensors[name] = torch.zeros(2, 2, 2) if damage == "shape" else tensor * float("nan")
-        damaged = Network(network.container, tensors, network.config)
-        if any(kind.recognize(damaged) for kind in FORMATS):
-            with pytest.raises(InputError, match=re.escape(name)):
-                read(damaged)
-
-
-def test_left_over_tensors_are_named(layout: str) -> None:
-    network = LAYOUTS[layout][0](small_progan())
-    tensors = {**network.tensors, "stranger": torch.zeros(1)}
-    with pytest.raises(InputError, match="belong nowhere: stranger"):
-        read(Network(network.container, tensors, network.config))
+    check_that_damage_is_named(read, FORMATS, network, damage, spared=read(network)[1])
 
 
 @pytest.mark.parametrize("layout", ["tensorflow", "genforce"])

@@ -107,16 +107,6 @@ LAYOUTS: dict[str, Callable[[], tuple[Network, Generator]]] = {
 """Every layout by the name that the import gives it: a network in it, and the generator that it must give."""
 
 
-def files() -> Iterator[tuple[str, int, bool]]:
-    """(Layout, protocol, whether in a zip): each layout once.
-
-    What a layout makes of tensors does not depend on the container, and the containers' tests read every one
-    in every protocol.
-    """
-    for number, layout in enumerate(LAYOUTS):
-        yield layout, 2 + number % 4, number % 3 == 0 and "NVIDIA" not in layout
-
-
 def written(layout: str, network: Network, protocol: int, *, zipped: bool) -> bytes:
     if layout.endswith("(NVIDIA, PyTorch)"):
         return nvidia_torch(network, protocol)
@@ -138,10 +128,10 @@ def test_every_layout_is_written_here() -> None:
     assert set(LAYOUTS) <= names
 
 
-@pytest.mark.parametrize(("layout", "protocol", "zipped"), list(files()))
-def test_every_layout_comes_back_from_a_whole_file(
-    layout: str, protocol: int, zipped: bool, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize(("number", "layout"), list(enumerate(LAYOUTS)))
+def test_every_layout_comes_back_from_a_whole_file(number: int, layout: str, tmp_path: Path) -> None:
+    # One container and protocol for each: what a layout makes of tensors does not depend on them.
+    protocol, zipped = 2 + number % 4, number % 3 == 0 and "NVIDIA" not in layout
     network, ours = LAYOUTS[layout]()
     path = tmp_path / "a file without an ending"
     path.write_bytes(written(layout, network, protocol, zipped=zipped))
@@ -160,13 +150,6 @@ def test_a_safetensors_file_of_another_program_is_understood_too(tmp_path: Path)
     path = tmp_path / "dcgan.safetensors"
     save_file({name: value.contiguous() for name, value in example_layout(small_dcgan()).items()}, path)
     assert load_generator(path).fingerprint() == small_dcgan().fingerprint()
-
-
-def test_a_file_of_no_known_kind_says_what_it_holds(tmp_path: Path) -> None:
-    path = tmp_path / "vae.pt"
-    torch.save({"encoder.weight": torch.zeros(2)}, path)
-    with pytest.raises(InputError, match=r"vae\.pt: .*encoder\.weight.*known are BigGAN, BigGAN-deep, DCGAN"):
-        load_generator(path)
 
 
 def damaged(value: torch.Tensor) -> Iterator[torch.Tensor]:

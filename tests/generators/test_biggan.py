@@ -12,7 +12,7 @@ from torch.nn.functional import batch_norm, conv2d, interpolate, max_pool2d
 from latentclr import InputError
 from latentclr.checkpoints.biggan import build
 from latentclr.checkpoints.network import Network
-from latentclr.generators.biggan import Attention, BigGAN, Block, DoublingConv, fold
+from latentclr.generators.biggan import Attention, BigGAN, Block
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "hierarchical": {},
@@ -169,18 +169,6 @@ def test_style_weight_is_what_a_block_adds_for_z() -> None:
     with pytest.raises(InputError, match="reads no latent"):
         small_biggan(hierarchical=False).style_weight("blocks.1")
     assert small_biggan(hierarchical=False).style_weight("linear").shape == (16 * 16, 12)
-
-
-def test_a_doubling_convolution_is_a_convolution_of_the_doubled_map() -> None:
-    rng = torch.Generator().manual_seed(0)
-    convolution = DoublingConv(5, 3).double()
-    with torch.no_grad():
-        for parameter in convolution.parameters():
-            parameter.normal_(generator=rng)
-        fold(convolution)
-    x = torch.randn(2, 5, 7, 6, generator=rng, dtype=torch.float64)
-    plain = conv2d(interpolate(x, scale_factor=2), convolution.weight, convolution.bias, padding=1)
-    same(convolution(x), plain)
 
 
 def test_attention_without_share_is_nothing() -> None:

@@ -19,17 +19,9 @@ def test_the_thousand_names() -> None:
     [
         ("tench", 0),
         ("goldfish", 1),
-        ("ostrich", 9),
-        ("golden retriever", 207),
-        ("Siberian husky", 250),
         ("tabby cat", 281),
-        ("daisy", 985),
         ("Panthera leo", 291),
         ("giant panda", 388),
-        ("ballpoint", 418),
-        ("church building", 497),
-        ("volcano", 980),
-        ("toilet tissue", 999),
         ("GIANT_PANDA", 388),
         ("  giant   panda ", 388),
         ("giant panda, panda, panda bear, coon bear, Ailuropoda melanoleuca", 388),
@@ -53,13 +45,8 @@ def test_a_class_is_found_by_its_whole_line_and_its_first_name(number: int) -> N
     ("name", "numbers"), [("crane", (134, 517)), ("maillot", (638, 639)), ("panda", (387, 388))]
 )
 def test_names_that_no_class_has_for_its_own(name: str, numbers: tuple[int, int]) -> None:
-    with pytest.raises(InputError, match=r"{} \(.*{} \(".format(*numbers)):
+    with pytest.raises(InputError, match=rf"several classes .*{numbers[0]} \(.*{numbers[1]} \("):
         find_class(name, NAMES, 1000)
-
-
-def test_a_name_of_several_classes_asks_for_the_number() -> None:
-    with pytest.raises(InputError, match=r"several classes are called 'crane': 134 \(crane\); 517 \(crane\)"):
-        find_class("crane", NAMES, 1000)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from torch.testing import assert_close
 from latentclr import InputError
 from latentclr.generators.equalized import normalize
 from latentclr.generators.progan import Conv, ProGAN
-from latentclr.generators.resample import doubling_kernel
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
@@ -74,11 +73,6 @@ def test_every_layer_equals_the_plain_network(truncation: float) -> None:
         same(output, plain[name], what=name)
 
 
-def test_the_smallest_network_is_a_projection_and_a_convolution() -> None:
-    generator, latents = in_float64(small_progan((5,))), latents_of()
-    same(generator(latents), plain_progan(generator, latents[:, 0])["image"])
-
-
 def shifted_sum(kernel: Tensor) -> Tensor:
     """What a fused layer makes of its kernel: padded, four shifts added."""
     padded = pad(kernel, (1, 1, 1, 1))
@@ -87,12 +81,6 @@ def shifted_sum(kernel: Tensor) -> Tensor:
         for j in (0, 1):
             total += padded[:, :, i : i + 4, j : j + 4]
     return total
-
-
-def test_the_doubling_kernel_is_a_convolution_of_the_enlarged_map() -> None:
-    weight, x = random(3, 2, 3, 3), random(2, 2, 4, 5, seed=1)
-    enlarged = conv2d(twice(x), weight, padding=1)
-    same(conv_transpose2d(x, doubling_kernel(weight), stride=2, padding=1), enlarged)
 
 
 def test_a_fused_layer_is_a_plain_one_with_its_kernel_flipped() -> None:
@@ -150,12 +138,3 @@ def test_changed_weights_are_folded_anew() -> None:
         generator.get_parameter("blocks.1.conv.weight").mul_(-1)
     generator.freeze()
     same(generator(latents), plain_progan(generator, latents[:, 0])["image"])
-
-
-def test_a_network_without_memory_takes_weights() -> None:
-    generator = small_progan()
-    with torch.device("meta"):
-        empty = ProGAN(**generator.settings())
-    empty.load_state_dict(generator.state_dict(), assign=True)
-    latents = generator.sample(1, rng=torch.Generator().manual_seed(0))
-    assert torch.equal(empty.freeze()(latents), generator(latents))

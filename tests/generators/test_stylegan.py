@@ -140,11 +140,6 @@ def test_latents_in_z_are_mapped_on_their_way(psi: float, cutoff: int | None) ->
     assert in_z.style_weight("layer3").shape == (11, generator.z_dim)
 
 
-def test_other_spaces_are_refused() -> None:
-    with pytest.raises(InputError, match="space='s': a StyleGAN has its latents in w or z"):
-        small_stylegan().in_space("s")
-
-
 def test_a_class_is_appended_to_z() -> None:
     generator = in_float64(small_stylegan(num_classes=3))
     z = z_of(generator)
@@ -213,12 +208,3 @@ def test_early_layers_in_z_map_no_later_slots() -> None:
     generator.mapping.register_forward_hook(lambda *_: seen.append(1))
     generator.features(different_latents(generator), "layer1")
     assert len(seen) == 2
-
-
-def test_a_network_without_memory_takes_weights() -> None:
-    generator = small_stylegan(num_classes=2, height=10)
-    with torch.device("meta"):
-        empty = StyleGAN(**generator.settings())
-    empty.load_state_dict(generator.state_dict(), assign=True)
-    latents = different_latents(generator)
-    assert torch.equal(empty.freeze()(latents), generator(latents))

@@ -159,12 +159,6 @@ def test_a_gradient_through_the_oracle_is_the_change_that_is_seen() -> None:
         assert_close((slope * 2 * step).sum((1, 2, 3)), change, atol=0.01 * float(change.abs().max()), rtol=0)
 
 
-def test_every_attribute_is_described() -> None:
-    assert list(ATTRIBUTES)[:6] == list(_STATISTICS)
-    assert all(ATTRIBUTES.values())
-    assert len(attributes_of(tuple(ATTRIBUTES))) == len(ATTRIBUTES)
-
-
 @pytest.mark.parametrize(
     ("names", "said"),
     [

@@ -10,9 +10,9 @@ from tests.rounding import assert_rounded
 from latentclr import InputError
 from latentclr.files import write_tensors
 from latentclr.images import blurred
-from latentclr.scenes import BY_NAME, FACTORS, draw, render
+from latentclr.scenes import FACTORS, draw, render
 from latentclr.scorers import Oracle, load_oracle
-from latentclr.scorers.oracle import WEIGHTS, outputs_of, targets
+from latentclr.scorers.oracle import outputs_of, targets
 
 
 @pytest.fixture(scope="module")
@@ -97,11 +97,3 @@ def test_files_that_are_no_oracle(tmp_path: Path) -> None:
     write_tensors(path, {"a": torch.zeros(1)}, {"format": 1, "kind": "directions"})
     with pytest.raises(InputError, match="holds no oracle"):
         load_oracle(path)
-
-
-def test_the_weights_are_small() -> None:
-    from latentclr.scorers import oracle as module
-
-    path = Path(module.__file__).parents[1] / "weights" / WEIGHTS
-    assert path.stat().st_size < 3_000_000
-    assert BY_NAME["shape"].high == 8
