@@ -298,3 +298,16 @@ def test_published_parameter_counts(resolution: int, base: int, mapping: int, pa
         generator = StyleGAN2(resolution, [min(base // r, 512) for r in sizes], mapping=(512,) * mapping)
     assert sum(p.numel() for p in generator.parameters()) == parameters
     assert generator.num_slots == 2 * int(math.log2(resolution)) - 2
+
+
+def test_training_starts_from_weights_of_one_size_as_they_are_used() -> None:
+    # Equalised learning rates: weights are stored without their scale; the rate of the mapping is .01.
+    generator = StyleGAN2(16, (16, 12, 8), z_dim=24, mapping=(24, 24))
+    generator.initialize(torch.Generator().manual_seed(0))
+    sizes = {name: value.std() for name, value in generator.state_dict().items() if value.numel() >= 500}
+    assert {name.startswith("mapping.fc") for name in sizes} == {True, False}
+    for (
+        name,
+        size,
+    ) in sizes.items():  # the deviation of 500 normal numbers is known to 3 %: 20 % is six times that
+        assert float(size) == pytest.approx(100.0 if name.startswith("mapping.fc") else 1.0, rel=0.2), name

@@ -131,7 +131,7 @@ def test_several_answers_of_one_participant_are_not_taken_for_several_people() -
 def test_of_one_participant_there_is_no_interval_and_of_none_no_value(study_of: StudyOf) -> None:
     found = collected(study_of(), [always("yes")])
     alone = line(found.counts("obvious"), by_method(found)[0], FEW)
-    assert (alone.yes.value, isnan(alone.yes.low)) == (4.0, True)
+    assert (alone.yes.value, isnan(alone.yes.low), isnan(alone.yes.high)) == (4.0, True, True)
     nobody = line(found.of([]).counts("obvious"), by_method(found)[0], FEW)
     assert (nobody.people, isnan(nobody.yes.value)) == (0, True)
     assert isnan(ratio(np.zeros(3), np.zeros(3), FEW).value)
