@@ -7,14 +7,10 @@ import torch
 from tests.generators.precise import in_float64, same
 from tests.generators.small_stylegan import small_stylegan
 from torch import Tensor
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import conv2d, leaky_relu, pad
 
 from latentclr import InputError
 from latentclr.generators.stylegan import Epilogue, StyleGAN
-
-
-def lrelu(x: Tensor) -> Tensor:
-    return torch.where(x > 0, x, 0.2 * x)
 
 
 def plain_mapping(g: StyleGAN, z: Tensor, label: Tensor | None = None) -> Tensor:
@@ -27,7 +23,7 @@ def plain_mapping(g: StyleGAN, z: Tensor, label: Tensor | None = None) -> Tensor
         x = row / (row.square().mean() + 1e-8).sqrt()
         for i in range(len(g.settings()["mapping"])):
             weight, bias = state[f"mapping.dense.{i}.weight"], state[f"mapping.dense.{i}.bias"]
-            x = lrelu((weight * (math.sqrt(2) * lr / math.sqrt(len(x)))) @ x + bias * lr)
+            x = leaky_relu((weight * (math.sqrt(2) * lr / math.sqrt(len(x)))) @ x + bias * lr, 0.2)
         rows.append(x)
     return torch.stack(rows)
 
@@ -65,7 +61,7 @@ def plain_synthesis(g: StyleGAN, latents: Tensor) -> dict[str, Tensor]:
             x = blurred(x) if k % 2 == 0 else x
         end = f"blocks.{k}.epilogue"
         x = x + state[f"{end}.noise"] * state[f"{end}.noise_strength"].reshape(1, -1, 1, 1)
-        x = instance_normalized(lrelu(x + state[f"{end}.bias"].reshape(1, -1, 1, 1)))
+        x = instance_normalized(leaky_relu(x + state[f"{end}.bias"].reshape(1, -1, 1, 1), 0.2))
         matrix = state[f"{end}.style.weight"] / math.sqrt(g.w_dim)
         style = (latents[:, k] @ matrix.T + state[f"{end}.style.bias"]).reshape(len(latents), 2, -1, 1, 1)
         x = x * (style[:, 0] + 1) + style[:, 1]
