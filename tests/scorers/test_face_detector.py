@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from latentclr import load_generator
-from latentclr.scorers.face_detector import ANCHORS, MEAN, Detector, Face, apart, boxes, find_faces
+from latentclr.scorers.face_detector import ANCHORS, MEAN, Detector, Face, apart, find_faces
 from latentclr.scorers.face_published import detector
 from latentclr.scorers.faces import load_detector
 
@@ -80,19 +80,6 @@ def test_the_network_is_what_its_definition_says() -> None:
     assert expected.shape == (5 * 3 * 3, 5)
     assert expected[:, 4].std() > 1e-2
     same(found, torch.from_numpy(expected))
-
-
-def test_a_box_by_hand() -> None:
-    grid = torch.full((1, 25, 2, 2), -20.0)
-    grid[0, 10:14, 1, 0] = torch.tensor(
-        [0.0, 0.0, 0.0, torch.log(torch.tensor(2.0))]
-    )  # third anchor, lower left
-    grid[0, 14, 1, 0] = 3.0
-    best = boxes(grid)[0]
-    left, top, width, height, score = best[best[:, 4].argmax()].tolist()
-    assert (left + width / 2, top + height / 2) == pytest.approx((0.25, 0.75))
-    assert (width, height) == pytest.approx((ANCHORS[2][0] / 2, 2 * ANCHORS[2][1] / 2))
-    assert score == pytest.approx(1 / (1 + np.exp(-3)))
 
 
 def test_of_overlapping_boxes_the_most_certain_stays() -> None:

@@ -69,11 +69,6 @@ def test_the_first_layer_follows_the_definition() -> None:
     same(metric(a, b), torch.from_numpy(expected))
 
 
-def test_what_is_beside_a_picture_does_not_matter() -> None:
-    metric, a, b = random_metric(), blocks(64, 5), blocks(65, 5, 64)
-    same(metric(a, b)[3:4], metric(a[3:4], b[3:4]))
-
-
 @pytest.mark.parametrize(("network", "numbers"), [("alex", 31_872), ("vgg", 499_712)])
 def test_squared_distances_of_features_are_the_distances(network: Network, numbers: int) -> None:
     metric, pictures = random_metric(network), blocks(64, 3)

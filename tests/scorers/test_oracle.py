@@ -5,14 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.rounding import assert_rounded
 
 from latentclr import InputError
 from latentclr.files import write_tensors
 from latentclr.images import blurred
 from latentclr.scenes import FACTORS, draw, render
 from latentclr.scorers import Oracle, load_oracle
-from latentclr.scorers.oracle import outputs_of, targets
 
 
 @pytest.fixture(scope="module")
@@ -48,23 +46,6 @@ def test_larger_and_smaller_pictures_are_scaled(oracle: Oracle) -> None:
         found = oracle(render(factors, size=size))
         assert r2(found["floor_hue"], factors["floor_hue"], circular=True) > 0.99
         assert (found["shape"] == factors["shape"]).float().mean() > 0.9
-
-
-def test_numbers_are_decoded_as_they_are_encoded() -> None:
-    oracle = Oracle()
-    factors = draw(50, torch.Generator().manual_seed(3))
-    encoded = []
-    for factor in FACTORS:
-        target = targets(factor, factors[factor.name])
-        if factor.kind == "category":
-            target = torch.nn.functional.one_hot(target.squeeze(1).long(), outputs_of(factor)).float()
-        encoded.append(target)
-    oracle.raw = lambda pictures: dict(zip((f.name for f in FACTORS), encoded, strict=True))  # type: ignore[method-assign]
-    found = oracle(torch.zeros(50, 3, 64, 64))
-    for factor in FACTORS:
-        # Scaled and back, or to a cosine and back, each within some ten operations on the factor's range.
-        scale = max(abs(factor.low), abs(factor.high))
-        assert_rounded(found[factor.name], factors[factor.name].float(), terms=10, scale=scale)
 
 
 def test_the_loss_by_hand() -> None:

@@ -69,7 +69,6 @@ def test_unknown_weights_are_named_with_the_known_ones(index: Path) -> None:
 def test_every_file_is_described_licensed_and_pinned() -> None:
     for name, weights in WEIGHTS.items():
         assert weights.name == name
-        assert weights.about
         assert weights.licence in ("BSD", "MIT", "Apache-2.0", "CC0-1.0")
         assert len(weights.sha256) == len(weights.source.sha256) == 64
     for kind in ("path", "sha256"):
