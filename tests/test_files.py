@@ -25,15 +25,6 @@ def test_a_failure_in_the_middle_leaves_the_old_file_and_no_other(tmp_path: Path
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
-    with (
-        pytest.raises(InputError, match=r"cannot write .*: no space left on device\."),
-        atomic(tmp_path / "a") as _,
-    ):
-        raise OSError(28, os.strerror(28))
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_every_failing_system_call_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("fsync", "close"):
         with monkeypatch.context() as patch:

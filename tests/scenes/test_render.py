@@ -30,9 +30,8 @@ def test_equal_factors_give_equal_pictures_whatever_the_batch() -> None:
     together = render(factors)
     assert torch.equal(together, render(factors))
     singles = torch.cat([render({name: v[i : i + 1] for name, v in factors.items()}) for i in range(6)])
-    # Other sums for another batch move the point that a ray meets by rounding. Where a ray only just meets or
-    # misses an edge, one of the four rays of a pixel may fall to the other side, by a quarter of the range from
-    # -1 to 1: in few pixels.
+    # Other sums for another batch move the point that a ray meets by rounding. Where a ray only just meets an
+    # edge, one of the four of a pixel may fall to the other side, by a quarter of the range: in few pixels.
     apart = (singles - together).abs()
     assert apart.max() <= 0.5
     assert (apart > 1e-3).float().mean() < 1e-3
