@@ -12,19 +12,18 @@ import argparse
 import json
 import pickletools
 import random
-import resource
 import signal
 import sys
 import time
 import traceback
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from types import FrameType
 
-from tests.checkpoints.samples import archive, samples
+from tests.checkpoints.samples import archive, peak, samples
 
 from latentclr.checkpoints.contents import parse
 from latentclr.checkpoints.inert import SMALL
@@ -220,11 +219,6 @@ def attempt(data: bytes) -> str:
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-def peak() -> int:
-    """Bytes of memory that this process has had at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
-
-
 def run_range(job: tuple[int, int, int]) -> tuple[dict[str, int], list[tuple[int, str]]]:
     """Attempt inputs: (seed, first, after the last) gives counts and failures (index, what)."""
     seed, first, last = job
@@ -241,12 +235,6 @@ def run_range(job: tuple[int, int, int]) -> tuple[dict[str, int], list[tuple[int
     if (grown := peak() - before) > MEMORY:
         failures.append((first, f"memory grew by {grown:,} bytes from here to {last}"))
     return counts, failures
-
-
-def jobs(seed: int, first: int, last: int) -> Iterator[tuple[int, int, int]]:
-    """Ranges of inputs."""
-    for start in range(first, last, CHUNK):
-        yield seed, start, min(start + CHUNK, last)
 
 
 def say(text: str) -> None:
@@ -277,8 +265,10 @@ def main() -> int:
             parser.error(f"{options.state} is of another seed or other samples; remove it or name another")
         state = earlier
     start, first, said = time.monotonic(), state["done"], 0.0
+    starts = range(first, options.inputs, CHUNK)
+    jobs = [(options.seed, start, min(start + CHUNK, options.inputs)) for start in starts]
     with get_context("fork").Pool(options.workers) as pool:
-        for counts, failures in pool.imap(run_range, jobs(options.seed, first, options.inputs)):
+        for counts, failures in pool.imap(run_range, jobs):
             state["done"] = min(state["done"] + CHUNK, options.inputs)
             for name, count in counts.items():
                 state[name] += count

@@ -46,38 +46,26 @@ GADGETS: tuple[tuple[str, str, tuple[object, ...]], ...] = (
     ("__builtin__", "eval", (CODE,)),
     ("sys", "exit", (3,)),
     ("importlib", "import_module", ("antigravity",)),
-    ("pkgutil", "resolve_name", ("os:system",)),
-    ("runpy", "run_path", (CANARY,)),
-    ("pip", "main", (["install", CANARY],)),
     ("pickle", "loads", (b"cos\nsystem\n(S'" + TOUCH.encode() + b"'\ntR.",)),
     ("_pickle", "loads", (b"N.",)),
-    ("dill", "loads", (b"N.",)),
     ("torch", "load", (CANARY,)),
-    ("torch.hub", "load", ("a/b", "c")),
     ("torch.serialization", "load", (CANARY,)),
     ("torch.storage", "_load_from_bytes", (b"cos\nsystem\n(S'" + TOUCH.encode() + b"'\ntR.",)),
     ("torch._utils", "_rebuild_device_tensor_from_numpy", (None, None, "cpu", False)),
     ("torch.utils._config_module", "load_config", (b"",)),
     ("numpy", "load", (CANARY,)),
-    ("numpy", "memmap", (CANARY, "u1", "w+")),
     ("numpy.core.multiarray", "fromfile", (CANARY,)),
     ("ctypes", "CDLL", ("libc.so.6",)),
-    ("webbrowser", "open", ("http://localhost/",)),
     ("socket", "create_connection", (("localhost", 9),)),
     ("shutil", "rmtree", (CANARY,)),
     ("pathlib", "Path.touch", (CANARY,)),
-    ("io", "FileIO", (CANARY, "w")),
-    ("logging", "FileHandler", (CANARY,)),
     ("functools", "partial", ("",)),
     ("operator", "attrgetter", ("system",)),
-    ("itertools", "repeat", (0,)),
     ("types", "FunctionType", (None, {})),
     ("copyreg", "_reconstructor", (None, None, None)),
     ("copyreg", "add_extension", ("os", "system", 1)),
     ("collections", "defaultdict", (None,)),
     ("collections", "OrderedDict.fromkeys", ([],)),
-    ("gc", "get_objects", ()),
-    ("sqlite3", "connect", (CANARY,)),
     ("__main__", "Generator", ()),
 )
 """Real functions that a careless reader would call: (module, name, arguments)."""
@@ -228,7 +216,7 @@ CONTAINERS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def calls() -> Iterator[tuple[str, Attack]]:
-    """Every gadget by every opcode that names or calls something; some of them in every container."""
+    """Every gadget by every opcode that names or calls something, in all containers in turn."""
     places = list(CONTAINERS.items())
     for number, (module, attribute, args) in enumerate(GADGETS):
         pushed = value(args)
@@ -251,9 +239,6 @@ def calls() -> Iterator[tuple[str, Attack]]:
         for offset, (way, piece) in enumerate(ways.items()):
             place, into = places[(number + offset) % len(places)]
             yield f"{way} {module} {attribute} in {place}", Attack(into(piece))
-    for place, into in places:
-        for module, attribute, args in GADGETS[::7]:
-            yield f"call {module} {attribute} in {place}", Attack(into(call(name(module, attribute), *args)))
 
 
 def spellings() -> Iterator[tuple[str, Attack]]:
@@ -345,9 +330,6 @@ def misuses() -> Iterator[tuple[str, Attack]]:
         "bytes of a number": call(name("__builtin__", "bytes"), 1 << 40),
         "encode bytes": call(name("_codecs", "encode"), b"a", "latin1"),
         "encode with an error handler": call(name("_codecs", "encode"), "a", "latin1", "x"),
-        "an array of objects": call(dtype, "O8", False, True),
-        "an array of records": call(dtype, "f4,O", False, True),
-        "an array of complex numbers": call(dtype, "c16", False, True),
         "a dtype of a list": call(dtype, [("a", "O")], False, True),
         "an array of another class": RECONSTRUCT + ordered + value((0,)) + value(b"b") + b"\x87R",
         "an array of a huge start": RECONSTRUCT
@@ -456,49 +438,24 @@ def bombs() -> Iterator[tuple[str, Attack]]:
         ("LONG", b"L" + b"9" * 300 + b"L\n", UnsafeFileError),
         ("BINBYTES", b"B\xff\xff\xff\xff", InputError),
         ("BINBYTES8", b"\x8e" + b"\xff" * 7 + b"\x7f", InputError),
-        ("BYTEARRAY8", b"\x96" + b"\xff" * 7 + b"\x00", InputError),
         ("BINUNICODE", b"X\xff\xff\xff\xff", InputError),
         ("BINSTRING negative", b"T\xff\xff\xff\xff", InputError),
         ("FRAME", b"\x95" + b"\xff" * 7 + b"\x7f", InputError),
         ("a long text of emoji", text("\U0001f600" * 400_000), UnsafeFileError),
         ("PUT of a huge index", b"N" + b"p" + b"9" * 100 + b"\n", UnsafeFileError),
         ("steps", b"N0" * 2_000_000, UnsafeFileError),
-        ("marks", b"(" * 2_000_000, UnsafeFileError),
         ("stack", b"N" * 2_000_000, UnsafeFileError),
-        ("lists", b"]0" * 2_000_000, UnsafeFileError),
-        ("dicts", b"}0" * 2_000_000, UnsafeFileError),
-        ("sets", b"\x8f0" * 2_000_000, UnsafeFileError),
         ("memo", b"N" + b"\x94" * 2_000_000, UnsafeFileError),
-        (
-            "numbered memo",
-            b"N" + b"".join(b"r" + struct.pack("<I", i) for i in range(310_000)),
-            UnsafeFileError,
-        ),
         ("entries", b"}" + b"K\x01Ns" * 1_000_000, UnsafeFileError),
         ("instances", name("dnnlib", "EasyDict") + b"\x940" + b"h\x00)\x810" * 500_000, UnsafeFileError),
-        (
-            "ordered dicts",
-            name("collections", "OrderedDict") + b"\x940" + b"h\x00)R0" * 500_000,
-            UnsafeFileError,
-        ),
         ("nested tuples", b")" + b"\x85" * 1_000_000, UnsafeFileError),
         ("nested lists", b"]" * 90_000 + b"a" * 89_999, UnsafeFileError),
-        ("nested lists by marks", b"(" * 90_000 + b"l" * 90_000, UnsafeFileError),
         ("nested dicts", b"}" + b"K\x00}" * 30_000 + b"s" * 30_000, UnsafeFileError),
-        ("nested dicts by marks", b"(K\x00" * 30_000 + b"N" + b"d" * 30_000, UnsafeFileError),
         ("nested states", (name("dnnlib", "EasyDict") + b")\x81") * 1000 + b"b" * 999, UnsafeFileError),
         ("doubling", b"]\x94" + b"".join(b"](h%ch%ce\x94" % (i, i) for i in range(100)), UnsafeFileError),
         ("a list in itself", b"]\x94h\x00a", UnsafeFileError),
-        ("a list in itself, at once", b"]\x94(h\x00h\x00e", UnsafeFileError),
         ("a dict in itself", b"}\x94" + text("a") + b"h\x00s", UnsafeFileError),
-        ("a list in its tuple", b"]\x94\x85\x94" + b"h\x00h\x01a", UnsafeFileError),
-        ("two lists in each other", b"]\x94]\x94h\x00a0h\x00h\x01a", UnsafeFileError),
         ("a state in itself", name("dnnlib", "EasyDict") + b")\x81\x94h\x00b", UnsafeFileError),
-        (
-            "a network in its state",
-            name("tfutil", "Network") + b")\x81\x94}" + text("a") + b"h\x00sb",
-            UnsafeFileError,
-        ),
         ("changed later", b"]\x94\x85h\x00" + value(1) + b"a", UnsafeFileError),
         ("tuple keys", b"}" + b"".join(value((i,)) + b"Ns" for i in range(2_000)), UnsafeFileError),
         (
@@ -559,13 +516,11 @@ def archives() -> Iterator[tuple[str, Attack]]:
     for bad in (
         "../../canary",
         "/etc/canary",
-        "archive/../../canary",
         "C:\\canary",
         "archive\\canary",
         "archive//canary",
         "archive/\x1b[31m",
         "archive/\u202egnp",
-        "c:canary",
     ):
         yield f"zip with {bad!r}", Attack(archive({"archive/data.pkl": body, bad: b"a"}))
     yield "compressed zip", Attack(archive({"archive/data.pkl": body}, zipfile.ZIP_DEFLATED))
@@ -641,8 +596,6 @@ def sources() -> Iterator[tuple[str, Attack]]:
         yield f"{function.__name__} in an array", Attack(pickle.dumps({"w": np.array([gadget])}, 4))
         yield f"{function.__name__} in a torch zip", Attack(torch_zip({"weight": gadget}))
         yield f"{function.__name__} in a legacy file", Attack(legacy({"weight": gadget}))
-        for key in ("D", "augment_pipe", "training_set_kwargs"):
-            yield f"{function.__name__} in {key}", Attack(pickled(modules(**{key: gadget}), 3))
     yield "a whole model", Attack(torch_zip({"G": torch.nn.Linear(1, 1)}))
     yield (
         "a record that is a tensor",

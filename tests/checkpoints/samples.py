@@ -5,6 +5,7 @@ The writers here are our own where torch's put addresses of memory into files.
 
 import io
 import pickle  # noqa: TID251  (honest files are written by it)
+import resource
 import struct
 import sys
 import zipfile
@@ -276,3 +277,8 @@ def samples() -> dict[str, bytes]:
         found[f"NVIDIA TensorFlow {protocol}"] = pickled(networks(), protocol)
         found[f"arrays {protocol}"] = pickle.dumps({"w": np.ones((2, 3)), "b": np.arange(3)}, protocol)
     return found
+
+
+def peak() -> int:
+    """Bytes of memory that this process has had at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10

@@ -206,7 +206,7 @@ def lose(name: str) -> Callable[[Tensors], object]:
     return lambda tensors: tensors.pop(name)
 
 
-def put(name: str, value: Tensor) -> Callable[[Tensors], object]:
+def put(name: str, value: Any) -> Callable[[Tensors], object]:
     return lambda tensors: tensors.__setitem__(name, value)
 
 

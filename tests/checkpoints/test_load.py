@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.checkpoints.test_biggan_formats import lose, put
 from tests.conftest import example_layout, small_dcgan
 from torch import Tensor
 
@@ -52,20 +53,6 @@ def test_sizes_are_read_off_the_file(tmp_path: Path) -> None:
         assert loaded.resolution == 4 << len(channels)
 
 
-def changed(change: Any) -> dict[str, Any]:
-    tensors = example_layout(small_dcgan())
-    change(tensors)
-    return tensors
-
-
-def lose(name: str) -> Any:
-    return lambda tensors: tensors.pop(name)
-
-
-def put(name: str, value: Any) -> Any:
-    return lambda tensors: tensors.__setitem__(name, value)
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -82,7 +69,9 @@ def put(name: str, value: Any) -> Any:
     ],
 )
 def test_what_does_not_fit_is_named(change: Any, said: str, tmp_path: Path) -> None:
-    path = save(changed(change), tmp_path)
+    tensors = example_layout(small_dcgan())
+    change(tensors)
+    path = save(tensors, tmp_path)
     with pytest.raises(InputError, match=said) as caught:
         load_generator(path)
     assert str(path) in str(caught.value)

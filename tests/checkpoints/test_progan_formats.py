@@ -32,15 +32,16 @@ def parts(g: ProGAN) -> list[tuple[Tensor, Tensor]]:
     return [first, *layers, (state["to_image.conv.weight"], state["to_image.bias"])]
 
 
-def as_convolution(matrix: Tensor) -> Tensor:
-    """The projection as the ports keep it: (channels, z, 4, 4), read backwards."""
+def as_convolutions(g: ProGAN) -> list[tuple[Tensor, Tensor]]:
+    """The same with the projection as the ports keep it: (channels, z, 4, 4), read backwards."""
+    (matrix, bias), *others = parts(g)
     channels, z_dim = len(matrix) // 16, matrix.shape[1]
     kernel = torch.empty(channels, z_dim, 4, 4)
     for c in range(channels):
         for i in range(4):
             for j in range(4):
                 kernel[c, :, 3 - i, 3 - j] = matrix[c * 16 + i * 4 + j]
-    return kernel
+    return [(kernel, bias), *others]
 
 
 def as_tensorflow(g: ProGAN, *, fused: bool) -> Network:
@@ -66,8 +67,7 @@ def as_tensorflow(g: ProGAN, *, fused: bool) -> Network:
 
 
 def as_genforce(g: ProGAN, *, fused: bool) -> Network:
-    *layers, image = parts(g)
-    layers[0] = (as_convolution(layers[0][0]), layers[0][1])
+    *layers, image = as_convolutions(g)
     if fused:
         layers = [
             (weight.flip(2, 3).transpose(0, 1) if k and k % 2 == 0 else weight, bias)
@@ -83,27 +83,26 @@ def as_genforce(g: ProGAN, *, fused: bool) -> Network:
     return Network("torch file (zip)", tensors)
 
 
-def as_dissection(g: ProGAN) -> Network:
-    *layers, image = parts(g)
-    layers[0] = (as_convolution(layers[0][0]), layers[0][1])
-    named = {f"layer{k}": layer for k, layer in enumerate(layers, 1)}
-    named[f"output_{g.resolution}x{g.resolution}"] = image
+def as_legacy(g: ProGAN, first: int, last: str, *, scaled: bool) -> Network:
+    """The older ports: layers from a number on, the picture's by a name, and perhaps the scale of each."""
+    *layers, image = as_convolutions(g)
+    prefix = "features." if scaled else "layer"
+    named = {f"{prefix}{k}": layer for k, layer in enumerate(layers, first)} | {last: image}
     tensors: Tensors = {}
     for name, (weight, bias) in named.items():
         tensors |= {f"{name}.conv.weight": weight, f"{name}.wscale.b": bias}
+        if scaled:
+            gain = 1.0 if name == last else math.sqrt(2)
+            tensors[f"{name}.wscale.scale"] = torch.tensor([gain / math.sqrt(weight[0].numel())])
     return Network("torch file (legacy)", tensors)
+
+
+def as_dissection(g: ProGAN) -> Network:
+    return as_legacy(g, 1, f"output_{g.resolution}x{g.resolution}", scaled=False)
 
 
 def as_ptrblck(g: ProGAN) -> Network:
-    *layers, image = parts(g)
-    layers[0] = (as_convolution(layers[0][0]), layers[0][1])
-    named = {f"features.{k}": layer for k, layer in enumerate(layers)} | {"output": image}
-    tensors: Tensors = {}
-    for name, (weight, bias) in named.items():
-        gain = 1.0 if name == "output" else math.sqrt(2)
-        scale = torch.tensor([gain / math.sqrt(weight[0].numel())])
-        tensors |= {f"{name}.conv.weight": weight, f"{name}.wscale.b": bias, f"{name}.wscale.scale": scale}
-    return Network("torch file (legacy)", tensors)
+    return as_legacy(g, 0, "output", scaled=True)
 
 
 LAYOUTS: dict[str, tuple[Callable[[ProGAN], Network], str, int]] = {

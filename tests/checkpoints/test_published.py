@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,7 +26,6 @@ from latentclr import Generator, InputError, load_generator
 from latentclr.checkpoints import biggan_deep, read_checkpoint
 from latentclr.checkpoints.load import FORMATS
 from latentclr.checkpoints.network import Network
-from latentclr.generators import ProGAN
 
 DEEP = "hf_biggan_deep_w8"
 PICKLES = ("torch_p3", "torch_p4", "tf_p3")
@@ -61,50 +61,35 @@ def test_the_configuration_of_a_biggan_deep_is_found_beside_it(config: str, tmp_
     assert loaded.fingerprint() == read.fingerprint()  # whose pictures are those of the reference
 
 
-def stylegan2_network(layout: str) -> tuple[Network, Generator]:
-    made = stylegan2.exact(z_dim=12, clamp=256.0 if "NVIDIA" in layout else None)
-    return stylegan2.WRITERS[layout](made), made
-
-
-def stylegan_network(layout: str) -> tuple[Network, Generator]:
-    made = stylegan.usual_stylegan()
-    write = stylegan.as_tensorflow if layout == "TensorFlow" else stylegan.as_genforce
-    return write(made), made
-
-
-def progan_network(layout: str) -> tuple[Network, Generator]:
-    made = small_progan()
-    writers: dict[str, Callable[[ProGAN], Network]] = {
-        "TensorFlow": partial(progan.as_tensorflow, fused=True),
-        "genforce": partial(progan.as_genforce, fused=False),
-        "dissection": progan.as_dissection,
-    }
-    return writers[layout](made), made
-
-
-def biggan_network(layout: str) -> tuple[Network, Generator]:
-    if layout == "deep":
-        deep = biggan.deep_for_export()
-        return Network("", biggan.deep_layout(deep), biggan.DEEP_CONFIG), deep
-    made = biggan.biggan_for_export()
-    return Network("", biggan.biggan_layout(made)), made
-
-
-LAYOUTS: dict[str, Callable[[], tuple[Network, Generator]]] = {
-    "StyleGAN2 (NVIDIA, PyTorch)": partial(stylegan2_network, "NVIDIA, PyTorch"),
-    "StyleGAN2 (NVIDIA, TensorFlow)": partial(stylegan2_network, "NVIDIA, TensorFlow"),
-    "StyleGAN2 (rosinality)": partial(stylegan2_network, "rosinality"),
-    "StyleGAN2 (genforce)": partial(stylegan2_network, "genforce"),
-    "StyleGAN (NVIDIA, TensorFlow)": partial(stylegan_network, "TensorFlow"),
-    "StyleGAN (genforce)": partial(stylegan_network, "genforce"),
-    "ProGAN (NVIDIA, TensorFlow)": partial(progan_network, "TensorFlow"),
-    "ProGAN (genforce)": partial(progan_network, "genforce"),
-    "ProGAN (GAN Dissection)": partial(progan_network, "dissection"),
-    "BigGAN-deep (Hugging Face)": partial(biggan_network, "deep"),
-    "BigGAN (Brock's PyTorch code)": partial(biggan_network, "ajbrock"),
-    "DCGAN (PyTorch example)": lambda: (Network("", example_layout(small_dcgan())), small_dcgan()),
+clamped = partial(stylegan2.exact, z_dim=12, clamp=256.0)
+plain = partial(stylegan2.exact, z_dim=12)
+LAYOUTS: dict[str, tuple[Callable[[Any], Network], Callable[[], Generator]]] = {
+    "StyleGAN2 (NVIDIA, PyTorch)": (stylegan2.as_nvidia_torch, clamped),
+    "StyleGAN2 (NVIDIA, TensorFlow)": (stylegan2.as_nvidia_tensorflow, clamped),
+    "StyleGAN2 (rosinality)": (stylegan2.as_rosinality, plain),
+    "StyleGAN2 (genforce)": (stylegan2.as_genforce, plain),
+    "StyleGAN (NVIDIA, TensorFlow)": (stylegan.as_tensorflow, stylegan.usual_stylegan),
+    "StyleGAN (genforce)": (stylegan.as_genforce, stylegan.usual_stylegan),
+    "ProGAN (NVIDIA, TensorFlow)": (partial(progan.as_tensorflow, fused=True), small_progan),
+    "ProGAN (genforce)": (partial(progan.as_genforce, fused=False), small_progan),
+    "ProGAN (GAN Dissection)": (progan.as_dissection, small_progan),
+    "BigGAN-deep (Hugging Face)": (
+        lambda g: Network("", biggan.deep_layout(g), biggan.DEEP_CONFIG),
+        biggan.deep_for_export,
+    ),
+    "BigGAN (Brock's PyTorch code)": (
+        lambda g: Network("", biggan.biggan_layout(g)),
+        biggan.biggan_for_export,
+    ),
+    "DCGAN (PyTorch example)": (lambda g: Network("", example_layout(g)), small_dcgan),
 }
-"""Every layout by the name that the import gives it: a network in it, and the generator that it must give."""
+"""Every layout by the name that the import gives it: how it is written, and what it must give."""
+
+
+def network_of(layout: str) -> tuple[Network, Generator]:
+    write, make = LAYOUTS[layout]
+    made = make()
+    return write(made), made
 
 
 def written(layout: str, network: Network, protocol: int, *, zipped: bool) -> bytes:
@@ -132,7 +117,7 @@ def test_every_layout_is_written_here() -> None:
 def test_every_layout_comes_back_from_a_whole_file(number: int, layout: str, tmp_path: Path) -> None:
     # One container and protocol for each: what a layout makes of tensors does not depend on them.
     protocol, zipped = 2 + number % 4, number % 3 == 0 and "NVIDIA" not in layout
-    network, ours = LAYOUTS[layout]()
+    network, ours = network_of(layout)
     path = tmp_path / "a file without an ending"
     path.write_bytes(written(layout, network, protocol, zipped=zipped))
     if layout.startswith("BigGAN-deep"):
@@ -186,7 +171,7 @@ def changes(network: Network) -> Iterator[Network]:
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("every", [23, pytest.param(1, marks=pytest.mark.fuzz)])
 def test_whatever_a_file_holds_only_sentences_come_out(layout: str, every: int) -> None:
-    network, _ = LAYOUTS[layout]()
+    network, _ = network_of(layout)
     kind = next(kind for kind in FORMATS if kind.recognize(network))
     tried = refused = 0
     for changed in islice(changes(network), None, None, every):

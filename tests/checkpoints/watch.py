@@ -10,14 +10,13 @@ took, and that an honest large file took before.
 import argparse
 import json
 import pickle  # noqa: TID251  (for an honest file, before the watch begins)
-import resource
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from tests.checkpoints.hostile import files
-from tests.checkpoints.samples import samples
+from tests.checkpoints.samples import peak, samples
 
 from latentclr.checkpoints.contents import parse, read_network
 
@@ -32,11 +31,6 @@ def note(event: str, args: tuple[Any, ...]) -> None:
     """Keep what Python reports while we watch."""
     if watching and event != "builtins.id":  # the address of an object, which our reader asks for
         events.append(f"{event} {str(args)[:100]}")
-
-
-def peak() -> int:
-    """Bytes of memory that this process has had at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
 
 
 def main() -> None:
