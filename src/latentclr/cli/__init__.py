@@ -52,21 +52,18 @@ NOT_READ = 141
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; exits with 2 after one sentence if what was given cannot be used."""
     command, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    if command in ("-h", "--help", "help"):
-        out.print(HELP, markup=False)
-        return
-    if command == "--version":
-        from importlib.metadata import version  # slow
-
-        out.print(f"latentclr {version('latentclr')}")
-        return
     try:
-        if command == "--completion":
-            command = "completion"
-        elif command not in COMMANDS:
+        if command in ("-h", "--help", "help"):
+            out.print(HELP, markup=False)
+        elif command == "--version":
+            from importlib.metadata import version  # slow
+
+            out.print(f"latentclr {version('latentclr')}")
+        elif command in COMMANDS or command == "--completion":
+            import_module(f"latentclr.cli.{command.removeprefix('--')}").main(rest)
+        else:
             hint = did_you_mean(command, COMMANDS)
             raise InputError(f"there is no command {command!r}{hint}; commands are {', '.join(COMMANDS)}.")
-        import_module(f"latentclr.cli.{command}").main(rest)
     except InputError as error:
         if not err.quiet:  # of several processes, one talks
             print(f"latentclr: {error}", file=sys.stderr)

@@ -20,10 +20,19 @@ if TYPE_CHECKING:
 _WIDE = 200
 """Columns where the reader is a file or another program, so that lines stay whole."""
 
-out = Console(highlight=False, soft_wrap=True)
+
+class Output(Console):
+    """A console that leaves it to `main` to end where the reader of a pipe has gone."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise what happened, in place of an exit with 1."""
+        raise BrokenPipeError
+
+
+out = Output(highlight=False, soft_wrap=True)
 if not out.is_terminal:
-    out = Console(highlight=False, soft_wrap=True, width=_WIDE)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+    out = Output(highlight=False, soft_wrap=True, width=_WIDE)
+err = Output(stderr=True, highlight=False, soft_wrap=True)
 
 
 def say(message: str) -> None:
