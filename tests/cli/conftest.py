@@ -35,18 +35,18 @@ def signals() -> Iterator[None]:
 
 
 @pytest.fixture
-def latentclr(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+def latentclr(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run it in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object) -> Result:
-        capsys.readouterr()
+        capfd.readouterr()
         code = 0
         try:
             main([str(argument) for argument in arguments])
         except SystemExit as error:
             code = error.code if isinstance(error.code, int) else int(error.code is not None)
-        captured = capsys.readouterr()
+        captured = capfd.readouterr()
         return Result(code, captured.out, captured.err)
 
     return run

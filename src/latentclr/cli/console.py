@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOBase
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from latentclr.engine.training import Log
     from latentclr.engine.world import World
 
+STDERR = 2
+"""Number of the file, as every process has it."""
 _WIDE = 200
 """Columns where the reader is a file or another program, so that lines stay whole."""
 
@@ -161,7 +164,9 @@ def stop_on_interrupt() -> Iterator[Interrupted]:
 
     def ask(number: int, _: FrameType | None) -> None:
         interrupted.signal = number
-        say("stopping after this step; once more ends at once without saving.")
+        if not err.quiet:
+            with suppress(OSError):  # not by `say`, in the middle of which the signal may have come
+                os.write(STDERR, b"stopping after this step; once more ends at once without saving.\n")
         for which, handler in before.items():
             signal.signal(which, handler)
 
