@@ -16,6 +16,7 @@ from tests.cli.command import SMALL, Command, start, tree
 
 from latentclr import ZOO, Directions, LatentCLR, Random, load_generator
 from latentclr.cli import COMMANDS, main
+from latentclr.cli.console import Output
 from latentclr.cli.edit import parse_edits
 from latentclr.discover import DISCOVERERS
 from latentclr.errors import InputError
@@ -403,10 +404,14 @@ def wait_for_steps(folder: Path, steps: int) -> int:
     raise TimeoutError(f"no run with {steps} steps in {folder}")
 
 
-@pytest.mark.parametrize("command", [["--help"], ["generators", "list"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [(["--help"], "latentclr.cli"), (["generators", "list"], "latentclr.cli.generators")],
+)
 def test_output_to_a_closed_pipe_ends_as_other_programs_do(
-    command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    command: list[str], module: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(f"{module}.out", Output(soft_wrap=True))  # which keeps what it could not write
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as pipe:
