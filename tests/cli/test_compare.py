@@ -12,8 +12,6 @@ from tests.cli.command import Command, tree
 
 from latentclr import Random, load_generator
 from latentclr.cli import main
-from latentclr.cli.compare import COMPARISON
-from latentclr.report.folders import new_folder
 from latentclr.report.runs import run_names
 
 FILES = {
@@ -170,31 +168,6 @@ def test_a_comparison_is_replaced_only_if_asked(
     assert latentclr(*again, "--seeds", "7", "--overwrite")[0] == 0
     assert json.loads(Path("both/comparison.json").read_text())["settings"]["seeds"] == [7]
     assert tree(Path()) & {".both-unfinished", ".both-replaced"} == set()
-
-
-def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
-    def write(folder: Path, text: str, *, overwrite: bool = False, fail: bool = False) -> None:
-        with new_folder(folder, mark=COMPARISON, kind="a comparison", overwrite=overwrite) as staging:
-            (staging / "overlaps").mkdir()
-            (staging / "comparison.json").write_text(text)
-            if fail:
-                raise KeyboardInterrupt
-
-    folder = tmp_path / "deep" / "both"
-    with pytest.raises(KeyboardInterrupt):
-        write(folder, "new", fail=True)
-    assert tree(tmp_path) == set()
-    write(folder, "old")
-    with pytest.raises(KeyboardInterrupt):
-        write(folder, "new", overwrite=True, fail=True)
-    assert (folder / "comparison.json").read_text() == "old"
-    assert {path.name for path in folder.parent.iterdir()} == {"both"}
-    left = folder.parent / ".both-unfinished" / "overlaps"  # as a process that was killed leaves it
-    left.mkdir(parents=True)
-    folder.rename(folder.parent / ".both-replaced")
-    write(folder, "newer", overwrite=True)
-    assert (folder / "comparison.json").read_text() == "newer"
-    assert {path.name for path in folder.parent.iterdir()} == {"both"}
 
 
 def test_runs_are_called_by_as_much_of_their_path_as_tells_them_apart(tmp_path: Path) -> None:

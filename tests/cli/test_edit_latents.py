@@ -72,11 +72,6 @@ def test_the_photo_is_edited(run: Path, photos: Path, latentclr: Command) -> Non
         assert_same_pixels(pixels("edited.png"), expected(run, photo, 4.0))
 
 
-def test_without_an_edit_it_is_the_inverted_photo(run: Path, photos: Path, latentclr: Command) -> None:
-    assert latentclr("edit", run, "--latents", photos, "--edits", "0:0").code == 0
-    assert_same_pixels(pixels("edited.png"), expected(run, 0, 0.0))
-
-
 def test_strips_and_videos(run: Path, photos: Path, latentclr: Command) -> None:
     assert latentclr("edit", run, "--latents", photos, "--edits", "0:+4", "--strip").code == 0
     strip = pixels("strip.png")

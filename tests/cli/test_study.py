@@ -64,12 +64,8 @@ def test_create_says_what_to_do_next(here: Path, latentclr: Command) -> None:
     ("options", "sentence"),
     [
         (("--per-direction", "9"), "9 of 3 pictures for each direction"),
-        (("--preference", "2"), "compares two runs or more"),
-        (("--directions", "7"), "no direction 7"),
-        (("--slots", "99"), "99"),
         (("--directions", "x"), "--directions 'x' is no list of numbers"),
         (("--alpha", "-1"), r"alpha=-1 must be above 0"),
-        (("--size", "9999"), r"size=9999"),
         (("--unit", "nothing"), "invalid choice"),
     ],
 )

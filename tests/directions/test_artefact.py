@@ -158,19 +158,11 @@ def test_rename_gives_a_new_value(directions: Directions) -> None:
     assert [renamed.label(2), renamed.label(1)] == ["2 open mouth", "1"]
 
 
-@pytest.mark.parametrize(
-    ("names", "said"),
-    [
-        ({0: "light"}, "is taken"),
-        ({0: "7"}, "must not be a number"),
-        ({0: "a:b"}, "must not be a number nor contain"),
-        ({0: "a,b"}, "must not be a number nor contain"),
-        ({5: "x"}, "no direction 5"),
-    ],
-)
-def test_impossible_names_are_refused(directions: Directions, names: dict[int, str], said: str) -> None:
-    with pytest.raises(InputError, match=said):
-        directions.rename(names)
+def test_impossible_names_are_refused(directions: Directions) -> None:
+    with pytest.raises(InputError, match="is taken"):
+        directions.rename({0: "light"})
+    with pytest.raises(InputError, match="no direction 5"):
+        directions.rename({5: "x"})
 
 
 def marks(directions: Directions) -> tuple[list[int], list[int]]:
@@ -236,14 +228,6 @@ def test_file_round_trip_is_exact(directions: Directions, latents: Tensor, tmp_p
     assert again.read_bytes() == path.read_bytes()
 
 
-def test_header_is_readable_json(directions: Directions, tmp_path: Path) -> None:
-    path = tmp_path / "directions.safetensors"
-    directions.save(path)
-    header = json.loads(read_header(path))
-    assert header["format"] == 1
-    assert header["names"] == ["", "light", ""]
-
-
 class TestFilesThatAreRefused:
     @pytest.fixture
     def path(self, directions: Directions, tmp_path: Path) -> Path:
@@ -277,11 +261,6 @@ class TestFilesThatAreRefused:
         with pytest.raises(InputError, match="has format 99; this version reads format 1"):
             Directions.load(path)
 
-    def test_not_finite(self, directions: Directions, path: Path) -> None:
-        replace(directions, scale=torch.tensor([1.0, float("nan"), 1.0])).save(path)
-        with pytest.raises(InputError, match="not finite, in scale"):
-            Directions.load(path)
-
     @pytest.mark.parametrize(
         "change",
         [
@@ -293,9 +272,7 @@ class TestFilesThatAreRefused:
             {"model": None},
             {"slots": [7]},
             {"slots": "all"},
-            {"names": ["a"]},
             {"num_slots": None},
-            {"starred": [3]},
             {"starred": [-1]},
             {"hidden": [True]},
             {"hidden": "all"},

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -16,7 +15,6 @@ from latentclr import Directions, InputError
 from latentclr.discover import transforms
 from latentclr.discover.steerability import Steerability
 from latentclr.discover.transforms import TRANSFORMS, check_transforms
-from latentclr.engine.checkpoint import Keeper
 from latentclr.generators import IMAGE, Generator, Latents, Layer
 from latentclr.linalg import unit
 
@@ -205,20 +203,6 @@ def test_learning_rate_is_in_units_of_the_latents(blob: Blob) -> None:
     # Powers of two are exact, so all that differs is what keeps Adam from dividing by zero, 1e-8, which is
     # below 1e-4 of a gradient's size here.
     assert_close(half.scale, whole.scale / 2, atol=0, rtol=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("step", "model"), [(0, "linear"), (5, "linear"), (5, "nonlinear"), (12, "nonlinear")]
-)
-def test_stopped_and_gone_on_with_is_the_same(blob: Blob, tmp_path: Path, step: int, model: Any) -> None:
-    settings = replace(TINY, model=model)
-    log, before, resumed = Recorder(), Recorder(), Recorder()
-    settings.fit(blob, log=log).save(tmp_path / "whole")
-    settings.fit(blob, log=before, stop=before.at(step), keep=Keeper(tmp_path))
-    settings.fit(blob, log=resumed, keep=Keeper(tmp_path)).save(tmp_path / "resumed")
-    assert (tmp_path / "resumed").read_bytes() == (tmp_path / "whole").read_bytes()
-    assert resumed.of("loss") == log.of("loss")
-    assert resumed.of("shift_x").items() >= log.of("shift_x").items()
 
 
 def test_best_step_on_held_out_latents_is_returned(blob: Blob) -> None:

@@ -233,11 +233,7 @@ TYPED = (
     *("truncation.input", "steps.input", "strength.input", "preset.input", "slots.submit", "hidden.input"),
     "slider-0.input",
 )
-TYPES: list[Any] = [
-    [],
-    True,
-    1e308,
-]  # to every control, one of them is wrong
+TYPES: list[Any] = [[], True, 1e308]  # to every control, one of them is wrong
 MORE_TYPES: list[Any] = [None, "", "x", {}, [1, 2], {"a": 1}, -1, 10**30, "NaN", "../../etc/passwd"]
 
 

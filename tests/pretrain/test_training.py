@@ -267,9 +267,8 @@ def test_a_training_that_starts_from_a_generator(kind: str, tmp_path: Path) -> N
         assert_rounded((used * kept.norm()).detach(), kept * used.detach().norm(), terms=kept.numel() + 2)
     if kind == "stylegan2":
         z = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
-        assert_rounded(
-            drawn.detach(), before(before.map(z)), terms=1000
-        )  # seven layers of up to 144 products
+        # Seven layers of up to 144 products.
+        assert_rounded(drawn.detach(), before(before.map(z)), terms=1000)
     after = train(replace(settings, pictures=12), stripes, tmp_path / "second", start=file)
     assert after.fingerprint() != before.fingerprint()
 
@@ -289,12 +288,8 @@ def test_growing_to_twice_the_resolution(tmp_path: Path) -> None:
 
     old, _ = read_tensors(tmp_path / "checkpoint.safetensors", kind="a checkpoint")
     d = state.game.discriminator
-    for mine, theirs in (
-        ("blocks.1", "blocks.0"),
-        ("blocks.2", "blocks.1"),
-        ("conv", "conv"),
-        ("out", "out"),
-    ):
+    moved = {"blocks.1": "blocks.0", "blocks.2": "blocks.1", "conv": "conv", "out": "out"}
+    for mine, theirs in moved.items():
         for name, value in d.get_submodule(mine).named_parameters():
             assert bool((value == old[f"discriminator.{theirs}.{name}"]).all())
     for name in ("from_rgb.weight", "blocks.0.conv1.weight"):

@@ -88,14 +88,6 @@ def test_the_usual_strength_is_the_median_at_length_three(flat: Flat) -> None:
     assert comparison.strengths[0].target == pytest.approx(3 * np.median(STRENGTHS), rel=1e-4)
 
 
-def test_orthogonal_directions_do_not_overlap(flat: Flat) -> None:
-    axes = torch.eye(6)
-    comparison = compared(flat, planted(flat, axes[:3]), planted(flat, axes[3:]))
-    assert_close(comparison.overlap(0, 1).visible, torch.zeros(3, 3), atol=1e-5, rtol=0.0)
-    assert_close(comparison.overlap(0, 1).latent, torch.zeros(3, 3), atol=1e-5, rtol=0.0)
-    assert comparison.alone(0) == comparison.alone(1) == [0, 1, 2]
-
-
 def test_alone_is_what_none_of_several_runs_has(flat: Flat) -> None:
     axes = torch.eye(6)
     runs = [planted(flat, axes[list(which)]) for which in ([0, 1, 2], [1, 4], [2, 4])]
