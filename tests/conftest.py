@@ -1,12 +1,14 @@
 """Fixtures for all tests."""
 
 import os
+import random
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: tiny tensors, busy machines
 
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
@@ -20,6 +22,19 @@ from latentclr.generators import DCGAN
 
 settings.register_profile("same", derandomize=True, deadline=None)  # the same examples in every run
 settings.load_profile("same")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pytest-randomly shuffle the tests, but not change from run to run what they draw."""
+    config.option.randomly_reset_seed = False
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Put the global random states to the same place before each test, whatever ran before it."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    torch.manual_seed(0)
 
 
 def small_dcgan() -> DCGAN:
