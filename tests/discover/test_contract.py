@@ -245,6 +245,16 @@ def test_unknown_slots_are_refused(method: str) -> None:
         small(method, slots=(9,)).fit(GENERATORS["toy"]())
 
 
+@pytest.mark.parametrize(
+    ("method", "preset"),
+    [(method, preset) for method, kind in DISCOVERERS.items() for preset in kind.presets],
+)
+def test_presets_run(method: str, preset: str) -> None:
+    changes = {**SMALL[method], **({"layer": "early"} if method == "latentclr" else {})}
+    found = DISCOVERERS[method].preset(preset, **changes).fit(GENERATORS["toy"]()).origin["hyperparameters"]
+    assert all(found[name] == value for name, value in changes.items() if not isinstance(value, tuple))
+
+
 def test_unknown_preset_is_refused() -> None:
     with pytest.raises(InputError, match="random has no preset 'best'; there are: none"):
         DISCOVERERS["random"].preset("best")

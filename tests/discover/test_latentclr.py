@@ -18,7 +18,7 @@ from torch.testing import assert_close
 
 from latentclr import InputError, LatentCLR, load_generator
 from latentclr.directions import Global, Linear, Nonlinear
-from latentclr.discover import PRESETS, contrastive_loss, divergences
+from latentclr.discover import contrastive_loss, divergences
 from latentclr.discover.latentclr import first_of_size
 from latentclr.linalg import unit
 
@@ -152,15 +152,6 @@ def test_default_layer_is_the_first_of_eight_pixels(toy: Toy) -> None:
 
 def test_a_papers_name_for_a_layer_will_do(toy: Toy) -> None:
     assert replace(TINY, layer="conv1").fit(toy).origin["layer"] == "early"
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-def test_presets_run(toy: Toy, preset: str) -> None:
-    small: dict[str, Any] = {"k": 3, "steps": 3, "held_out": 4, "batch": 3}
-    if preset == "paper-biggan":
-        small["layer"] = "early"
-    directions = LatentCLR.preset(preset, **small).fit(toy)
-    assert directions.origin["hyperparameters"] | small == directions.origin["hyperparameters"]
 
 
 @pytest.mark.parametrize(

@@ -246,11 +246,6 @@ def test_an_edit_is_never_longer_than_the_ball(blob: Blob) -> None:
     assert directions.origin["alpha_1_is"]["rotate"] < 0.1
 
 
-def test_the_preset_runs(blob: Blob) -> None:
-    directions = Plumerault.preset("paper", steps=5, trajectories=3, held_out=2).fit(blob)
-    assert directions.k == 4
-
-
 def test_amounts_rise_evenly_to_the_largest_on_either_side() -> None:
     settings = replace(ON_BLOB, largest=0.5, points=5, steps=5)
     assert [settings.amounts(point)[0] for point in range(5)] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])

@@ -215,12 +215,6 @@ def test_best_step_on_held_out_latents_is_returned(blob: Blob) -> None:
     assert_close(1 - float(directions.scores.mean()), losses[best])
 
 
-@pytest.mark.parametrize("preset", Steerability.presets)
-def test_presets_run(blob: Blob, preset: str) -> None:
-    directions = Steerability.preset(preset, steps=2, held_out=2, transforms=AXES).fit(blob)
-    assert directions.k == 3
-
-
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -19,7 +19,7 @@ from latentclr.directions.edits import moved
 from latentclr.discover.deformators import Kind, Linear
 from latentclr.discover.random import Random
 from latentclr.discover.reconstructors import make_reconstructor
-from latentclr.discover.voynov import PRESETS, Voynov, _epsilons, _judged, separability
+from latentclr.discover.voynov import Voynov, _epsilons, _judged, separability
 from latentclr.engine.checkpoint import Keeper
 
 TINY = Voynov(k=3, steps=6, batch=4, held_out=3, validate_every=2, pixels=8)
@@ -241,13 +241,6 @@ def test_edits_that_no_picture_shows_are_refused() -> None:
     last = generator.num_slots - 1
     with pytest.raises(InputError, match=f"pictures of 8 pixels do not show edits of slots {last}"):
         replace(TINY, slots=(last,)).fit(generator)
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-def test_presets_run(toy: Toy, preset: str) -> None:
-    small: dict[str, Any] = {"k": 3, "steps": 2, "held_out": 2, "batch": 2}
-    directions = Voynov.preset(preset, **small).fit(toy)
-    assert directions.origin["hyperparameters"] | small == directions.origin["hyperparameters"]
 
 
 @pytest.mark.parametrize(
