@@ -17,7 +17,7 @@ def lazy(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     def get(name: str) -> Any:
         if name.startswith("__") and name != "__all__":  # asked of every module, by the import system too
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        if find_spec(f"{package}.{name}"):
+        if name.isidentifier() and find_spec(f"{package}.{name}"):
             return import_module(f"{package}.{name}")
         public = import_module(f"{package}.public")
         if name != "__all__" and name not in public.__all__:

@@ -9,6 +9,7 @@ from functools import cache
 import pytest
 from tests.cli.command import Command
 
+import latentclr
 from latentclr.cli import COMMANDS, completion
 from latentclr.discover import METHODS
 
@@ -90,3 +91,17 @@ def test_completion_of_an_unknown_shell_is_refused(latentclr: Command) -> None:
         result = latentclr("--completion", *arguments)
         assert result.code == 2
         assert "bash, zsh, fish" in result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [("nope 2>&-", 2), ("nope 2>/dev/full", 2), ("edit >&-", 2), ("--help >&-", 0)]
+)
+def test_streams_that_are_closed_or_full_change_no_exit_code(words: str, code: int) -> None:
+    command = f"exec {sys.executable} -m latentclr {words}"
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert "Traceback" not in ended.stderr
+
+
+def test_what_is_no_name_of_the_package_is_no_attribute() -> None:
+    assert not any(hasattr(latentclr, name) for name in ("nonsense", "discover.sefa", "a.b", ""))

@@ -201,10 +201,6 @@ def test_what_is_no_list_of_transforms_is_refused(names: tuple[str, ...], k: int
         check_transforms(names, k)
 
 
-def test_k_may_say_what_the_list_says() -> None:
-    assert check_transforms(("red", "zoom"), 2) == (TRANSFORMS["red"], TRANSFORMS["zoom"])
-
-
 @pytest.mark.parametrize(("resolution", "count"), [(8, 4096), (64, 64), (512, 1), (1024, 1)])
 def test_large_pictures_are_drawn_few_at_a_time(resolution: int, count: int) -> None:
     assert pictures_at_once(resolution) == count

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 
 from latentclr.cli.console import err, out
@@ -51,6 +52,7 @@ NOT_READ = 141
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; exits with 2 after one sentence if what was given cannot be used."""
+    _open_closed_streams()
     command, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         if command in ("-h", "--help", "help"):
@@ -66,14 +68,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise InputError(f"there is no command {command!r}{hint}; commands are {', '.join(COMMANDS)}.")
     except InputError as error:
         if not err.quiet:  # of several processes, one talks
-            print(f"latentclr: {error}", file=sys.stderr)
+            _complain(f"latentclr: {error}")
         sys.exit(BAD_INPUT)
     except BrokenPipeError:  # the reader of a pipe (`| head`) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(NOT_READ)
     except OSError as error:  # a full disk, say, where no better sentence was at hand
-        print(f"latentclr: cannot go on: {error}.", file=sys.stderr)
+        _complain(f"latentclr: cannot go on: {error}.")
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
-        print("interrupted; what was not saved before is lost.", file=sys.stderr)
+        _complain("interrupted; what was not saved before is lost.")
         sys.exit(INTERRUPTED)
+
+
+def _complain(sentence: str) -> None:
+    """Print to stderr, where that can be written."""
+    with suppress(OSError):
+        print(sentence, file=sys.stderr)
+
+
+def _open_closed_streams() -> None:
+    """Send to nowhere what would go to a closed stdout or stderr.
+
+    Otherwise the next file to be opened would have its number, and get what is printed.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 (until the program ends)
