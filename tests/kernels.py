@@ -9,7 +9,6 @@ settings rests on the mathematics, not on the order in which one processor adds.
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -45,7 +44,6 @@ def run(kernels: dict[str, str], threads: int) -> bool:
     told = " ".join(f"{name}={value}" for name, value in kernels.items()) or "all kernels of this processor"
     sys.stdout.write(f"{told}, threads: {threads}\n")
     sys.stdout.flush()
-    started = time.monotonic()
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", "-m", f"not ({LONG})"]
     places = [f"tests/{place}" for place in NUMERIC]
     done = subprocess.run([*command, *places], cwd=ROOT, env=environment, check=False)

@@ -60,9 +60,6 @@ def assert_same_pixels(actual: np.ndarray, expected: np.ndarray) -> None:
     Kernels sum in another order for another shape, so a value that lies within rounding of the border between
     two grey levels may fall to either side: by one level, and in few places. (The chance for one value is
     255 times the difference before rounding, below 1e-3 for differences up to 4e-6.)
-
-    Raises:
-        AssertionError: other shapes, or a difference of two levels, or in more than 1 % of the values.
     """
     assert actual.shape == expected.shape
     apart = np.abs(actual.astype(np.int16) - expected.astype(np.int16))

@@ -61,13 +61,6 @@ def test_shifts_by_whole_pixels_are_rolls(pixels: int) -> None:
     assert_close(edited * mask, torch.roll(pictures, -pixels, dims=2) * mask, atol=1e-5, rtol=0)
 
 
-def test_half_a_pixel_is_the_mean_of_two() -> None:
-    pictures = noise()
-    edited, mask = shift_x(pictures, torch.full((2,), 0.5 / 12))
-    assert_close(edited[..., 1:], (pictures[..., 1:] + pictures[..., :-1]) / 2, atol=1e-5, rtol=0)
-    assert mask[0, 0, 0].tolist() == [0] + [1] * 11
-
-
 @pytest.mark.parametrize("turns", [-1, 1, 2])
 def test_quarter_turns_are_rot90(turns: int) -> None:
     pictures = noise()
