@@ -12,7 +12,7 @@ from tests.cli.command import Command, tree
 
 from latentclr import Random, load_generator
 from latentclr.cli import main
-from latentclr.report.runs import run_names
+from latentclr.runs.discovery import run_names
 
 FILES = {
     "comparison.json",

@@ -14,7 +14,7 @@ from latentclr import Directions, load_generator
 from latentclr.images import to_pil
 from latentclr.invert.artefact import Inversion, Photo
 from latentclr.invert.difference import WHOLE, Difference
-from latentclr.report.inversions import LATENTS, TUNING
+from latentclr.runs.inversions import LATENTS, TUNING
 
 
 def inversion(

@@ -21,8 +21,8 @@ from latentclr.cli.console import Follower
 from latentclr.engine.checkpoint import has_state
 from latentclr.invert.artefact import Inversion
 from latentclr.invert.difference import Difference
-from latentclr.report.folders import unfinished
-from latentclr.report.inversions import FIGURES, LATENTS, LOG, SHEET, TUNING, TUNING_STATE
+from latentclr.runs.folders import unfinished
+from latentclr.runs.inversions import FIGURES, LATENTS, LOG, SHEET, TUNING, TUNING_STATE
 
 OUT = Path("out/me")
 WHOLE = {LATENTS, SHEET, FIGURES, LOG}

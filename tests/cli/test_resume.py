@@ -17,8 +17,8 @@ from latentclr.cli.console import Follower
 from latentclr.cli.options import open_generator
 from latentclr.engine.checkpoint import BEFORE, CHECKPOINT, read_state
 from latentclr.report import contact_sheet
-from latentclr.report.folders import unfinished
-from latentclr.report.runs import DIRECTIONS, LOG, RECORD, SHEET
+from latentclr.runs.discovery import DIRECTIONS, LOG, RECORD, SHEET
+from latentclr.runs.folders import unfinished
 
 STEPS = 23
 STOP = 12

@@ -38,8 +38,8 @@ import torch._dynamo  # which torch imports once an optimizer is made
 from latentclr.cli import main as latentclr
 from latentclr.engine.checkpoint import CHECKPOINT, CHECKPOINTS, has_state
 from latentclr.files import tensors_header
-from latentclr.report.folders import unfinished
-from latentclr.report.runs import DIRECTIONS, LOG, SHEET
+from latentclr.runs.discovery import DIRECTIONS, LOG, SHEET
+from latentclr.runs.folders import unfinished
 
 STEPS = 60
 COMMAND = (

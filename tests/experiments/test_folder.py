@@ -12,7 +12,7 @@ from latentclr import InputError, Random
 from latentclr.experiments.base import Experiment, Wanted
 from latentclr.experiments.finding import find
 from latentclr.experiments.folder import RUNS, experiment_folder, write
-from latentclr.report.folders import unfinished
+from latentclr.runs.folders import unfinished
 
 ANSWER = Experiment([{"x": 1, "y": None}], Image.new("RGB", (3, 2)), "What was found. " * 20)
 WANTED = [Wanted(Random(k=2))]

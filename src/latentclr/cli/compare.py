@@ -12,7 +12,7 @@ from rich.table import Table
 
 from latentclr.cli.console import out, say
 from latentclr.cli.options import parse
-from latentclr.cli.runs import OfRuns, run_seconds
+from latentclr.cli.runs import OfRuns
 from latentclr.errors import InputError
 from latentclr.evaluate.settings import LONGEST, MeasureName
 from latentclr.ranges import numbers
@@ -63,7 +63,8 @@ class Compare(OfRuns):
         from latentclr.discover.ordering import SMALL
         from latentclr.files import write_bytes, write_json
         from latentclr.report.comparison import Entry, as_csv, as_markdown, compare, record, table
-        from latentclr.report.folders import new_folder
+        from latentclr.runs.discovery import run_seconds
+        from latentclr.runs.folders import new_folder
 
         seeds = tuple(numbers(self.seeds, int, "--seeds"))
         self._check()
@@ -94,7 +95,7 @@ class Compare(OfRuns):
         self._tell(comparison, facts)
 
     def _check(self) -> None:
-        from latentclr.report.folders import check_place
+        from latentclr.runs.folders import check_place
 
         if len(self.runs) < 2:
             raise InputError(f"compare needs at least two runs, not {len(self.runs)}: give their folders.")

@@ -71,7 +71,7 @@ class Discover(Generic[Method]):
         """Search, write the run, say what was found. Returns the exit code."""
         from latentclr.engine.memory import keep_memory
         from latentclr.engine.world import launch
-        from latentclr.report.runs import is_finished
+        from latentclr.runs.discovery import is_finished
 
         if self.resume and is_finished(self.out):
             say(f"{self.out} is finished: nothing is left to go on with.")
@@ -105,7 +105,7 @@ class Discover(Generic[Method]):
         from latentclr.files import write_json
         from latentclr.images import save_picture
         from latentclr.report import contact_sheet
-        from latentclr.report.runs import DIRECTIONS, LOG, RECORD, SHEET, new_run
+        from latentclr.runs.discovery import DIRECTIONS, LOG, RECORD, SHEET, new_run
 
         with new_run(self.out, overwrite=self.overwrite, resume=self.resume) as folder:
             with (folder / LOG).open("w") as log_file:
@@ -150,8 +150,8 @@ class Discover(Generic[Method]):
         self, generator: Generator, directions: Directions, seconds: float, *, interrupted: bool
     ) -> None:
         """Print the directions and what to do next."""
-        from latentclr.report.runs import SHEET
         from latentclr.report.sheet import strong_alpha
+        from latentclr.runs.discovery import SHEET
 
         origin = directions.origin
         table = Table(box=None, pad_edge=False)

@@ -114,7 +114,7 @@ class Edit:
         Raises:
             InputError: no such file or photo, or inverted in another generator.
         """
-        from latentclr.report.inversions import read_inversions
+        from latentclr.runs.inversions import read_inversions
 
         if self.truncation is not None:
             raise InputError(

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from latentclr.cli.console import counted, out, say
 from latentclr.cli.options import parse
-from latentclr.cli.runs import OfRuns, run_seconds
+from latentclr.cli.runs import OfRuns
 from latentclr.errors import InputError
 from latentclr.evaluate.settings import LONGEST
 
@@ -73,8 +73,9 @@ class Evaluate(OfRuns):
         from latentclr.files import make_folder, write_bytes, write_json
         from latentclr.images import save_picture
         from latentclr.report.evaluation import Subject, evaluate, record, run_record, strip, strip_name
-        from latentclr.report.folders import new_folder
         from latentclr.report.page import page
+        from latentclr.runs.discovery import run_seconds
+        from latentclr.runs.folders import new_folder
 
         self._check()
         keep_memory()
@@ -126,7 +127,7 @@ class Evaluate(OfRuns):
         out.print(f"\nreport: {self.out / PAGE}", markup=False)
 
     def _check(self) -> None:
-        from latentclr.report.folders import check_place
+        from latentclr.runs.folders import check_place
 
         if not self.runs:
             raise InputError("evaluate needs at least one run: give its folder.")
@@ -168,7 +169,7 @@ class Evaluate(OfRuns):
         What somebody renamed or marked in the meantime is kept.
         """
         from latentclr.directions.change import change
-        from latentclr.report.runs import directions_file
+        from latentclr.runs.discovery import directions_file
 
         if not (self.calibrate_runs or self.name_runs):
             return

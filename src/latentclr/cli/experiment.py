@@ -112,7 +112,7 @@ class Options:
 
     def _check(self) -> None:
         from latentclr.experiments.folder import KIND, MARK
-        from latentclr.report.folders import check_place
+        from latentclr.runs.folders import check_place
 
         for name, least in (("k", 2), ("latents", 8), ("steps", 1)):
             value = getattr(self, name)
@@ -126,7 +126,7 @@ class Options:
         """The generator of the runs and in their space, or the one that is asked for."""
         from latentclr.checkpoints import load_generator
         from latentclr.directions import Directions
-        from latentclr.report.runs import directions_file
+        from latentclr.runs.discovery import directions_file
 
         first = Directions.load(directions_file(self.runs[0])) if self.runs else None
         name = self.generator or (first.origin.get("generator", {}).get("name") if first else None)
@@ -169,7 +169,7 @@ class Options:
         """The class to measure in: the first run's, unless another is asked for."""
         from latentclr.directions import Directions
         from latentclr.experiments.bench import own_class
-        from latentclr.report.runs import directions_file
+        from latentclr.runs.discovery import directions_file
 
         if self.runs and settings.label is None and generator.num_classes:
             origin = Directions.load(directions_file(self.runs[0])).origin.get("generator", {})

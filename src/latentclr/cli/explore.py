@@ -49,7 +49,7 @@ class Explore:
         """Serve the page until Ctrl-C, print its address."""
         import torch
 
-        from latentclr.report.inversions import read_inversions
+        from latentclr.runs.inversions import read_inversions
 
         needs("explore", "gradio", "fastapi", "uvicorn")
         auth = self.auth or os.environ.get(PASSWORD)

@@ -83,7 +83,7 @@ class Invert:
         from latentclr.engine.memory import keep_memory
         from latentclr.invert.photo import read_photo
         from latentclr.invert.shipped import find_encoder, load_encoder
-        from latentclr.report.inversions import is_finished
+        from latentclr.runs.inversions import is_finished
 
         if self.resume and is_finished(self.out):
             say(f"{self.out} is finished: nothing is left to go on with.")

@@ -26,7 +26,8 @@ from latentclr.invert.encoder import LatentEncoder
 from latentclr.invert.invert import Settings, invert
 from latentclr.invert.objective import Target, psnr
 from latentclr.invert.pivotal import Tuning, tune
-from latentclr.report.inversions import (
+from latentclr.report.inversions import inversion_sheet
+from latentclr.runs.inversions import (
     FIGURES,
     LATENTS,
     LOG,
@@ -34,7 +35,6 @@ from latentclr.report.inversions import (
     TUNING,
     TUNING_STATE,
     finish,
-    inversion_sheet,
     new_inversions,
 )
 from latentclr.scorers.lpips import LPIPS, load_lpips

@@ -26,7 +26,7 @@ class Name:
         """Change the artefact, print the direction's new label."""
         from latentclr.directions import Directions
         from latentclr.directions.change import change
-        from latentclr.report.runs import directions_file
+        from latentclr.runs.discovery import directions_file
 
         path = directions_file(self.run)
         chosen = which(Directions.load(path), self.direction)

@@ -80,7 +80,7 @@ def open_run(run: Path, generator: str | None, label: str | None = None) -> tupl
         InputError: no run there, no such generator, or another than the run's.
     """
     from latentclr.directions import Directions
-    from latentclr.report.runs import directions_file
+    from latentclr.runs.discovery import directions_file
 
     directions = Directions.load(directions_file(run))
     origin = directions.origin.get("generator", {})

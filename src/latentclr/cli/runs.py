@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +58,7 @@ class OfRuns:
                 class or slot.
         """
         from latentclr.directions import Directions
-        from latentclr.report.runs import directions_file, run_names
+        from latentclr.runs.discovery import directions_file, run_names
 
         names, found = run_names(runs), [Directions.load(directions_file(run)) for run in runs]
         _one_generator(names, found)
@@ -108,14 +107,3 @@ def _one_generator(names: Sequence[str], found: Sequence[Directions]) -> None:
                 f"{names[0]} was found in {first} and {name} in {other}: only runs of the same generator and "
                 "space can be compared."
             )
-
-
-def run_seconds(run: Path) -> float | None:
-    """How long the search of a run took, where its record says it."""
-    from latentclr.report.runs import RECORD
-
-    try:
-        seconds = json.loads(((run if run.is_dir() else run.parent) / RECORD).read_bytes())["seconds"]
-        return float(seconds)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None

@@ -41,7 +41,7 @@ class Sheet:
         """Write the picture, print its path."""
         from latentclr.images import save_picture
         from latentclr.report import contact_sheet
-        from latentclr.report.runs import sheet_file
+        from latentclr.runs.discovery import sheet_file
 
         found, generator = open_run(self.run, self.generator, self.label)
         sheet = contact_sheet(

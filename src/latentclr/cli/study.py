@@ -64,8 +64,8 @@ class Create(OfRuns):
     def run(self) -> None:
         """Write the folder, print its path."""
         from latentclr.engine.memory import keep_memory
-        from latentclr.report.folders import check_place
-        from latentclr.report.runs import directions_file
+        from latentclr.runs.discovery import directions_file
+        from latentclr.runs.folders import check_place
         from latentclr.study import create
 
         check_place(self.out, mark=STUDY, kind="a study", overwrite=self.overwrite)

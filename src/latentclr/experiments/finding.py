@@ -11,7 +11,7 @@ from latentclr.errors import InputError
 from latentclr.experiments.base import Run, Wanted
 from latentclr.files import make_folder
 from latentclr.generators import Generator
-from latentclr.report.runs import DIRECTIONS, directions_file
+from latentclr.runs.discovery import DIRECTIONS, directions_file
 
 Say = Callable[[str], None]
 

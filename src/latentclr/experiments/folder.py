@@ -14,7 +14,7 @@ from latentclr.files import make_folder, write_bytes, write_json
 from latentclr.generators import Generator
 from latentclr.images import save_picture
 from latentclr.report.comparison import told_settings
-from latentclr.report.folders import LOCK, check_place, staged
+from latentclr.runs.folders import LOCK, check_place, staged
 
 MARK = "experiment.json"
 RUNS = "runs"

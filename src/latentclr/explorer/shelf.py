@@ -21,7 +21,7 @@ from latentclr.explorer.recipe import Edit, Recipe
 from latentclr.generators import Generator, Latents
 from latentclr.invert.artefact import Inversion
 from latentclr.invert.difference import Difference
-from latentclr.report.runs import directions_file, run_names
+from latentclr.runs.discovery import directions_file, run_names
 
 __all__ = ["Entry", "Opened", "Shelf", "run_id"]
 

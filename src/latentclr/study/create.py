@@ -16,7 +16,7 @@ from latentclr.errors import InputError
 from latentclr.evaluate.calibration import usual_target
 from latentclr.files import write_bytes
 from latentclr.generators import Generator, Latents
-from latentclr.report.folders import new_folder
+from latentclr.runs.folders import new_folder
 from latentclr.study import lots, texts
 from latentclr.study.layout import values
 from latentclr.study.options import DEFAULT

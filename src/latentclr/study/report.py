@@ -10,7 +10,7 @@ from latentclr.errors import InputError
 from latentclr.evaluate.intervals import Bootstrap
 from latentclr.files import write_bytes, write_json
 from latentclr.images import save_picture
-from latentclr.report.folders import new_folder
+from latentclr.runs.folders import new_folder
 from latentclr.study.answers import Joined
 from latentclr.study.csv_tables import (
     answers_csv,

@@ -1,12 +1,13 @@
 """Run folders: what a discovery leaves on the disk."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from latentclr.engine.checkpoint import CHECKPOINTS, has_state, read_state, write_state
 from latentclr.errors import InputError
-from latentclr.report.folders import LOCK, staged, unfinished
+from latentclr.runs.folders import LOCK, staged, unfinished
 
 DIRECTIONS = "directions.safetensors"
 SHEET = "sheet.png"
@@ -52,7 +53,19 @@ def run_names(runs: Sequence[Path]) -> list[str]:
 
 def sheet_file(run: Path) -> Path:
     """Where the contact sheet of a run goes: into its folder, or beside its file."""
-    return (run if run.is_dir() else run.parent) / SHEET
+    return _folder(run) / SHEET
+
+
+def _folder(run: Path) -> Path:
+    return run if run.is_dir() else run.parent
+
+
+def run_seconds(run: Path) -> float | None:
+    """How long the search of a run took; None where its record does not say."""
+    try:
+        return float(json.loads((_folder(run) / RECORD).read_bytes())["seconds"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def is_finished(folder: Path) -> bool:

@@ -12,9 +12,9 @@ import torch
 from latentclr import InputError
 from latentclr.engine.checkpoint import CHECKPOINT, has_state, read_state, remove_state, write_state
 from latentclr.files import make_folder
-from latentclr.report import folders, runs
-from latentclr.report.folders import LOCK, unfinished
-from latentclr.report.runs import (
+from latentclr.runs import discovery, folders
+from latentclr.runs.folders import LOCK, unfinished
+from latentclr.runs.discovery import (
     DIRECTIONS,
     RECORD,
     directions_file,
@@ -244,7 +244,7 @@ class TestRunsThatDidNotEnd:
             raise Killed
 
         with monkeypatch.context() as patch:
-            patch.setattr(runs, "write_state", half)
+            patch.setattr(discovery, "write_state", half)
             with pytest.raises(Killed):
                 write(folder, "new", resume=True)
         with new_run(folder, overwrite=False, resume=True) as staging:
@@ -344,7 +344,7 @@ class TestTwoProcesses:
     def test_the_lock_goes_with_its_process(self, tmp_path: Path) -> None:
         folder = tmp_path / "run"
         code = (
-            "import os, signal, sys; from pathlib import Path; from latentclr.report.runs import new_run\n"
+            "import os, signal, sys; from pathlib import Path; from latentclr.runs.discovery import new_run\n"
             "with new_run(Path(sys.argv[1]), overwrite=False) as staging:\n"
             "    print(flush=True); signal.pause()"
         )
