@@ -13,7 +13,6 @@ from latentclr import InputError
 from latentclr.engine.checkpoint import CHECKPOINT, has_state, read_state, remove_state, write_state
 from latentclr.files import make_folder
 from latentclr.runs import discovery, folders
-from latentclr.runs.folders import LOCK, unfinished
 from latentclr.runs.discovery import (
     DIRECTIONS,
     RECORD,
@@ -21,6 +20,7 @@ from latentclr.runs.discovery import (
     is_finished,
     new_run,
 )
+from latentclr.runs.folders import LOCK, unfinished
 
 
 class Killed(BaseException):
