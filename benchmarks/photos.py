@@ -23,10 +23,9 @@ from benchmarks.machine import facts
 from torch import Tensor
 
 from latentclr import Directions, LatentCLR, load_generator
-from latentclr.checkpoints.packages import Package
-from latentclr.checkpoints.wheels import sha256
-from latentclr.checkpoints.zoo import cache_folder
-from latentclr.files import make_folder, write_json
+from latentclr.checkpoints.cache import cache_folder, fetch_once
+from latentclr.checkpoints.packages import Package, PackageFile
+from latentclr.files import write_json
 from latentclr.generators import Generator, Latents
 from latentclr.images import save_picture
 from latentclr.invert.artefact import Inversion
@@ -38,6 +37,7 @@ from latentclr.invert.pivotal import tune
 from latentclr.report.inversions import inversion_sheet
 from latentclr.scorers.faces import FaceScorer, identity_distance, load_faces
 from latentclr.scorers.lpips import load_lpips
+from latentclr.scorers.weights import FACE_API
 
 ASTRONAUT = Package(
     "sdist",
@@ -46,21 +46,14 @@ ASTRONAUT = Package(
     "f5f970ab04efad85c24714321fcc91613fcb64ef2a892a13167df2f3e59199fa",
     22_729_739,
 )
-DEMO = Package(
-    "npm",
-    "@vladmandic/face-api",
-    "1.7.15",
-    "0d77fffeef362ef9c0939cf6c567f3a2e8e177f114fa257a3270cbd2e509b031",
-    12_677_476,
-)
-FILES: Mapping[str, tuple[Package, str, str]] = {
-    "astronaut.png": (
+FILES: Mapping[str, PackageFile] = {
+    "astronaut.png": PackageFile(
         ASTRONAUT,
         "scikit_image-0.26.0/src/skimage/data/astronaut.png",
         "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
     ),
     **{
-        f"sample{i}.jpg": (DEMO, f"package/demo/sample{i}.jpg", digest)
+        f"sample{i}.jpg": PackageFile(FACE_API, f"package/demo/sample{i}.jpg", digest)
         for i, digest in enumerate(
             (
                 "8ecae4b267b2d3169e06e00c7dee97097aa2a94635d45216f7732a5f4943cb51",
@@ -74,7 +67,7 @@ FILES: Mapping[str, tuple[Package, str, str]] = {
         )
     },
 }
-"""(archive, place in it, sha256) by name."""
+"""The photographs by name."""
 
 GENERATORS = ("celebs", "faces")
 SCORES = ("smile", "yaw")
@@ -87,16 +80,8 @@ TILE = 112
 
 def photographs() -> list[Path]:
     """Their files, fetched the first time."""
-    folder = make_folder(cache_folder() / "photos")
-    for package in (ASTRONAUT, DEMO):
-        missing = {
-            member: (folder / name, digest)
-            for name, (source, member, digest) in FILES.items()
-            if source is package and not ((folder / name).is_file() and sha256(folder / name) == digest)
-        }
-        if missing:
-            package.fetch(missing)
-    return [folder / name for name in FILES]
+    files = {cache_folder() / "photos" / name: source for name, source in FILES.items()}
+    return [fetch_once(path.name, path, source, beside=files) for path, source in files.items()]
 
 
 def strongest(

@@ -13,6 +13,7 @@ from tests.generators.small_stylegan2 import small_stylegan2
 
 from latentclr import Generator, InputError, load_generator
 from latentclr.checkpoints import cropped, give_name, imported_names, save_generator, zoo
+from latentclr.checkpoints.cache import CACHE_VARIABLE
 from latentclr.checkpoints.downloads import UrlFile
 from latentclr.files import read_tensors, write_tensors
 from latentclr.generators import BigGANDeep
@@ -20,7 +21,7 @@ from latentclr.generators import BigGANDeep
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(zoo.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
@@ -153,7 +154,7 @@ def test_an_entry_of_the_zoo_is_cut_to_its_height(
 ) -> None:
     path = tmp_path / "g.safetensors"
     save_generator(small_stylegan2(), path, source={})
-    entry = zoo.Entry("car", "a test", "none", UrlFile("https://nowhere"), height=12)
+    entry = zoo.ZooEntry("car", "a test", "none", UrlFile("https://nowhere"), height=12)
     monkeypatch.setitem(zoo.ZOO, "car", entry)
     monkeypatch.setattr("latentclr.checkpoints.load.pull", lambda *_, **__: path)
     assert load_generator("car").resolution == 12

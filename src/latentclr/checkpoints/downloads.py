@@ -1,6 +1,7 @@
-"""A file at a web address, fetched once and remembered by its hash."""
+"""Files at web addresses: downloaded with limits, and recognised by their SHA-256."""
 
 import base64
+import hashlib
 import http.client
 import ssl
 import urllib.error
@@ -10,40 +11,39 @@ from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
 
-from latentclr.checkpoints.wheels import check_sha256, sha256
 from latentclr.errors import InputError
 from latentclr.files import atomic, make_folder, write_bytes
 
 TIMEOUT = 60
 """Seconds without an answer after which a download ends."""
 LIMIT = 4 << 30
-"""Bytes; the largest official checkpoint has a tenth of them."""
+"""Largest download in bytes; the largest official checkpoint has a tenth of it."""
 
 
 @dataclass(frozen=True)
 class UrlFile:
     """A file of a publisher who gives no hash.
 
-    The hash of the first download is written beside it; what is fetched later must have the same.
+    The hash of the first download is written beside it; later downloads must have the same.
 
     Attributes:
-        url: where it is.
+        url: its address.
     """
 
     url: str
 
     @property
     def address(self) -> str:
-        """For people: where it comes from."""
+        """Where the file comes from, for people."""
         return self.url
 
     def is_whole(self, path: Path) -> bool:
-        """Whether the file at `path` is what was first fetched."""
+        """Whether the file at `path` is the one that was first fetched."""
         record = _record(path)
         return path.is_file() and record.is_file() and sha256(path) == record.read_text().strip()
 
     def fetch(self, path: Path) -> None:
-        """Download to `path`.
+        """Download the file to `path`.
 
         Raises:
             InputError: no answer, a web page instead of a file, too large, or not what was first fetched.
@@ -63,6 +63,35 @@ class UrlFile:
                 write_bytes(_record(path), f"{sha256(temporary)}\n".encode())
 
 
+def _record(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_sha256(path: Path, expected: str, what: str) -> None:
+    """Check the content of a file.
+
+    Args:
+        path: the file.
+        expected: its SHA-256 in hexadecimal digits.
+        what: what the file is called in the message.
+
+    Raises:
+        InputError: the content has another SHA-256.
+    """
+    found = sha256(path)
+    if found != expected:
+        raise InputError(
+            f"{what} has sha256 {found[:16]}..., expected {expected[:16]}...: it was damaged on the way or "
+            "changed at its source, and is not used; try again, or from another network."
+        )
+
+
 def download(
     url: str,
     path: Path,
@@ -72,14 +101,14 @@ def download(
     certificates: str | None = None,
     instead: str = "try again later",
 ) -> None:
-    """Write what is at an address over a file.
+    """Write the content of a web address over a file.
 
     Args:
         url: http or https; "user:password@" in it becomes a header, and is never shown.
-        path: of the file. After an error it may hold a part.
-        limit: bytes after which it ends.
-        accept: kinds of content that are asked for, as in HTTP.
-        certificates: file of those to trust instead of the system's.
+        path: the file. After an error it may hold a part.
+        limit: bytes at which the download ends with an error.
+        accept: content types to ask for, as in HTTP's Accept header.
+        certificates: file of the certificates to trust instead of the system's.
         instead: what people can do when there is no answer.
 
     Raises:
@@ -88,7 +117,7 @@ def download(
     shown, credentials = _without_credentials(url)
     request = urllib.request.Request(shown, headers={"User-Agent": "latentclr", "Accept": accept})
     for name, value in credentials.items():
-        request.add_unredirected_header(name, value)  # not for another host that this one points to
+        request.add_unredirected_header(name, value)  # never sent to a host that this one redirects to
     try:
         trusted = ssl.create_default_context(cafile=certificates) if certificates else None
         with urllib.request.urlopen(request, timeout=TIMEOUT, context=trusted) as answer:
@@ -98,7 +127,7 @@ def download(
             size = _copy(answer, path, limit)
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         if isinstance(error, urllib.error.HTTPError):
-            error.close()  # it is an answer, too
+            error.close()  # it holds an open connection
         reason = getattr(error, "reason", error)
         raise InputError(
             f"{shown} could not be fetched ({reason}); check the connection, or {instead}."
@@ -110,7 +139,7 @@ def download(
 
 
 def _copy(source: BufferedIOBase, path: Path, limit: int) -> int:
-    """The bytes that there were; reading ends with the first piece beyond `limit`."""
+    """Copy until the end or the first piece beyond `limit`, and return the number of bytes."""
     size = 0
     with path.open("wb") as target:
         while size <= limit and (piece := source.read(1 << 20)):
@@ -120,14 +149,10 @@ def _copy(source: BufferedIOBase, path: Path, limit: int) -> int:
 
 
 def _without_credentials(url: str) -> tuple[str, dict[str, str]]:
-    """The address without them, and the header that carries them."""
+    """The address without user and password, and the header that carries them instead."""
     parts = urllib.parse.urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     if not at:
         return url, {}
     token = base64.b64encode(urllib.parse.unquote(user).encode()).decode()
     return parts._replace(netloc=host).geturl(), {"Authorization": f"Basic {token}"}
-
-
-def _record(path: Path) -> Path:
-    return path.with_name(path.name + ".sha256")

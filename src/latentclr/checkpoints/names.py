@@ -5,8 +5,9 @@ import re
 from functools import partial
 from pathlib import Path
 
-from latentclr.checkpoints.wheels import sha256
-from latentclr.checkpoints.zoo import ZOO, cache_folder
+from latentclr.checkpoints.cache import cache_folder
+from latentclr.checkpoints.downloads import sha256
+from latentclr.checkpoints.zoo import ZOO
 from latentclr.errors import InputError
 from latentclr.files import make_folder, write_json
 

