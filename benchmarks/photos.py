@@ -25,7 +25,7 @@ from torch import Tensor
 from latentclr import Directions, LatentCLR, load_generator
 from latentclr.checkpoints.cache import cache_folder, fetch_once
 from latentclr.checkpoints.packages import Package, PackageFile
-from latentclr.files import write_json
+from latentclr.files import make_folder, write_json
 from latentclr.generators import Generator, Latents
 from latentclr.images import save_picture
 from latentclr.invert.artefact import Inversion
