@@ -12,13 +12,12 @@ import torch
 from latentclr import InputError
 from latentclr.engine.checkpoint import CHECKPOINT, has_state, read_state, remove_state, write_state
 from latentclr.files import make_folder
-from latentclr.runs import discovery, folders
+from latentclr.runs import folders
 from latentclr.runs.discovery import (
     DIRECTIONS,
     RECORD,
+    RUN,
     directions_file,
-    is_finished,
-    new_run,
 )
 from latentclr.runs.folders import LOCK, unfinished
 
@@ -29,7 +28,7 @@ class Killed(BaseException):
 
 def write(folder: Path, text: str, *, overwrite: bool = False, resume: bool = False) -> None:
     """A run without checkpoints."""
-    with new_run(folder, overwrite=overwrite, resume=resume) as staging:
+    with RUN.new(folder, overwrite=overwrite, resume=resume) as staging:
         (staging / RECORD).write_text(text)
 
 
@@ -44,14 +43,14 @@ def step_in(folder: Path) -> int | None:
 
 def stop(folder: Path, step: int, text: str = "stopped") -> None:
     """A run that was stopped: it stands in its place, with its checkpoint."""
-    with new_run(folder, overwrite=False) as staging:
+    with RUN.new(folder, overwrite=False) as staging:
         keep(staging, step)
         (staging / RECORD).write_text(text)
 
 
 def kill(folder: Path, step: int | None, *, overwrite: bool = False, resume: bool = False) -> None:
     """A run whose process ends in the middle."""
-    with new_run(folder, overwrite=overwrite, resume=resume) as staging:
+    with RUN.new(folder, overwrite=overwrite, resume=resume) as staging:
         if step is not None:
             keep(staging, step)
         (staging / "log.jsonl").write_text("half")
@@ -66,7 +65,7 @@ def killed(folder: Path, step: int | None, *, overwrite: bool = False, resume: b
 
 def test_it_appears_when_it_is_whole(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "run"
-    with new_run(folder, overwrite=False) as staging:
+    with RUN.new(folder, overwrite=False) as staging:
         (staging / RECORD).write_text("new")
         assert not folder.exists()
     assert (folder / RECORD).read_text() == "new"
@@ -75,7 +74,7 @@ def test_it_appears_when_it_is_whole(tmp_path: Path) -> None:
 
 def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
     def fail() -> None:
-        with new_run(tmp_path / "deep" / "er" / "run", overwrite=False):
+        with RUN.new(tmp_path / "deep" / "er" / "run", overwrite=False):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -99,7 +98,7 @@ def test_a_failed_replacement_keeps_the_old_run(tmp_path: Path) -> None:
     write(folder, "old")
 
     def fail() -> None:
-        with new_run(folder, overwrite=True):
+        with RUN.new(folder, overwrite=True):
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -147,16 +146,16 @@ class TestRunsThatDidNotEnd:
         killed(folder, 3)
         assert not folder.exists()
         assert step_in(unfinished(folder)) == 3
-        assert not is_finished(folder)
+        assert not RUN.is_finished(folder)
 
-        with new_run(folder, overwrite=False, resume=True) as staging:
+        with RUN.new(folder, overwrite=False, resume=True) as staging:
             assert {path.name for path in staging.iterdir()} == {LOCK, CHECKPOINT}
             assert step_in(staging) == 3
             remove_state(staging)
             (staging / RECORD).write_text("new")
         assert [path.name for path in folder.iterdir()] == [RECORD]
         assert list(folder.parent.iterdir()) == [folder]
-        assert is_finished(folder)
+        assert RUN.is_finished(folder)
 
     def test_without_a_word_it_is_neither_used_nor_removed(self, tmp_path: Path) -> None:
         killed(tmp_path / "run", 3)
@@ -167,7 +166,7 @@ class TestRunsThatDidNotEnd:
     def test_it_is_begun_anew_if_asked(self, tmp_path: Path) -> None:
         folder = tmp_path / "run"
         killed(folder, 3)
-        with new_run(folder, overwrite=True) as staging:
+        with RUN.new(folder, overwrite=True) as staging:
             assert [path.name for path in staging.iterdir()] == [LOCK]
             (staging / RECORD).write_text("new")
         assert list(tmp_path.iterdir()) == [folder]
@@ -178,7 +177,7 @@ class TestRunsThatDidNotEnd:
         unfinished(folder).mkdir()
         (unfinished(folder) / LOCK).write_text("")
         (unfinished(folder) / "log.jsonl").write_text("half")
-        with new_run(folder, overwrite=False, resume=resume) as staging:
+        with RUN.new(folder, overwrite=False, resume=resume) as staging:
             assert [path.name for path in staging.iterdir()] == [LOCK]
             (staging / RECORD).write_text("new")
         assert list(tmp_path.iterdir()) == [folder]
@@ -187,17 +186,17 @@ class TestRunsThatDidNotEnd:
         folder = tmp_path / "run"
         stop(folder, 3)
         assert (folder / RECORD).read_text() == "stopped"
-        assert not is_finished(folder)
+        assert not RUN.is_finished(folder)
         with pytest.raises(InputError, match="exists; --resume goes on with it, choose another folder, or"):
             write(folder, "new")
 
-        with new_run(folder, overwrite=False, resume=True) as staging:
+        with RUN.new(folder, overwrite=False, resume=True) as staging:
             assert step_in(staging) == 3
             assert (folder / RECORD).read_text() == "stopped", "it stays until the new one is whole"
             (staging / RECORD).write_text("new")
             remove_state(staging)
         assert (folder / RECORD).read_text() == "new"
-        assert is_finished(folder)
+        assert RUN.is_finished(folder)
         assert list(tmp_path.iterdir()) == [folder]
 
     def test_one_that_was_stopped_then_killed_goes_on_from_the_later_checkpoint(self, tmp_path: Path) -> None:
@@ -206,20 +205,20 @@ class TestRunsThatDidNotEnd:
         killed(folder, 5, resume=True)
         assert (step_in(folder), step_in(unfinished(folder))) == (3, 5)
         killed(folder, None, resume=True)
-        assert not is_finished(folder)
+        assert not RUN.is_finished(folder)
         with pytest.raises(InputError, match="--resume goes on with it"):
             write(folder, "new")
-        with new_run(folder, overwrite=False, resume=True) as staging:
+        with RUN.new(folder, overwrite=False, resume=True) as staging:
             assert step_in(staging) == 5
 
     def test_a_replacement_that_was_killed_goes_on_too(self, tmp_path: Path) -> None:
         folder = tmp_path / "run"
         write(folder, "old")
-        assert is_finished(folder)
+        assert RUN.is_finished(folder)
         killed(folder, 5, overwrite=True)
         assert (folder / RECORD).read_text() == "old"
-        assert not is_finished(folder)
-        with new_run(folder, overwrite=False, resume=True) as staging:
+        assert not RUN.is_finished(folder)
+        with RUN.new(folder, overwrite=False, resume=True) as staging:
             assert step_in(staging) == 5
             remove_state(staging)
             (staging / RECORD).write_text("new")
@@ -227,9 +226,9 @@ class TestRunsThatDidNotEnd:
 
     def test_a_finished_one_is_not_gone_on_with(self, tmp_path: Path) -> None:
         folder = tmp_path / "run"
-        assert not is_finished(folder)
+        assert not RUN.is_finished(folder)
         write(folder, "old")
-        assert is_finished(folder)
+        assert RUN.is_finished(folder)
         with pytest.raises(InputError, match="exists; choose another folder"):
             write(folder, "new", resume=True)
 
@@ -244,10 +243,10 @@ class TestRunsThatDidNotEnd:
             raise Killed
 
         with monkeypatch.context() as patch:
-            patch.setattr(discovery, "write_state", half)
+            patch.setattr(folders, "write_state", half)
             with pytest.raises(Killed):
                 write(folder, "new", resume=True)
-        with new_run(folder, overwrite=False, resume=True) as staging:
+        with RUN.new(folder, overwrite=False, resume=True) as staging:
             assert step_in(staging) == 3
 
     def test_a_damaged_checkpoint_is_not_copied(self, tmp_path: Path) -> None:
@@ -256,7 +255,7 @@ class TestRunsThatDidNotEnd:
         keep(folder, 4)
         data = (folder / CHECKPOINT).read_bytes()
         (folder / CHECKPOINT).write_bytes(data[:-1])
-        with new_run(folder, overwrite=False, resume=True) as staging:
+        with RUN.new(folder, overwrite=False, resume=True) as staging:
             assert step_in(staging) == 3
         stop(tmp_path / "other", 3)
         (tmp_path / "other" / CHECKPOINT).write_bytes(data[:-1])
@@ -287,7 +286,7 @@ class TestRunsThatDidNotEnd:
                 write(folder, "new", overwrite=not resume, resume=resume)
         assert not folder.exists()
         if resume:
-            with new_run(folder, overwrite=False, resume=True) as staging:
+            with RUN.new(folder, overwrite=False, resume=True) as staging:
                 assert step_in(staging) == 3
                 (staging / RECORD).write_text("new")
         else:
@@ -306,7 +305,7 @@ class TestTwoProcesses:
     @pytest.mark.parametrize("saved", [False, True])
     def test_the_second_gets_a_sentence(self, tmp_path: Path, options: dict[str, bool], saved: bool) -> None:
         folder = tmp_path / "run"
-        with new_run(folder, overwrite=False) as staging:
+        with RUN.new(folder, overwrite=False) as staging:
             (staging / "log.jsonl").write_text("mine")
             if saved:
                 keep(staging, 3)
@@ -344,8 +343,8 @@ class TestTwoProcesses:
     def test_the_lock_goes_with_its_process(self, tmp_path: Path) -> None:
         folder = tmp_path / "run"
         code = (
-            "import os, signal, sys; from pathlib import Path; from latentclr.runs.discovery import new_run\n"
-            "with new_run(Path(sys.argv[1]), overwrite=False) as staging:\n"
+            "import os, signal, sys; from pathlib import Path; from latentclr.runs.discovery import RUN\n"
+            "with RUN.new(Path(sys.argv[1]), overwrite=False) as staging:\n"
             "    print(flush=True); signal.pause()"
         )
         command = [sys.executable, "-c", code, str(folder)]

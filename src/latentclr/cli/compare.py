@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from latentclr.generators import Generator
     from latentclr.report.comparison import Comparison
 
-COMPARISON = "comparison.json"
 SAMPLES = {True: 16, False: 4}
 """Pictures that are edited to measure, where they are cheap to draw and where they are not."""
 SAMPLE_SEED = 2021
@@ -64,7 +63,7 @@ class Compare(OfRuns):
         from latentclr.files import write_bytes, write_json
         from latentclr.report.comparison import Entry, as_csv, as_markdown, compare, record, table
         from latentclr.runs.discovery import run_seconds
-        from latentclr.runs.folders import new_folder
+        from latentclr.runs.folders import COMPARISON
 
         seeds = tuple(numbers(self.seeds, int, "--seeds"))
         self._check()
@@ -75,7 +74,7 @@ class Compare(OfRuns):
         entries = [Entry(run.name, run.directions, run.slots, run_seconds(run.path)) for run in opened]
         samples = self.samples or SAMPLES[generator.resolution <= 2 * SMALL]
         latents = generator.sample(samples, rng=torch.Generator().manual_seed(SAMPLE_SEED))
-        with new_folder(self.out, mark=COMPARISON, kind="a comparison", overwrite=self.overwrite) as folder:
+        with COMPARISON.new(self.out, overwrite=self.overwrite) as folder:
             total = sum(run.directions.k for run in opened)
             say(f"matching the strengths of {total} directions on {samples} pictures, both ways")
             comparison = compare(
@@ -87,7 +86,7 @@ class Compare(OfRuns):
                 longest=self.longest,
             )
             facts = record(comparison, self._settings(generator, seeds, samples))
-            write_json(folder / COMPARISON, facts)
+            write_json(folder / COMPARISON.mark, facts)
             write_bytes(folder / "table.csv", as_csv(table(comparison)).encode())
             write_bytes(folder / "table.md", as_markdown(table(comparison)).encode())
             say("drawing")
@@ -95,7 +94,7 @@ class Compare(OfRuns):
         self._tell(comparison, facts)
 
     def _check(self) -> None:
-        from latentclr.runs.folders import check_place
+        from latentclr.runs.folders import COMPARISON
 
         if len(self.runs) < 2:
             raise InputError(f"compare needs at least two runs, not {len(self.runs)}: give their folders.")
@@ -110,7 +109,7 @@ class Compare(OfRuns):
                 f"--measure {self.measure} with --layer {self.layer}: give `--measure features --layer NAME` "
                 "for a layer's features, and neither for the picture."
             )
-        check_place(self.out, mark=COMPARISON, kind="a comparison", overwrite=self.overwrite)
+        COMPARISON.check_place(self.out, overwrite=self.overwrite)
 
     def _settings(self, generator: Generator, seeds: Sequence[int], samples: int) -> dict[str, Any]:
         return {

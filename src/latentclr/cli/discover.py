@@ -71,9 +71,9 @@ class Discover(Generic[Method]):
         """Search, write the run, say what was found. Returns the exit code."""
         from latentclr.engine.memory import keep_memory
         from latentclr.engine.world import launch
-        from latentclr.runs.discovery import is_finished
+        from latentclr.runs.discovery import RUN
 
-        if self.resume and is_finished(self.out):
+        if self.resume and RUN.is_finished(self.out):
             say(f"{self.out} is finished: nothing is left to go on with.")
             return 0
         device = pick_device(self.device)
@@ -101,13 +101,13 @@ class Discover(Generic[Method]):
 
     def lead(self, generator: Generator, world: World, interrupted: Interrupted) -> None:
         """What the first process does: it also writes and talks."""
-        from latentclr.engine.checkpoint import Keeper, remove_state
+        from latentclr.engine.checkpoint import Keeper
         from latentclr.files import write_json
         from latentclr.images import save_picture
         from latentclr.report import contact_sheet
-        from latentclr.runs.discovery import DIRECTIONS, LOG, RECORD, SHEET, new_run
+        from latentclr.runs.discovery import DIRECTIONS, LOG, RECORD, RUN, SHEET
 
-        with new_run(self.out, overwrite=self.overwrite, resume=self.resume) as folder:
+        with RUN.new(self.out, overwrite=self.overwrite, resume=self.resume) as folder:
             with (folder / LOG).open("w") as log_file:
                 keep = Keeper(folder, every=self.save_every)
                 started = time.perf_counter()
@@ -126,7 +126,7 @@ class Discover(Generic[Method]):
             sheet = contact_sheet(shown, directions, seeds=self.sheet_seeds, indices=range(rows))
             save_picture(sheet, folder / SHEET)
         if not stopped:  # only now: until it is in its place, the run can still be lost
-            remove_state(self.out)
+            RUN.remove_checkpoints(self.out)
         self.tell(generator, directions, seconds, interrupted=stopped)
 
     def record(

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from latentclr.generators import Generator
     from latentclr.report.evaluation import Evaluated, Reading
 
-METRICS = "metrics.json"
 PAGE = "report.html"
 LATENT_SEED = 2021
 """Of the latents that edits are measured on: the same for every evaluation, and no method draws them."""
@@ -75,14 +74,14 @@ class Evaluate(OfRuns):
         from latentclr.report.evaluation import Subject, evaluate, record, run_record, strip, strip_name
         from latentclr.report.page import page
         from latentclr.runs.discovery import run_seconds
-        from latentclr.runs.folders import new_folder
+        from latentclr.runs.folders import EVALUATION
 
         self._check()
         keep_memory()
         opened, generator = self.open(self.runs)
         distance = distance_of(self.measure, generator)
         reading = reading_of(generator, distance or rms)
-        with new_folder(self.out, mark=METRICS, kind="an evaluation", overwrite=self.overwrite) as folder:
+        with EVALUATION.new(self.out, overwrite=self.overwrite) as folder:
             target = usual_target(generator, distance=distance) if self.target is None else self.target
             latents = generator.sample(self.latents, rng=torch.Generator().manual_seed(LATENT_SEED))
             population = generator.sample(POPULATION, rng=torch.Generator().manual_seed(LATENT_SEED + 1))
@@ -120,14 +119,14 @@ class Evaluate(OfRuns):
                 done.append(measured)
             settings = self._settings(target, len(latents))
             facts = record(rows, generator, reading.scales, settings, notes=notes(rows))
-            write_json(folder / METRICS, facts)
+            write_json(folder / EVALUATION.mark, facts)
             write_bytes(folder / PAGE, page(facts, folder).encode())
         self._write_back(done)
         tell(facts)
         out.print(f"\nreport: {self.out / PAGE}", markup=False)
 
     def _check(self) -> None:
-        from latentclr.runs.folders import check_place
+        from latentclr.runs.folders import EVALUATION
 
         if not self.runs:
             raise InputError("evaluate needs at least one run: give its folder.")
@@ -141,7 +140,7 @@ class Evaluate(OfRuns):
             raise InputError(f"--measure {self.measure!r} must be one of {', '.join(get_args(MeasureName))}.")
         if not 0 < self.level < 1:
             raise InputError(f"--level {self.level:g} must be between 0 and 1.")
-        check_place(self.out, mark=METRICS, kind="an evaluation", overwrite=self.overwrite)
+        EVALUATION.check_place(self.out, overwrite=self.overwrite)
 
     def _settings(self, target: float, latents: int) -> dict[str, Any]:
         from latentclr.evaluate.measuring import MULTIPLES

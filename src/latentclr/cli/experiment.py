@@ -111,8 +111,7 @@ class Options:
         self._tell(answer)
 
     def _check(self) -> None:
-        from latentclr.experiments.folder import KIND, MARK
-        from latentclr.runs.folders import check_place
+        from latentclr.experiments.folder import EXPERIMENT
 
         for name, least in (("k", 2), ("latents", 8), ("steps", 1)):
             value = getattr(self, name)
@@ -120,7 +119,7 @@ class Options:
                 raise InputError(f"--{name} {value} must be at least {least}.")
         if self.model not in get_args(Model):
             raise InputError(f"--model {self.model!r} must be one of {', '.join(get_args(Model))}.")
-        check_place(self.out, mark=MARK, kind=KIND, overwrite=self.overwrite)
+        EXPERIMENT.check_place(self.out, overwrite=self.overwrite)
 
     def _open(self, question: Question) -> Generator:
         """The generator of the runs and in their space, or the one that is asked for."""

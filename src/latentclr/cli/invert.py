@@ -83,9 +83,9 @@ class Invert:
         from latentclr.engine.memory import keep_memory
         from latentclr.invert.photo import read_photo
         from latentclr.invert.shipped import find_encoder, load_encoder
-        from latentclr.runs.inversions import is_finished
+        from latentclr.runs.inversions import INVERSION
 
-        if self.resume and is_finished(self.out):
+        if self.resume and INVERSION.is_finished(self.out):
             say(f"{self.out} is finished: nothing is left to go on with.")
             return 0
         box = self.check()

@@ -29,13 +29,12 @@ from latentclr.invert.pivotal import Tuning, tune
 from latentclr.report.inversions import inversion_sheet
 from latentclr.runs.inversions import (
     FIGURES,
+    INVERSION,
     LATENTS,
     LOG,
     SHEET,
     TUNING,
     TUNING_STATE,
-    finish,
-    new_inversions,
 )
 from latentclr.scorers.lpips import LPIPS, load_lpips
 
@@ -87,7 +86,7 @@ class Inverting:
             InputError: the place is taken, or what the method needs is not there.
         """
         pictures = torch.stack([crop.picture for crop in self.crops])
-        with new_inversions(self.place, overwrite=self.overwrite, resume=self.resume) as folder:
+        with INVERSION.new(self.place, overwrite=self.overwrite, resume=self.resume) as folder:
             started = time.perf_counter()
             metric = load_lpips(device=self.generator.device, log=say) if self.settings.lpips_weight else None
             with (folder / LOG).open("w") as log_file:
@@ -104,7 +103,7 @@ class Inverting:
             save_picture(self.sheet(pictures, drawn, near), folder / SHEET)
             write_json(folder / FIGURES, {**self.record(found, near, seconds), "interrupted": stopped})
         if not stopped:  # only now: until it is in its place, it can still be lost
-            finish(self.place)
+            INVERSION.remove_checkpoints(self.place)
         self.tell(found, near, seconds, stopped=stopped)
 
     def preview(self, pictures: Tensor, metric: LPIPS | None) -> dict[str, Tensor]:

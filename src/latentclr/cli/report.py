@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import tyro
 
 from latentclr.cli.console import out
-from latentclr.cli.evaluate import METRICS, PAGE
+from latentclr.cli.evaluate import PAGE
 from latentclr.cli.options import parse
 from latentclr.errors import InputError
 
@@ -38,12 +38,15 @@ def read_metrics(folder: Path) -> dict[str, Any]:
         InputError: the folder holds no evaluation, or one of another version.
     """
     from latentclr.report.evaluation import FORMAT
+    from latentclr.runs.folders import EVALUATION
 
-    path = folder / METRICS
+    path = folder / EVALUATION.mark
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{folder} is not the folder of an evaluation: it has no {METRICS}.") from error
+        raise InputError(
+            f"{folder} is not the folder of an evaluation: it has no {EVALUATION.mark}."
+        ) from error
     if not isinstance(found, dict) or found.get("kind") != "evaluation" or found.get("format") != FORMAT:
         raise InputError(f"{path} is of another version; evaluate again.")
     return found

@@ -14,7 +14,7 @@ from latentclr.cli.study_pages import LIBRARIES, Folder, Serve, answers_of
 from latentclr.errors import InputError
 from latentclr.ranges import numbers
 from latentclr.study.options import DEFAULT, Options
-from latentclr.study.plan import CONSENT, INSTRUCTIONS, STUDY, Checks, Sides, Study, Unit
+from latentclr.study.plan import CONSENT, INSTRUCTIONS, Checks, Sides, Study, Unit
 from latentclr.web import needs
 
 
@@ -65,10 +65,9 @@ class Create(OfRuns):
         """Write the folder, print its path."""
         from latentclr.engine.memory import keep_memory
         from latentclr.runs.discovery import directions_file
-        from latentclr.runs.folders import check_place
         from latentclr.study import create
 
-        check_place(self.out, mark=STUDY, kind="a study", overwrite=self.overwrite)
+        create.STUDY_FOLDER.check_place(self.out, overwrite=self.overwrite)
         if answers_of(self.out).exists():
             raise InputError(f"{self.out} holds answers of participants; choose another folder.")
         keep_memory()

@@ -14,12 +14,12 @@ from latentclr.files import make_folder, write_bytes, write_json
 from latentclr.generators import Generator
 from latentclr.images import save_picture
 from latentclr.report.comparison import told_settings
-from latentclr.runs.folders import LOCK, check_place, staged
+from latentclr.runs.folders import LOCK, FolderKind, staged
 
 MARK = "experiment.json"
 RUNS = "runs"
 FORMAT = 1
-KIND = "an experiment"
+EXPERIMENT = FolderKind("an experiment", MARK)
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def experiment_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     """
 
     def check() -> None:
-        check_place(folder, mark=MARK, kind=KIND, overwrite=overwrite)
+        EXPERIMENT.check_place(folder, overwrite=overwrite)
 
     check()
     with staged(folder, check, keep=_has_runs) as staging:

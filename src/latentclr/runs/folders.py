@@ -1,78 +1,145 @@
-"""Folders that are there whole or not at all."""
+"""Result folders: written under a hidden name, then moved to their place, so that they are whole or not there."""
 
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from latentclr.engine.checkpoint import CHECKPOINTS, has_state, read_state, remove_state, write_state
 from latentclr.errors import InputError
 from latentclr.files import make_folder, sync_folder
 
 LOCK = ".lock"
-Check = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class FolderKind:
+    """A kind of result folder.
+
+    Attributes:
+        name: with its article, for messages ("a comparison").
+        mark: the file by which such a folder is recognised. A folder without it is never replaced.
+        checkpoints: subfolders that may hold the checkpoint of a training ("" is the folder itself); empty:
+            folders of this kind cannot be resumed.
+    """
+
+    name: str
+    mark: str
+    checkpoints: tuple[str, ...] = ()
+
+    def has_checkpoint(self, folder: Path) -> bool:
+        """Whether a folder holds a checkpoint to resume from."""
+        return any(has_state(folder / part) for part in self.checkpoints)
+
+    def remove_checkpoints(self, folder: Path) -> None:
+        """Remove the checkpoints of a finished folder, and the subfolders that held them."""
+        for part in self.checkpoints:
+            remove_state(folder / part)
+            if part:
+                shutil.rmtree(folder / part, ignore_errors=True)
+
+    def is_finished(self, folder: Path) -> bool:
+        """Whether the results are there and nothing is left to resume."""
+        return (
+            (folder / self.mark).is_file()
+            and not self.has_checkpoint(folder)
+            and not self.has_checkpoint(unfinished(folder))
+        )
+
+    def check_place(self, folder: Path, *, overwrite: bool, resume: bool = False) -> None:
+        """Refuse a place that cannot be used.
+
+        Args:
+            folder: the place.
+            overwrite: results of this kind may be replaced, and unfinished ones started anew.
+            resume: results that have a checkpoint may be continued.
+
+        Raises:
+            InputError: the place holds something else, or results that may not be replaced.
+        """
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file; choose another folder.")
+        taken = folder.is_dir() and any(folder.iterdir())
+        stopped, killed = self.has_checkpoint(folder), self.has_checkpoint(unfinished(folder))
+        if taken and not (folder / self.mark).is_file():
+            raise InputError(
+                f"{folder} is not the folder of {self.name} and is not replaced; choose another one."
+            )
+        if taken and not (overwrite or (resume and (stopped or killed))):
+            hint = "--resume goes on with it, " if stopped or killed else ""
+            raise InputError(
+                f"{folder} exists; {hint}choose another folder, or add --overwrite to replace it."
+            )
+        if killed and not (overwrite or resume):
+            raise InputError(
+                f"{self.name} to {folder} was begun and not finished: add --resume to go on with it, or "
+                "--overwrite to begin anew."
+            )
+
+    @contextmanager
+    def new(self, folder: Path, *, overwrite: bool, resume: bool = False) -> Iterator[Path]:
+        """Give a folder to write results into; it becomes `folder` once the block ends without an error.
+
+        A failed or killed process leaves nothing behind, except a folder with a checkpoint, for `resume`.
+
+        Args:
+            folder: where the results go.
+            overwrite: replace results that are there, or start unfinished ones anew. Old results stay until
+                the new ones are whole.
+            resume: continue from the checkpoints of a stopped or killed process, if there are any.
+
+        Raises:
+            InputError: see `check_place`; or another process writes there, or the place cannot be written.
+        """
+
+        def check() -> None:
+            self.check_place(folder, overwrite=overwrite, resume=resume)
+
+        check()
+        with staged(folder, check, keep=self.has_checkpoint) as staging:
+            self._prepare(staging, folder, resume=resume)
+            yield staging
+            if not self.checkpoints:
+                check()  # another process may have written there meanwhile
+
+    def _prepare(self, staging: Path, folder: Path, *, resume: bool) -> None:
+        """Leave in the staging folder only the checkpoints to resume from, if any."""
+        kept = (LOCK, *CHECKPOINTS, *self.checkpoints) if resume else (LOCK,)
+        for path in staging.iterdir():
+            if path.name in kept:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        if resume and not self.has_checkpoint(staging):  # results that were stopped are already in their place
+            for part in self.checkpoints:
+                found = read_state(folder / part)
+                if found is not None:
+                    (staging / part).mkdir(exist_ok=True)
+                    write_state(staging / part, *found)
+
+
+COMPARISON = FolderKind("a comparison", "comparison.json")
+EVALUATION = FolderKind("an evaluation", "metrics.json")
 
 
 def unfinished(folder: Path) -> Path:
-    """Where a folder is until it is whole: hidden, beside its place."""
+    """The hidden folder beside `folder` that results are written into."""
     return folder.absolute().parent / f".{folder.name}-unfinished"
 
 
 @contextmanager
-def new_folder(folder: Path, *, mark: str, kind: str, overwrite: bool) -> Iterator[Path]:
-    """Give a folder to write results into; it becomes `folder` when all went well.
-
-    What failed or was killed leaves nothing; what is replaced stays until the new one is whole.
-
-    Args:
-        folder: where it goes.
-        mark: a file by which such a folder is known. A folder without it is never replaced.
-        kind: what it is, for people ("a comparison").
-        overwrite: replace one that is there.
-
-    Raises:
-        InputError: the place is taken or cannot be written, or another process writes there.
-    """
-
-    def check() -> None:
-        check_place(folder, mark=mark, kind=kind, overwrite=overwrite)
-
-    check()
-    with staged(folder, check, keep=lambda _: False) as staging:
-        for left in staging.iterdir():  # killed while it wrote
-            if left.is_dir():
-                shutil.rmtree(left)
-            elif left.name != LOCK:
-                left.unlink()
-        yield staging
-        check()  # another process may have written there meanwhile
-
-
-def check_place(folder: Path, *, mark: str, kind: str, overwrite: bool) -> None:
-    """Refuse a place that is taken, by anything but a folder of this kind that may be replaced.
-
-    Raises:
-        InputError: it is taken.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; choose another folder.")
-    if not folder.is_dir() or not any(folder.iterdir()):
-        return
-    if not (folder / mark).is_file():
-        raise InputError(f"{folder} is not the folder of {kind} and is not replaced; choose another one.")
-    if not overwrite:
-        raise InputError(f"{folder} exists; choose another folder, or add --overwrite to replace it.")
-
-
-@contextmanager
-def staged(folder: Path, check: Check, *, keep: Callable[[Path], bool]) -> Iterator[Path]:
-    """A locked folder beside `folder`, which takes its place at the end.
+def staged(folder: Path, check: Callable[[], None], *, keep: Callable[[Path], bool]) -> Iterator[Path]:
+    """Lock and give the hidden folder beside `folder`; it takes its place at the end.
 
     Args:
         folder: the place.
-        check: raises where the place is taken; asked once the lock is held.
-        keep: whether what was written so far is of use although it failed.
+        check: raises an error where the place is taken; called once the lock is held.
+        keep: whether an unfinished folder is kept after a failure.
 
     Raises:
         InputError: another process writes there, or its place cannot be written.
@@ -94,11 +161,11 @@ def staged(folder: Path, check: Check, *, keep: Callable[[Path], bool]) -> Itera
 
 @contextmanager
 def _locked(staging: Path, folder: Path, keep: Callable[[Path], bool]) -> Iterator[None]:
-    """One process at a time; the lock goes with the process, however it ends."""
+    """Hold the lock, which the operating system releases however the process ends."""
     lock = FileLock(staging / LOCK)
     try:
         lock.acquire(timeout=0)
-    except (Timeout, FileNotFoundError) as error:  # not there: the other one has just moved it away
+    except (Timeout, FileNotFoundError) as error:  # not there: the other process has just moved it away
         raise InputError(f"another process is writing {folder}.") from error
     try:
         yield
@@ -111,12 +178,12 @@ def _locked(staging: Path, folder: Path, keep: Callable[[Path], bool]) -> Iterat
 
 
 def _retired(folder: Path) -> Path:
-    """Where what is replaced stands for a moment."""
+    """Where a folder is moved for the moment in which it is replaced."""
     return folder.absolute().parent / f".{folder.name}-replaced"
 
 
 def _put_back(folder: Path) -> None:
-    """Mend what a process left that was killed while it replaced a folder."""
+    """Restore a folder after a process was killed while it replaced it."""
     if not folder.exists() and _retired(folder).exists():
         _retired(folder).rename(folder)
     shutil.rmtree(_retired(folder), ignore_errors=True)

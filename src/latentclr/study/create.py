@@ -16,7 +16,7 @@ from latentclr.errors import InputError
 from latentclr.evaluate.calibration import usual_target
 from latentclr.files import write_bytes
 from latentclr.generators import Generator, Latents
-from latentclr.runs.folders import new_folder
+from latentclr.runs.folders import FolderKind
 from latentclr.study import lots, texts
 from latentclr.study.layout import values
 from latentclr.study.options import DEFAULT
@@ -35,6 +35,7 @@ from latentclr.study.questions import usual_questions
 from latentclr.study.strength import Strength, given, matched
 
 MOST_PICTURES = 10_000
+STUDY_FOLDER = FolderKind("a study", STUDY)
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def create(
         InputError: runs of another generator, options that do not fit, or the place cannot be written.
     """
     check(sources, generator, options)
-    with new_folder(folder, mark=STUDY, kind="a study", overwrite=overwrite) as staging:
+    with STUDY_FOLDER.new(folder, overwrite=overwrite) as staging:
         study = _draw(staging, sources, generator, options, log)
         write_bytes(staging / CONSENT, texts.CONSENT.encode())
         write_bytes(staging / INSTRUCTIONS, texts.INSTRUCTIONS.encode())

@@ -10,7 +10,7 @@ from latentclr.errors import InputError
 from latentclr.evaluate.intervals import Bootstrap
 from latentclr.files import write_bytes, write_json
 from latentclr.images import save_picture
-from latentclr.runs.folders import new_folder
+from latentclr.runs.folders import FolderKind
 from latentclr.study.answers import Joined
 from latentclr.study.csv_tables import (
     answers_csv,
@@ -74,7 +74,7 @@ def report(
     quality = qualities(found)
     summary = summarise(found, joined, quality, mistakes=mistakes, bootstrap=bootstrap)
     kept = kept_of(quality, mistakes)
-    with new_folder(folder, mark=SUMMARY, kind="a study's report", overwrite=overwrite) as staging:
+    with FolderKind("a study's report", SUMMARY).new(folder, overwrite=overwrite) as staging:
         for m, method in enumerate(study.methods):
             for w in range(len(method.ways)):
                 save_picture(example(study, method, w), staging / example_name(m, w))
