@@ -1,4 +1,4 @@
-"""Result folders: written under a hidden name, then moved to their place, so that they are whole or not there."""
+"""Result folders: written under a hidden name and then moved to their place, so whole or not there."""
 
 import shutil
 from collections.abc import Callable, Iterator
