@@ -28,9 +28,10 @@ from latentclr.discover.contrast import Contrast
 from latentclr.discover.effects import Effects
 from latentclr.discover.latentclr import LatentCLR
 from latentclr.discover.tiled import tile_rows, tiled_contrastive_loss
+from latentclr.engine.launcher import launch
 from latentclr.engine.memory import in_use, keep_memory, parse_bytes, peak_bytes
 from latentclr.engine.training import adam
-from latentclr.engine.world import ALONE, World, launch
+from latentclr.engine.world import ALONE, World
 from latentclr.files import make_folder, write_json
 from latentclr.generators import StyleGAN2
 

@@ -15,7 +15,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from latentclr.engine import World, launch, world
+from latentclr.engine import World, launch, watchdog
 from latentclr.errors import InputError
 
 DEVICES = 2
@@ -108,7 +108,7 @@ def other_dies(out: Path) -> None:
 
 def first_dies(out: Path) -> None:
     """The first rank is killed while the second is busy by itself."""
-    world.GRACE = 0.5
+    watchdog.GRACE = 0.5
     with launch(DEVICES, device="cpu") as here:
         here.barrier()
         if here.rank == 0:

@@ -131,7 +131,7 @@ def counted(what: str, total: int) -> Iterator[Log]:
 @contextmanager
 def one_voice(world: World) -> Iterator[None]:
     """Only the first of several processes talks, unless they lose each other."""
-    from latentclr.engine.world import RankLostError
+    from latentclr.engine.watchdog import RankLostError
 
     err.quiet = not world.first
     try:

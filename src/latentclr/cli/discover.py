@@ -69,8 +69,8 @@ class Discover(Generic[Method]):
 
     def run(self) -> int:
         """Search, write the run, say what was found. Returns the exit code."""
+        from latentclr.engine.launcher import launch
         from latentclr.engine.memory import keep_memory
-        from latentclr.engine.world import launch
         from latentclr.runs.discovery import RUN
 
         if self.resume and RUN.is_finished(self.out):

@@ -1,4 +1,4 @@
-"""Memory as a setting: what a computation takes, what is free, and how not to give it back in between."""
+"""Memory: amounts in words, what is in use, the peak of a computation, and how to keep what is freed."""
 
 import ctypes
 import re
@@ -29,7 +29,7 @@ def parse_bytes(text: str) -> int:
     (1500000000, 1024)
 
     Raises:
-        InputError: it is none.
+        InputError: the text is no amount.
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
     if found is None or found[2].upper() not in UNITS or float(found[1]) == 0:
@@ -38,7 +38,7 @@ def parse_bytes(text: str) -> int:
 
 
 def show_bytes(count: float) -> str:
-    """The amount in words, no less than it is: what is said to be needed is enough.
+    """The amount as text, rounded up, so that an amount that is said to be needed is enough.
 
     >>> show_bytes(1.234e9), show_bytes(2e9)
     ('1.24 GB', '2.00 GB')
@@ -47,7 +47,7 @@ def show_bytes(count: float) -> str:
 
 
 def in_use(device: torch.device) -> int:
-    """Bytes that are taken now: by this process, or on a GPU by its tensors."""
+    """Bytes that this process takes now, or on a GPU its tensors."""
     if device.type == "cuda":
         return int(torch.cuda.memory_allocated(device))
     resident: int = psutil.Process().memory_info().rss
@@ -55,10 +55,12 @@ def in_use(device: torch.device) -> int:
 
 
 def peak_bytes(call: Callable[[], object], device: torch.device | None = None) -> int:
-    """The most bytes of tensors that were alive at once among those made in `call`.
+    """The most bytes of tensors that were alive at once among those made in a call.
 
-    Given a GPU, its own count (which begins anew): this sees the workspaces of its libraries too. Otherwise
-    tensors on any device are counted one by one, and no workspaces.
+    Args:
+        call: the computation. For a GPU it is called twice.
+        device: a GPU: its own statistics are used (and reset), which include the workspaces of libraries.
+            Otherwise tensors on any device are counted one by one, without workspaces.
     """
     if device is not None and device.type == "cuda":
         call()  # what libraries take once and keep
@@ -83,16 +85,14 @@ class _Meter(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        before = {_key(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
+        given = _storages((args, kwargs))
         result = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor) and _key(leaf) not in before:
-                self._add(leaf.untyped_storage())
+        for storage in _storages(result) - given:
+            if storage not in self._seen:
+                self._add(storage)
         return result
 
     def _add(self, storage: torch.UntypedStorage) -> None:
-        if storage in self._seen:
-            return
         self._seen.add(storage)
         size = storage.nbytes()
         self.now += size
@@ -103,8 +103,8 @@ class _Meter(TorchDispatchMode):
         self.now -= size
 
 
-def _key(tensor: Tensor) -> int:
-    return int(tensor.untyped_storage()._cdata)
+def _storages(values: object) -> set[torch.UntypedStorage]:
+    return {leaf.untyped_storage() for leaf in tree_leaves(values) if isinstance(leaf, Tensor)}
 
 
 def keep_memory() -> None:
