@@ -1,7 +1,7 @@
 """Starts the processes of a run on this machine, or joins those that torchrun has started.
 
-torchrun's agent is not used to start them: it listens on all networks of the machine, ends a failed run with a
-traceback, and gives a run that is to stop 30 seconds to save.
+torchrun's agent is not used to start them: it listens on all networks of the machine, ends a failed run with
+a traceback, and gives a run that is to stop 30 seconds to save.
 """
 
 import os
@@ -149,7 +149,7 @@ def _cores() -> int:
 
 
 def _store(listener: socket.socket | None, environment: Mapping[str, str]) -> distributed.Store:
-    """Where the ranks of one machine exchange addresses: the first rank has the socket, the others connect."""
+    """Where the ranks of one machine exchange addresses: the first one has the socket, others connect."""
     return distributed.TCPStore(  # type: ignore[attr-defined,no-any-return]
         environment["MASTER_ADDR"],
         int(environment["MASTER_PORT"]),

@@ -14,7 +14,7 @@ import torch.distributed as distributed
 from latentclr.errors import InputError
 
 TIMEOUT = timedelta(minutes=10)
-"""How long a collective call waits for the other ranks: longer than anything that one of them does by itself."""
+"""How long a collective call waits for the other ranks: longer than any work that one does by itself."""
 GRACE = 5.0
 """Seconds in which a process may end by itself once the run cannot go on."""
 POLL = 0.5
