@@ -150,7 +150,7 @@ def _cores() -> int:
 
 def _store(listener: socket.socket | None, environment: Mapping[str, str]) -> distributed.Store:
     """Where the ranks of one machine exchange addresses: the first one has the socket, others connect."""
-    return distributed.TCPStore(  # type: ignore[attr-defined,no-any-return]
+    return distributed.TCPStore(  # type: ignore[attr-defined]
         environment["MASTER_ADDR"],
         int(environment["MASTER_PORT"]),
         is_master=listener is not None,
