@@ -136,7 +136,7 @@ def test_scores_are_those_of_edits_as_they_are_used(norm_preserving: bool) -> No
     assert generator.space == "z"
     settings = replace(TINY, norm_preserving=norm_preserving, held_out=8, alpha=1.5)
     directions = settings.fit(generator)
-    z, alphas = settings._draw(8, generator.z_dim, torch.Generator().manual_seed(0))
+    z, alphas = settings.sample(8, generator.z_dim, torch.Generator().manual_seed(0))
     latents = generator.map(z)
     for i, name in enumerate(directions.names):
         asked = alphas[settings.attributes.index(name)]
@@ -218,7 +218,7 @@ def test_log_and_the_best_step(toy: Toy) -> None:
     assert directions.origin["validation_loss"] == losses[best]
     assert best < 20, "a rate this high should overshoot; else the test shows nothing"
     # In w, what is validated is what is used: the scores say the same as the loss.
-    _, alphas = replace(TINY)._draw(6, toy.z_dim, torch.Generator().manual_seed(0))
+    _, alphas = replace(TINY).sample(6, toy.z_dim, torch.Generator().manual_seed(0))
     for i, name in enumerate(TINY.attributes):
         r2 = 1 - each[i][best] / float(alphas[i].square().mean())
         assert directions.origin["achieved"][name]["r2"] == pytest.approx(r2, abs=1e-4)

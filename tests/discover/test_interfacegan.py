@@ -13,7 +13,6 @@ from torch.testing import assert_close
 from latentclr import InputError, load_generator
 from latentclr.discover.interfacegan import (
     InterFaceGAN,
-    check_varies,
     project,
     scored_latents,
     separate,
@@ -22,7 +21,7 @@ from latentclr.discover.interfacegan import (
 from latentclr.engine.world import World
 from latentclr.generators import Generator, Latents
 from latentclr.linalg import unit
-from latentclr.scorers.attributes import attributes_of
+from latentclr.scorers.attributes import attributes_of, check_varies
 
 TINY = InterFaceGAN(samples=64, chosen=0.25, batch=16)
 

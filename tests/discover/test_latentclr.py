@@ -100,8 +100,8 @@ def test_validation_is_on_the_latents_kept_out_and_keeps_the_best_step(toy: Toy)
     assert best < 40, "a rate this high should overshoot; else the test shows nothing"
     # What is returned does score that: in some order and with some signs, which the loss is blind to.
     rng = torch.Generator().manual_seed(0)
-    TINY._model(toy.latent_dim, rng)
-    z, alphas = TINY._draw(4, toy.z_dim, rng)
+    TINY.direction_model(toy.latent_dim, rng)
+    z, alphas = TINY.sample(4, toy.z_dim, rng)
     held_out = toy.map(z)
     scores = []
     for order in permutations(range(3)):
@@ -132,8 +132,8 @@ def test_stop_returns_the_best_so_far(toy: Toy) -> None:
 
 def test_alphas_per_direction_and_per_sample() -> None:
     rng = torch.Generator().manual_seed(0)
-    _, shared = replace(TINY, alpha=2.0, k=200, alpha_per="direction")._draw(5, 3, rng)
-    _, own = replace(TINY, alpha=2.0, k=200, alpha_per="sample")._draw(5, 3, rng)
+    _, shared = replace(TINY, alpha=2.0, k=200, alpha_per="direction").sample(5, 3, rng)
+    _, own = replace(TINY, alpha=2.0, k=200, alpha_per="sample").sample(5, 3, rng)
     assert shared.shape == own.shape == (200, 5)
     assert bool((shared == shared[:, :1]).all())
     assert not bool((own == own[:, :1]).all(1).any())

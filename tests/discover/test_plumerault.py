@@ -20,11 +20,12 @@ from latentclr.discover.axis import bent, fit_axis
 from latentclr.discover.plumerault import (
     Ball,
     Plumerault,
+    TrajectoryLearner,
     _best,
-    _Descent,
     blur_matrix,
     typical,
 )
+from latentclr.discover.trained import Setup
 from latentclr.discover.transforms import TRANSFORMS
 from latentclr.engine.checkpoint import Keeper
 from latentclr.engine.world import ALONE
@@ -70,23 +71,23 @@ def test_alpha_one_is_the_largest_amount(blob: Blob) -> None:
         assert_close(float(moved), 0.12 * alpha, atol=0.03, rtol=0)
 
 
-def descent_of(blob: Blob, settings: Plumerault, n: int = 4) -> _Descent:
-    latents = blob.sample(n, rng=torch.Generator().manual_seed(5))
-    return _Descent(settings, blob, latents, typical(blob), (0,), ALONE)
+def learner_of(blob: Blob, settings: Plumerault) -> TrajectoryLearner:
+    settings = replace(settings, trajectories=2, held_out=2)
+    return TrajectoryLearner(settings, Setup(blob, (0,), torch.Generator().manual_seed(5), ALONE))
 
 
 def test_errors_equal_a_loop_over_their_definition(blob: Blob) -> None:
     settings = replace(TINY, blur=0.06)
-    descent = descent_of(blob, settings)
+    learner = learner_of(blob, settings)
     shift = 0.3 * torch.randn(3, 2, 4, 6, generator=torch.Generator().manual_seed(1))
-    errors, still = descent.errors(shift, 1), descent.still(1)
+    errors, still = learner.errors(shift, 1), learner.still(1)
     for i, name in enumerate(AXES):
         for j, t in enumerate((0.12, -0.12)):
             for n in range(4):
-                z = descent.latents[n : n + 1]
+                z = learner.latents[n : n + 1]
                 target, mask = TRANSFORMS[name].apply(blob(z), torch.tensor([t]))
                 for found, ends in (
-                    (errors, z + descent.ball.deviation * shift[i, j, n]),
+                    (errors, z + learner.ball.deviation * shift[i, j, n]),
                     (still, z),
                 ):
                     matrix = blur_matrix(PIXELS, 0.06 * PIXELS)
@@ -96,36 +97,36 @@ def test_errors_equal_a_loop_over_their_definition(blob: Blob) -> None:
 
 
 def test_gradient_agrees_with_finite_differences(blob: Blob) -> None:
-    descent = descent_of(blob, replace(TINY, transforms=("shift_x", "zoom")), n=2)
-    shift = 0.3 * torch.randn(2, 2, 2, 6, generator=torch.Generator().manual_seed(1))
-    _, gradient = descent.gradient(shift, 1)
+    learner = learner_of(blob, replace(TINY, transforms=("shift_x", "zoom")))
+    shift = 0.3 * torch.randn(2, 2, 4, 6, generator=torch.Generator().manual_seed(1))
+    _, gradient = learner.share_of_errors(shift, 1, gradient=True)
     for i in range(2):
         for j in range(2):
             for n in range(2):
                 nudge = torch.zeros_like(shift)
                 nudge[i, j, n] = 0.02 * gradient[i, j, n] / gradient[i, j, n].norm()
-                up, down = (descent.errors(shift + sign * nudge, 1).sum() for sign in (1, -1))
+                up, down = (learner.errors(shift + sign * nudge, 1).sum() for sign in (1, -1))
                 assert_close((up - down) / 0.04, gradient[i, j, n].norm(), atol=1e-5, rtol=0.01)
 
 
 def test_few_pictures_at_a_time_give_the_same(blob: Blob, monkeypatch: pytest.MonkeyPatch) -> None:
     shift = 0.3 * torch.randn(3, 2, 4, 6, generator=torch.Generator().manual_seed(1))
-    whole = descent_of(blob, TINY).gradient(shift, 0)
+    whole = learner_of(blob, TINY).share_of_errors(shift, 0, gradient=True)
     monkeypatch.setattr(transforms, "PIXELS_AT_ONCE", 5 * PIXELS**2)
-    descent = descent_of(blob, TINY)
-    assert descent._some == 5
-    assert_close(descent.gradient(shift, 0), whole)
-    assert_close(descent.still(0), descent_of(blob, TINY).still(0))
+    learner = learner_of(blob, TINY)
+    assert learner._some == 5
+    assert_close(learner.share_of_errors(shift, 0, gradient=True), whole)
+    assert_close(learner.still(0), learner_of(blob, TINY).still(0))
 
 
 def test_the_masked_blur_is_blind_to_what_is_not_known(blob: Blob) -> None:
-    descent = descent_of(blob, TINY)
+    learner = learner_of(blob, TINY)
     pictures, targets = torch.rand(2, 3, 24, 24), torch.rand(2, 3, 24, 24)
     masks = torch.ones(2, 1, 24, 24)
     masks[..., :6] = 0
-    before = descent._error(pictures, targets, masks)
+    before = learner._error(pictures, targets, masks)
     targets[..., :6] += 100
-    assert_close(descent._error(pictures, targets, masks), before)
+    assert_close(learner._error(pictures, targets, masks), before)
 
 
 def test_blur_is_that_of_pictures_away_from_the_border() -> None:
@@ -154,9 +155,9 @@ def test_points_outside_the_ball_are_pulled_to_its_surface() -> None:
 
 
 def test_trajectories_stay_in_the_ball_and_move_by_slots(blob: Blob) -> None:
-    descent = descent_of(blob, TINY)
-    far = descent.inside(100 * torch.randn(3, 2, 4, 6, generator=torch.Generator().manual_seed(1)))
-    assert_close((descent.starts + far).norm(dim=-1), torch.full((3, 2, 4), 6**0.5))
+    learner = learner_of(blob, TINY)
+    far = learner.inside(100 * torch.randn(3, 2, 4, 6, generator=torch.Generator().manual_seed(1)))
+    assert_close((learner.starts + far).norm(dim=-1), torch.full((3, 2, 4), 6**0.5))
     generator = small_stylegan2()
     directions = replace(TINY, transforms=("shift_x",), slots=(1,)).fit(generator)
     latents = generator.sample(2, rng=torch.Generator().manual_seed(3))
@@ -255,7 +256,7 @@ def test_amounts_rise_evenly_to_the_largest_on_either_side() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"k": 1}, "k=1: every transform gives one direction, and there are 3"),
+        ({"k": 1}, r"k=1 must be 0 \(all\) or 3, the number of transforms"),
         ({"transforms": ("melt",)}, "no transform 'melt'"),
         ({"trajectories": 1}, "trajectories=1 must be at least 2"),
         ({"held_out": 1}, "held_out=1 must be at least 2"),

@@ -13,8 +13,10 @@ from torch.testing import assert_close
 
 from latentclr import Directions, InputError
 from latentclr.discover import transforms
-from latentclr.discover.steerability import Steerability
-from latentclr.discover.transforms import TRANSFORMS, check_transforms
+from latentclr.discover.steerability import Steerability, WalkLearner
+from latentclr.discover.trained import Setup
+from latentclr.discover.transforms import TRANSFORMS
+from latentclr.engine.world import ALONE
 from latentclr.generators import IMAGE, Generator, Latents, Layer
 from latentclr.linalg import unit
 
@@ -160,14 +162,15 @@ def test_scores_are_those_of_the_edits_with_the_directions(blob: Blob, model: An
 
 @pytest.mark.parametrize("loss", ["l2", "pyramid"])
 def test_gradient_agrees_with_finite_differences(blob: Blob, loss: Any) -> None:
-    settings, exact = replace(ON_BLOB, loss=loss), Blob().double()
+    setup = Setup(Blob(), (0,), torch.Generator(), ALONE)
+    learner = WalkLearner(replace(ON_BLOB, loss=loss), setup)
+    learner.setup = replace(setup, generator=Blob().double())
     latents = torch.randn(2, 1, 6, generator=torch.Generator().manual_seed(0)).double()
     alphas = torch.tensor([[0.5, -1.0], [0.7, -0.2], [-0.9, 0.4]]).double()
     ends = latents + 0.3 * torch.randn(3, 2, 1, 6, generator=torch.Generator().manual_seed(1)).double()
-    chosen = check_transforms(AXES, 0)
 
     def total(ends: Tensor) -> tuple[float, Tensor]:
-        losses, gradient = settings._losses(exact, chosen, latents, alphas, ends, (0,))
+        losses, gradient = learner._losses(latents, alphas, ends)
         return float(losses.sum()), gradient
 
     _, gradient = total(ends)
@@ -218,7 +221,7 @@ def test_best_step_on_held_out_latents_is_returned(blob: Blob) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"k": 2}, "k=2: every transform gives one direction, and there are 3"),
+        ({"k": 2}, r"k=2 must be 0 \(all\) or 3, the number of transforms"),
         ({"transforms": ("melt",)}, "no transform 'melt'"),
         ({"transforms": ()}, "transforms is empty"),
         ({"batch": 0}, "batch=0 must be at least 1"),

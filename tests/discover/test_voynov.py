@@ -282,4 +282,4 @@ def test_an_unknown_deformator_is_refused_by_name(toy: Toy) -> None:
     settings = replace(TINY)
     object.__setattr__(settings, "deformator", "affine")  # the tests' constructor checks types
     with pytest.raises(InputError, match="deformator='affine' must be one of orthonormal, projective"):
-        settings.fit(toy)
+        settings.__post_init__()

@@ -1,7 +1,7 @@
 """The contract that every method keeps."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, final
@@ -15,17 +15,17 @@ from torch import Tensor
 from latentclr.directions import DirectionModel, Directions
 from latentclr.discover.settings.base import MethodSettings
 from latentclr.engine.checkpoint import Keeper
-from latentclr.engine.training import Course, Log, Stop
+from latentclr.engine.training import Log, Stop
 from latentclr.engine.world import ALONE, World
 from latentclr.generators import Generator
 
 
 def no_log(step: int, values: Mapping[str, float]) -> None:
-    """Tell nobody."""
+    """Ignore what is logged."""
 
 
 def never() -> bool:
-    """Go on to the end."""
+    """Never stop early."""
     return False
 
 
@@ -35,7 +35,7 @@ class Discoverer(MethodSettings, ABC):
 
     A subclass is a frozen dataclass; the docstring of each field is the help of its option on the
     command line. (Fields in a class of their own in `discover.settings` are read without torch.) Values are
-    checked in `fit`, before any work.
+    checked when it is made; what depends on the generator is checked in `fit`, before any work.
     """
 
     @abstractmethod
@@ -63,30 +63,6 @@ class Discoverer(MethodSettings, ABC):
         Raises:
             InputError: a hyperparameter that is out of range or that this generator cannot serve.
         """
-
-    @final
-    def course(
-        self,
-        generator: Generator,
-        *,
-        log: Log,
-        stop: Stop,
-        keep: Keeper | None,
-        world: World,
-        may_differ: Collection[str] = (),
-    ) -> Course:
-        """How a training of this method in this generator goes.
-
-        Args:
-            generator: at its truncation, of its class.
-            log: of `fit`, as the next three.
-            stop: asked between steps.
-            keep: where its checkpoints go.
-            world: the processes that share the work.
-            may_differ: fields that may change from the start of a training to its resumption.
-        """
-        about = {"method": self.method, "generator": _described(generator), **self.hyperparameters()}
-        return Course(about, log, stop, keep, world, may_differ)
 
     @final
     def result(
@@ -120,7 +96,7 @@ class Discoverer(MethodSettings, ABC):
             origin={
                 "method": self.method,
                 "hyperparameters": self.hyperparameters(),
-                "generator": _described(generator),
+                "generator": described(generator),
                 "versions": {
                     "latentclr": version("latentclr"),
                     "torch": torch.__version__,
@@ -131,8 +107,53 @@ class Discoverer(MethodSettings, ABC):
             },
         )
 
+    @final
+    def named_result(
+        self,
+        generator: Generator,
+        model: DirectionModel,
+        *,
+        slots: tuple[int, ...],
+        scale: Float[Tensor, " k"],
+        scores: Float[Tensor, " k"],
+        names: Sequence[str],
+        facts: Mapping[str, Sequence[Any]],
+        **origin: Any,
+    ) -> Directions:
+        """The result of a method that names each direction after what it changes; the highest score is first.
 
-def _described(generator: Generator) -> dict[str, Any]:
+        Args:
+            generator: in which the directions were found.
+            model: the directions, in the order of `names`.
+            slots: that edits move by default.
+            scale: length of an edit with alpha = 1.
+            scores: that the order goes by.
+            names: of the directions.
+            facts: what the record says of each direction, in the order of `names`: JSON values.
+            origin: other JSON values for the record.
+        """
+        order = largest_first(scores)
+        named = {key: {names[i]: values[i] for i in order} for key, values in facts.items()}
+        directions = self.result(
+            generator,
+            model.select(order),
+            slots=slots,
+            scale=scale[order],
+            scores=scores[order],
+            **named,
+            **origin,
+        )
+        return directions.rename({place: names[i] for place, i in enumerate(order)})
+
+
+def largest_first(scores: Float[Tensor, " k"]) -> list[int]:
+    """Numbers of the directions by score, the largest first; of equal scores, the first stays first."""
+    order: list[int] = scores.argsort(descending=True, stable=True).tolist()
+    return order
+
+
+def described(generator: Generator) -> dict[str, Any]:
+    """A generator's name, fingerprint and class, as JSON values."""
     facts: dict[str, Any] = {"name": generator.name, "sha256": generator.fingerprint()}
     if generator.label is not None:
         number = generator.label_number

@@ -10,7 +10,7 @@ For an attribute with assessor A, the direction w minimises the mean over latent
 A is in units of its own standard deviation over random pictures, so that alpha means the same for all.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,17 +19,12 @@ from torch import Tensor, nn
 
 from latentclr.directions import Directions, Global
 from latentclr.directions.edits import moved
-from latentclr.discover.base import Discoverer, never, no_log
-from latentclr.discover.interfacegan import check_count, check_varies
 from latentclr.discover.settings.ganalyze import GANalyzeSettings
-from latentclr.engine.checkpoint import Keeper
-from latentclr.engine.training import Log, Stop, Training, adam, resume, run, set_rate
-from latentclr.engine.world import ALONE, World
+from latentclr.discover.trained import Learner, Setup, Trained
+from latentclr.engine.training import Training, adam, set_rate
 from latentclr.errors import InputError
 from latentclr.generators import Generator, Latents
-from latentclr.scorers.attributes import Attribute, attributes_of
-
-MINIMA = {"steps": 1, "batch": 1, "held_out": 4, "measured": 8, "validate_every": 1}
+from latentclr.scorers.attributes import Attribute, attributes_of, check_varies
 
 
 class Walks(nn.Module):
@@ -59,137 +54,71 @@ class Walks(nn.Module):
 
 
 @dataclass(frozen=True)
-class GANalyze(GANalyzeSettings, Discoverer):
-    """Directions along which attributes of the picture change by as much as is asked."""
+class GANalyze(GANalyzeSettings, Trained):
+    """Directions along which attributes of the picture change by as much as is asked.
 
-    def fit(
-        self,
-        generator: Generator,
-        *,
-        log: Log = no_log,
-        stop: Stop = never,
-        keep: Keeper | None = None,
-        world: World = ALONE,
-    ) -> Directions:
-        """Learn one direction for each attribute, named after it and pointing to more of it.
+    `fit` learns one direction for each attribute, named after it and pointing to more of it. An edit with
+    alpha = 1 raises the attribute by one standard deviation, on average. Scores are R^2 of what was asked (up
+    to alpha, both ways) and what edits achieve on held-out latents: 1 - mean squared error / mean square of
+    what was asked; 0 is no better than no edit, and there is no least value. They are measured on edits as
+    they are used, which add and do not scale.
 
-        An edit with alpha = 1 raises the attribute by one standard deviation, on average. Scores are R^2 of
-        what was asked (up to alpha, both ways) and what edits achieve on held-out latents: 1 - mean squared
-        error / mean square of what was asked; 0 is no better than no edit, and there is no least value. They
-        are measured on edits as they are used, which add and do not scale.
+    `fit` logs "validation_loss" and each attribute's ("validation_loss_brightness"), on held-out latents. The
+    record has "achieved": for each attribute "r2", the "correlation" of asked and achieved change, its
+    "slope" (achieved for each that is asked) and the "deviation" that is one unit of alpha.
 
-        `log` is told "loss" (the mean over attributes and over the steps since the last time) and
-        "steps_per_second" at every tenth step, and at every validation "validation_loss" and
-        "validation_loss_brightness" and so on, on held-out latents.
+    `fit` raises InputError for an unknown attribute or slot, an attribute that is the same in all pictures or
+    that edits of these slots do not change, and latents that the processes cannot share equally.
+    """
 
-        The record has "achieved": for each attribute "r2", the "correlation" of asked and achieved change,
-        its "slope" (achieved for each that is asked) and the "deviation" that is one unit of alpha.
+    def learner(self, setup: Setup) -> "AttributeLearner":
+        """A vector for each attribute, started from the attribute's mean gradient."""
+        return AttributeLearner(self, setup)
 
-        Raises:
-            InputError: a field out of range, an unknown attribute or slot, an attribute that is the same in
-                all pictures or that edits of these slots do not change, or latents that the processes cannot
-                share equally.
+    def sample(
+        self, n: int, z_dim: int, rng: torch.Generator
+    ) -> tuple[Float[Tensor, "n z_dim"], Float[Tensor, "k n"]]:
+        """Samples of the prior and the changes that are asked, on the CPU: the same on every device.
+
+        Args:
+            n: number of latents.
+            z_dim: length of a sample of the prior.
+            rng: draws both.
         """
-        scored = attributes_of(self.attributes)
-        self._check()
-        slots = generator.check_slots(self.slots)
-        generator = generator.at(self.truncation).settled()
-        mine = world.even_share(self.batch, "batch")
-        mine_held = world.even_share(self.held_out, "held_out")
-        device = generator.device
-        rng = torch.Generator().manual_seed(self.seed)
-        z, alphas = self._draw(self.held_out, generator.z_dim, rng)
-        held_latents, held_alphas = generator.map(z[mine_held].to(device)), alphas[:, mine_held].to(device)
+        z = torch.randn(n, z_dim, generator=rng)
+        return z, self.alpha * (2 * torch.rand(len(self.attributes), n, generator=rng) - 1)
 
-        first, deviation = self._measured(generator, scored, slots, rng, world)
-        walks = Walks(first, deviation).to(device)
-        optimizer = adam([walks.theta], self.learning_rate, 0.0, device)
-        training = Training({"model": walks}, {"adam": optimizer}, rng, torch.zeros((), device=device))
-        course = self.course(generator, log=log, stop=stop, keep=keep, world=world)
-        resume(training, course)
-        scaled = self.norm_preserving and generator.space == "z"
 
-        def change(i: int, latents: Latents, before: Tensor, asked: Tensor, *, back: bool) -> Tensor:
-            """What edits along the vector of attribute i change in it, in its standard deviations."""
-            edited = walked(latents, walks.w(i), asked, slots, norm_preserving=back)
-            return (scored[i](generator(edited)) - before[i]) / walks.deviation[i]
+class AttributeLearner(Learner):
+    """Vectors along which attributes are learnt to change by as much as is asked (equation 1)."""
 
-        def values_of(latents: Latents) -> Float[Tensor, "k n"]:
-            with torch.no_grad():
-                pictures = generator(latents)
-                return torch.stack([score(pictures) for score in scored])
+    def __init__(self, method: GANalyze, setup: Setup) -> None:
+        self.method, self.setup = method, setup
+        generator, rng, device = setup.generator, setup.rng, setup.device
+        self.attributes = attributes_of(method.attributes)
+        self.mine = setup.world.even_share(method.batch, "batch")
+        mine_held = setup.world.even_share(method.held_out, "held_out")
+        z, self.alphas = method.sample(method.held_out, generator.z_dim, rng)
+        self.held_out = generator.map(z[mine_held].to(device)), self.alphas[:, mine_held].to(device)
+        self.walks = Walks(*self._measured()).to(device)
+        self.optimizer = adam([self.walks.theta], method.learning_rate, 0.0, device)
+        self.modules, self.optimizers = {"model": self.walks}, {"adam": self.optimizer}
+        self.validate_every = method.validate_every
+        self.norm_preserving = method.norm_preserving and generator.space == "z"
 
-        def learn() -> None:
-            set_rate(optimizer, self.learning_rate * (1 - training.step / self.steps))
-            optimizer.zero_grad()
-            z, alphas = self._draw(self.batch, generator.z_dim, rng)
-            latents, asked = generator.map(z[mine].to(device)), alphas[:, mine].to(device)
-            before = values_of(latents)
-            total = torch.zeros((), device=device)
-            for i in range(len(scored)):  # one after the other: the graph of one attribute's pictures at once
-                seen = change(i, latents, before, asked[i], back=scaled)
-                loss = (seen - asked[i]).square().sum() / (self.batch * len(scored))
-                loss.backward()
-                total += loss.detach()
-            assert walks.theta.grad is not None
-            world.sum([total, walks.theta.grad])
-            optimizer.step()
-            training.total += total
-
-        @torch.no_grad()
-        def achieved(*, back: bool) -> Float[Tensor, "k n"]:
-            """Changes by the edits of all held-out latents; as many at once as in training."""
-            parts = []
-            for rows in torch.arange(len(held_latents), device=device).split(self.batch):
-                latents, asked = held_latents[rows], held_alphas[:, rows]
-                before = values_of(latents)
-                seen = [change(i, latents, before, asked[i], back=back) for i in range(len(scored))]
-                parts.append(torch.stack(seen))
-            return world.gather_uneven(torch.cat(parts, dim=1).T).T
-
-        def validate() -> Mapping[str, float]:
-            losses = (achieved(back=scaled) - alphas.to(device)).square().mean(1).tolist()
-            named = {f"validation_loss_{n}": loss for n, loss in zip(self.attributes, losses, strict=True)}
-            return {"validation_loss": sum(losses) / len(losses), **named}
-
-        run(training, learn, validate, course, steps=self.steps, validate_every=self.validate_every)
-        walks.load_state_dict(training.best)
-        facts = [
-            {**agreement(asked, seen), "deviation": float(one)}
-            for asked, seen, one in zip(alphas, achieved(back=False).cpu(), walks.deviation, strict=True)
-        ]
-        scores = torch.tensor([fact["r2"] for fact in facts])
-        order = scores.argsort(descending=True, stable=True)
-        vectors = torch.stack([walks.w(i) for i in order.tolist()]).detach()
-        model = Global(len(scored), generator.latent_dim, rng=torch.Generator()).to(device)
-        with torch.no_grad():
-            model.theta.copy_(vectors / vectors.norm(dim=1, keepdim=True))
-        return self.result(
-            generator,
-            model,
-            slots=slots,
-            scale=vectors.norm(dim=1),
-            scores=scores[order],
-            sorted_by=f"R^2 of asked and achieved change, up to +-{self.alpha:g} deviations, held out",
-            trained_steps=training.step,
-            best_step=int(training.values["best_step"]),
-            validation_loss=training.values["validation_loss"],
-            achieved={self.attributes[i]: facts[i] for i in order.tolist()},
-        ).rename({place: self.attributes[i] for place, i in enumerate(order.tolist())})
-
-    def _measured(
-        self,
-        generator: Generator,
-        scored: Sequence[Attribute],
-        slots: Sequence[int],
-        rng: torch.Generator,
-        world: World,
-    ) -> tuple[Float[Tensor, "k dim"], Float[Tensor, " k"]]:
+    def _measured(self) -> tuple[Float[Tensor, "k dim"], Float[Tensor, " k"]]:
         """The first w and the standard deviations of attributes; each process measures its share."""
-        z = torch.randn(self.measured, generator.z_dim, generator=rng)[world.share(self.measured)]
-        values, gradients = gradients_of(generator, scored, z, slots=slots, batch=self.batch)
+        method, generator, world, slots = (
+            self.method,
+            self.setup.generator,
+            self.setup.world,
+            self.setup.slots,
+        )
+        z = torch.randn(method.measured, generator.z_dim, generator=self.setup.rng)
+        z = z[world.share(method.measured)]
+        values, gradients = gradients_of(generator, self.attributes, z, slots=slots, batch=method.batch)
         values, gradients = world.gather_uneven(values), world.gather_uneven(gradients)
-        for i, name in enumerate(self.attributes):
+        for i, name in enumerate(method.attributes):
             check_varies(name, values[:, i].cpu())
             if not bool(gradients[:, i].any()):
                 raise InputError(
@@ -197,27 +126,86 @@ class GANalyze(GANalyzeSettings, Discoverer):
                     "choose other slots."
                 )
         deviation = values.std(0)
-        return world.from_first(first_order(gradients / deviation.view(1, -1, 1))), world.from_first(
-            deviation
+        first = first_order(gradients / deviation.view(1, -1, 1))
+        return world.from_first(first), world.from_first(deviation)
+
+    def draw(self, step: int) -> tuple[Tensor, ...]:
+        """Samples of the prior and the changes that are asked of them."""
+        set_rate(self.optimizer, self.method.learning_rate * (1 - step / self.method.steps))
+        z, alphas = self.method.sample(self.method.batch, self.setup.generator.z_dim, self.setup.rng)
+        return z[self.mine], alphas[:, self.mine]
+
+    def learn(self, *batch: Tensor) -> Tensor:
+        """Mean square of (achieved - asked) over latents and attributes."""
+        z, asked = batch
+        latents = self.setup.generator.map(z)
+        before = self._values(latents)
+        total = torch.zeros((), device=self.setup.device)
+        for i in range(len(self.attributes)):  # one at a time: only one graph of pictures is held
+            seen = self._change(i, latents, before, asked[i], norm_preserving=self.norm_preserving)
+            loss = (seen - asked[i]).square().sum() / (self.method.batch * len(self.attributes))
+            loss.backward()
+            total += loss.detach()
+        return total
+
+    def validate(self, step: int) -> dict[str, float]:
+        """Mean square of (achieved - asked), of each attribute and of all."""
+        achieved = self._achieved(norm_preserving=self.norm_preserving)
+        losses = (achieved - self.alphas.to(self.setup.device)).square().mean(1).tolist()
+        names = self.method.attributes
+        named = {f"validation_loss_{name}": loss for name, loss in zip(names, losses, strict=True)}
+        return {"validation_loss": sum(losses) / len(losses), **named}
+
+    def found(self, training: Training) -> Directions:
+        """A direction for each attribute, the one that achieves what is asked best first."""
+        method, walks, generator = self.method, self.walks, self.setup.generator
+        walks.load_state_dict(training.best)
+        achieved = self._achieved(norm_preserving=False).cpu()
+        facts = [
+            {**agreement(asked, seen), "deviation": float(one)}
+            for asked, seen, one in zip(self.alphas, achieved, walks.deviation, strict=True)
+        ]
+        vectors = torch.stack([walks.w(i) for i in range(len(facts))]).detach()
+        scale = vectors.norm(dim=1)
+        state = {"theta": vectors / scale.unsqueeze(1)}
+        return method.named_result(
+            generator,
+            Global.from_state(state, k=len(facts), dim=generator.latent_dim),
+            slots=self.setup.slots,
+            scale=scale,
+            scores=torch.tensor([fact["r2"] for fact in facts]),
+            names=method.attributes,
+            facts={"achieved": facts},
+            sorted_by=f"R^2 of asked and achieved change, up to +-{method.alpha:g} deviations, held out",
+            **training.record(),
         )
 
-    def _draw(
-        self, n: int, z_dim: int, rng: torch.Generator
-    ) -> tuple[Float[Tensor, "n z_dim"], Float[Tensor, "k n"]]:
-        """Samples of the prior and the changes that are asked, on the CPU: the same on every device."""
-        z = torch.randn(n, z_dim, generator=rng)
-        return z, self.alpha * (2 * torch.rand(len(self.attributes), n, generator=rng) - 1)
+    def _change(
+        self, i: int, latents: Latents, before: Tensor, asked: Tensor, *, norm_preserving: bool
+    ) -> Float[Tensor, " n"]:
+        """What edits along the vector of attribute i change in it, in its standard deviations."""
+        edited = walked(latents, self.walks.w(i), asked, self.setup.slots, norm_preserving=norm_preserving)
+        after = self.attributes[i](self.setup.generator(edited))
+        return (after - before[i]) / self.walks.deviation[i]
 
-    def _check(self) -> None:
-        check_count(self.k, self.attributes)
-        for name, least in MINIMA.items():
-            value = getattr(self, name)
-            if not value >= least:
-                raise InputError(f"{name}={value} must be at least {least}.")
-        for name in ("alpha", "learning_rate"):
-            value = getattr(self, name)
-            if not 0 < value < float("inf"):
-                raise InputError(f"{name}={value} must be above 0 and finite.")
+    @torch.no_grad()
+    def _values(self, latents: Latents) -> Float[Tensor, "k n"]:
+        pictures = self.setup.generator(latents)
+        return torch.stack([attribute(pictures) for attribute in self.attributes])
+
+    @torch.no_grad()
+    def _achieved(self, *, norm_preserving: bool) -> Float[Tensor, "k n"]:
+        """Changes by the edits of all held-out latents; as many at once as in training."""
+        parts, (held_out, alphas) = [], self.held_out
+        for rows in torch.arange(len(held_out), device=self.setup.device).split(self.method.batch):
+            latents, asked = held_out[rows], alphas[:, rows]
+            before = self._values(latents)
+            seen = [
+                self._change(i, latents, before, asked[i], norm_preserving=norm_preserving)
+                for i in range(len(self.attributes))
+            ]
+            parts.append(torch.stack(seen))
+        return self.setup.world.gather_uneven(torch.cat(parts, dim=1).T).T
 
 
 def walked(

@@ -14,22 +14,20 @@ from torch import Tensor
 
 from latentclr.directions import Directions, Global
 from latentclr.directions.edits import read
-from latentclr.discover.base import Discoverer, never, no_log
+from latentclr.discover.base import Discoverer, largest_first, never, no_log
 from latentclr.discover.settings.interfacegan import InterFaceGANSettings
 from latentclr.engine.checkpoint import Keeper
 from latentclr.engine.training import Log, Stop
 from latentclr.engine.world import ALONE, World
-from latentclr.errors import InputError, did_you_mean
+from latentclr.errors import InputError
 from latentclr.generators import Generator
 from latentclr.linalg import unit
-from latentclr.scorers.attributes import Attribute, attributes_of
+from latentclr.scorers.attributes import Attribute, attributes_of, check_varies
 
 TRAINED = 0.7
 """Share of the extreme pictures that the boundary is fitted to; the others are held out (authors' code)."""
 PENALTY = 1.0
 """C of the support vector machine (authors' code)."""
-FEWEST = 10
-"""Pictures on each side of a boundary: with fewer, an accuracy on the held-out ones says nothing."""
 NOTHING_LEFT = 1e-6
 """A unit vector of which a projection leaves less than this lies in the span of the conditions."""
 
@@ -101,7 +99,6 @@ class InterFaceGAN(InterFaceGANSettings, Discoverer):
                 all pictures, or a direction that lies in the span of its conditions.
         """
         scored = attributes_of(self.attributes)
-        self._check()
         slots = generator.check_slots(self.slots)
         generator = generator.at(self.truncation).settled()
         rng = torch.Generator().manual_seed(self.seed)
@@ -126,27 +123,25 @@ class InterFaceGAN(InterFaceGANSettings, Discoverer):
         # Every process has the same points, but not every BLAS the same last digit.
         directions = world.from_first(torch.stack([boundary.normal for boundary in boundaries]))
         accuracies = world.from_first(accuracies)
-        order = accuracies.argsort(descending=True, stable=True)
+        order = largest_first(accuracies)
         log(
             1,
             {
                 "accuracy": float(accuracies.mean()),
-                **{f"accuracy_{self.attributes[i]}": float(accuracies[i]) for i in order.tolist()},
+                **{f"accuracy_{self.attributes[i]}": float(accuracies[i]) for i in order},
             },
         )
-        model = Global(len(found), generator.latent_dim, rng=rng)
-        with torch.no_grad():
-            model.theta.copy_(directions[order])
-        return self.result(
+        return self.named_result(
             generator,
-            model,
+            Global.from_state({"theta": directions.float()}, k=len(found), dim=generator.latent_dim),
             slots=slots,
             scale=torch.ones(len(found)),
-            scores=accuracies[order],
+            scores=accuracies,
+            names=self.attributes,
+            facts={"boundaries": facts},
             sorted_by="accuracy of the boundary on held-out pictures with extreme scores",
-            boundaries={self.attributes[i]: facts[i] for i in order.tolist()},
             cosines=(normals @ normals.T)[order][:, order].tolist(),
-        ).rename({place: self.attributes[i] for place, i in enumerate(order.tolist())})
+        )
 
     def _conditioned(
         self,
@@ -178,52 +173,6 @@ class InterFaceGAN(InterFaceGANSettings, Discoverer):
             "unconditioned_held_out": unconditioned,
             "kept": kept,
         }
-
-    def _check(self) -> None:
-        check_count(self.k, self.attributes)
-        if unknown := [name for name in self.conditions if name not in self.attributes]:
-            hint = did_you_mean(unknown[0], self.attributes)
-            raise InputError(
-                f"condition {unknown[0]!r} is none of the attributes{hint}, which are "
-                f"{', '.join(self.attributes)}; its boundary has to be found too: name it there as well."
-            )
-        if self.batch < 1:
-            raise InputError(f"batch={self.batch} must be at least 1.")
-        if not 0 < self.chosen <= 0.5:
-            raise InputError(f"chosen={self.chosen} must be above 0 and at most 0.5, half of the pictures.")
-        if (each := int(self.chosen * self.samples)) < FEWEST:
-            raise InputError(
-                f"samples={self.samples} with chosen={self.chosen} leaves {max(each, 0)} pictures on each "
-                f"side of a boundary; {FEWEST} are the least: draw more samples or choose a larger share."
-            )
-
-
-def check_count(k: int, attributes: Sequence[str]) -> None:
-    """Make sure that a number of directions is that of the attributes, or 0, which means that.
-
-    Raises:
-        InputError: it is another one.
-    """
-    if k not in (0, len(attributes)):
-        raise InputError(
-            f"k={k} must be 0 (all) or {len(attributes)}, the number of attributes: each has one direction."
-        )
-
-
-def check_varies(name: str, values: Float[Tensor, " n"]) -> None:
-    """Make sure that pictures differ in an attribute.
-
-    Raises:
-        InputError: they do not, or it has values that are no numbers.
-    """
-    if not bool(values.isfinite().all()):
-        raise InputError(f"attribute {name!r} is not finite in some of this generator's pictures.")
-    # Rounding alone makes grey pictures differ a little in their saturation.
-    if float(values.max() - values.min()) <= 1e-6 * max(1.0, float(values.abs().max())):
-        raise InputError(
-            f"attribute {name!r} is the same, {float(values[0]):g}, in all pictures of this generator: there "
-            "is no direction to more of it."
-        )
 
 
 @torch.no_grad()

@@ -10,7 +10,6 @@ with t = g(<u, z_t>) - g(<u, z_0>).
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -19,29 +18,24 @@ from torch import Tensor, nn
 
 from latentclr.directions import Directions, Global
 from latentclr.directions.edits import moved, read
-from latentclr.discover.axis import fit_axis
-from latentclr.discover.base import Discoverer, never, no_log
+from latentclr.discover.axis import Axis, fit_axis
 from latentclr.discover.settings.plumerault import PlumeraultSettings
+from latentclr.discover.trained import Learner, Setup, Trained
 from latentclr.discover.transforms import (
     UNSEEN,
     Mask,
     Pictures,
-    check_transforms,
     one_rate_for_all_entries,
     pictures_at_once,
     refuse_unseen,
     squared_error,
+    transforms_of,
 )
-from latentclr.engine.checkpoint import Keeper
-from latentclr.engine.precision import products
-from latentclr.engine.training import Log, Stop, Training, adam, resume, run
-from latentclr.engine.world import ALONE, World
-from latentclr.errors import InputError
-from latentclr.generators import Generator, Latents
+from latentclr.engine.training import Training, adam
+from latentclr.generators import Generator
 
 FIRST_SHIFT = 1e-3
 """Standard deviations by which trajectories are off their start, so that there is a direction at any time."""
-MINIMA = {"trajectories": 2, "held_out": 2, "points": 1, "steps": 1, "ridge": 0.0, "smoothness": 0.0}
 
 
 class Trajectories(nn.Module):
@@ -85,196 +79,153 @@ class Ball:
 
 
 @dataclass(frozen=True)
-class Plumerault(PlumeraultSettings, Discoverer):
-    """Directions that zoom, shift or brighten, from latents that were fitted to edited pictures."""
+class Plumerault(PlumeraultSettings, Trained):
+    """Directions that zoom, shift or brighten, from latents that were fitted to edited pictures.
 
-    def fit(
-        self,
-        generator: Generator,
-        *,
-        log: Log = no_log,
-        stop: Stop = never,
-        keep: Keeper | None = None,
-        world: World = ALONE,
-    ) -> Directions:
-        """Fit trajectories, and a direction to those of each transform; sorted by how well it explains them.
+    `fit` finds trajectories, and fits a direction to those of each transform; sorted by how well it explains
+    them. The score is the r^2 of t on held-out trajectories; it is high for any consistent movement, so the
+    record's "shown" tells which share of each edit the pictures at the trajectories' ends do show. Alpha = 1
+    moves t by `largest` (`scale` is from g's mean slope at the start latents), but never further than the
+    radius of the ball of typical latents. `fit` logs "validation_loss" at each amount that is done: the share
+    of the edit that the pictures do not show, mean over all.
 
-        The score is the r^2 of t on held-out trajectories; it is high for any consistent movement, so the
-        record's "shown" tells which share of each edit the pictures at the trajectories' ends do show. Alpha
-        = 1 moves t by `largest` (`scale` is from g's mean slope at the start latents), but never further than
-        the radius of the ball of typical latents. `log` is told "loss" (squared error for each picture),
-        "steps_per_second" and, at each amount that is done, "validation_loss": the share of the edit that the
-        pictures do not show, mean over all.
+    `fit` raises InputError for an unknown transform or slot, and a transform that does not change this
+    generator's pictures.
+    """
 
-        Raises:
-            InputError: a field out of range, an unknown transform or slot, or a transform that does not
-                change this generator's pictures.
-        """
-        self._check()
-        generator = generator.at(self.truncation).settled()
-        slots = generator.check_slots(self.slots)
-        rng = torch.Generator().manual_seed(self.seed)
-        n = self.trajectories + self.held_out
-        ball = typical(generator)
-        latents = generator.sample(n, rng=rng)
-        latents = moved(latents, ball.inside(read(latents, slots)) - read(latents, slots), slots)
-        paths = Trajectories(self.points, len(self.transforms), n, generator.latent_dim, rng=rng)
-        paths = paths.to(generator.device)
-        optimizer = adam([paths.shift], self.learning_rate, 0.0, generator.device)
-        total = torch.zeros((), device=generator.device)
-        training = Training({"model": paths}, {"adam": optimizer}, rng, total)
-        course = self.course(generator, log=log, stop=stop, keep=keep, world=world)
-        resume(training, course)
-        descent = _Descent(self, generator, latents, ball, slots, world)
-        descent.refuse_what_nobody_sees()
-
-        def learn() -> None:
-            point, done = divmod(training.step, self.steps // self.points)
-            if done == 0:
-                _forget(optimizer)
-            errors, gradient = descent.gradient(paths.shift, point)
-            paths.shift.grad = gradient
-            one_rate_for_all_entries(optimizer)
-            optimizer.step()
-            with torch.no_grad():
-                paths.shift.copy_(descent.inside(paths.shift))
-                paths.found[point] = paths.shift
-            training.total += errors.mean()
-
-        def validate() -> Mapping[str, float]:
-            point = max(training.step - 1, 0) // (self.steps // self.points)
-            errors = descent.errors(paths.shift, point)
-            return {"validation_loss": float((errors / descent.still(point).clamp_min(UNSEEN)).mean())}
-
-        with products("float32"):
-            run(training, learn, validate, course, steps=self.steps, validate_every=self.steps // self.points)
-            reached = max(1, -(-training.step // (self.steps // self.points)))
-            if training.step == 0:
-                paths.found[0] = paths.shift.detach()
-            errors = torch.stack([descent.errors(paths.found[p], p) for p in range(reached)])
-            still = torch.stack([descent.still(p) for p in range(reached)])
-        return self._modelled(
-            generator, descent, paths.found[:reached].cpu(), errors.cpu(), still.cpu(), training
-        )
+    def learner(self, setup: Setup) -> "TrajectoryLearner":
+        """The trajectories, which descend to the edited pictures."""
+        return TrajectoryLearner(self, setup)
 
     def amounts(self, point: int) -> tuple[float, float]:
         """The amounts t at one point of a trajectory, of both signs."""
         amount = self.largest * (point + 1) / self.points
         return amount, -amount
 
-    def _modelled(
-        self,
-        generator: Generator,
-        descent: "_Descent",
-        found: Float[Tensor, "points transforms 2 n dim"],
-        errors: Float[Tensor, "points transforms 2 n"],
-        still: Float[Tensor, "points transforms 2 n"],
-        training: Training,
-    ) -> Directions:
-        """The second stage: a direction for each transform."""
-        starts = descent.starts.cpu().double()
-        ts = torch.tensor([self.amounts(point) for point in range(len(found))]).double()
-        axes, scores, scales, means = [], [], [], []
-        for i in range(len(self.transforms)):
-            fitted, judged = slice(0, self.trajectories), slice(self.trajectories, None)
-            ends = (starts + found[:, i].double()).flatten(0, 1)  # (points * 2, n, dim)
-            kept = _best(errors[:, i, :, fitted].flatten(), self.drop)
-            axis = fit_axis(
-                ends[:, fitted].flatten(0, 1)[kept],
-                starts[fitted].repeat(len(ends), 1)[kept],
-                ts.flatten().repeat_interleave(self.trajectories)[kept],
-                ridge=self.ridge,
-                smoothness=self.smoothness,
-            )
-            predicted = axis.amounts(ends[:, judged].flatten(0, 1), starts[judged].repeat(len(ends), 1))
-            wanted = ts.flatten().repeat_interleave(self.held_out)
-            scores.append(
-                1 - float((wanted - predicted).square().sum() / (wanted - wanted.mean()).square().sum())
-            )
-            radius = math.sqrt(len(axis.direction))  # of the ball, in standard deviations
-            slope = axis.slope_at(starts[fitted])
-            scales.append(min(self.largest / max(slope, 1e-12), radius))
-            means.append(scales[-1] * slope)
-            axes.append(axis)
-        order = sorted(range(len(axes)), key=lambda i: -scores[i])
-        names = [self.transforms[i] for i in order]
-        shown = 1 - (errors / still.clamp_min(UNSEEN)).mean((0, 2, 3))
-        model = Global.from_state(
-            {"theta": torch.stack([axes[i].direction for i in order]).float()},
-            k=len(order),
-            dim=generator.latent_dim,
-        )
-        directions = self.result(
-            generator,
-            model,
-            slots=descent.slots,
-            scale=torch.tensor([scales[i] * descent.ball.deviation for i in order]),
-            scores=torch.tensor([scores[i] for i in order]),
-            sorted_by="r^2 of the amount on held-out trajectories",
-            alpha_1_is={self.transforms[i]: round(means[i], 4) for i in order},
-            shown={self.transforms[i]: round(float(shown[i]), 4) for i in order},
-            trained_steps=training.step,
-            best_step=training.step,
-        )
-        return directions.rename(dict(enumerate(names)))
 
-    def _check(self) -> None:
-        for name, least in MINIMA.items():
-            value = getattr(self, name)
-            if not value >= least:
-                raise InputError(f"{name}={value} must be at least {least}.")
-        for name in ("largest", "learning_rate", "blur"):
-            value = getattr(self, name)
-            if not 0 < value < float("inf"):
-                raise InputError(f"{name}={value} must be above 0 and finite.")
-        if not 0 <= self.drop < 1:
-            raise InputError(f"drop={self.drop} must be at least 0 and below 1.")
-        if self.steps % self.points:
-            raise InputError(
-                f"steps={self.steps} cannot be shared equally by points={self.points}; a multiple can."
-            )
-        check_transforms(self.transforms, self.k)
+class TrajectoryLearner(Learner):
+    """Trajectories, one point of all of them after the other; then a direction for each transform."""
 
+    precision = "float32"
 
-class _Descent:
-    """The first stage: the loss of all trajectories at one point, and its gradient."""
-
-    def __init__(
-        self,
-        settings: Plumerault,
-        generator: Generator,
-        latents: Latents,
-        ball: Ball,
-        slots: tuple[int, ...],
-        world: World,
-    ) -> None:
-        self.settings, self.generator, self.slots, self.ball = settings, generator, slots, ball
-        self.latents, self.world = latents, world
-        self.transforms = check_transforms(settings.transforms, settings.k)
-        self.starts = (read(latents, slots) - ball.centre) / ball.deviation
-        self.shape = (len(self.transforms), 2, len(latents))
-        self.mine = world.share(math.prod(self.shape))
+    def __init__(self, method: Plumerault, setup: Setup) -> None:
+        self.method, self.setup = method, setup
+        generator, slots = setup.generator, setup.slots
+        self.transforms = transforms_of(method.transforms)
+        self.ball = typical(generator)
+        n = method.trajectories + method.held_out
+        latents = generator.sample(n, rng=setup.rng)
+        start = read(latents, slots)
+        self.latents = moved(latents, self.ball.inside(start) - start, slots)
+        self.starts = (read(self.latents, slots) - self.ball.centre) / self.ball.deviation
+        k, dim = len(self.transforms), generator.latent_dim
+        self.paths = Trajectories(method.points, k, n, dim, rng=setup.rng).to(setup.device)
+        self.optimizer = adam([self.paths.shift], method.learning_rate, 0.0, setup.device)
+        self.modules, self.optimizers = {"model": self.paths}, {"adam": self.optimizer}
+        self.validate_every = method.steps // method.points
+        self.point = 0
+        self._shape = (k, 2, n)
+        self._mine = setup.world.share(math.prod(self._shape))
         self._some = pictures_at_once(generator.resolution)
         with torch.no_grad():
-            self._before = torch.cat([generator(part) for part in latents.split(self._some)])
+            self._before = torch.cat([generator(part) for part in self.latents.split(self._some)])
         self._blurs = tuple(
-            blur_matrix(size, settings.blur * self._before.shape[-2]).to(latents.device)
+            blur_matrix(size, method.blur * self._before.shape[-2]).to(setup.device)
             for size in self._before.shape[-2:]
         )
         self._targets_of: tuple[int, Pictures, Mask] | None = None
+        refuse_unseen(method.transforms, self.still(method.points - 1).mean((1, 2)))
 
-    def refuse_what_nobody_sees(self) -> None:
-        still = self.still(self.settings.points - 1)
-        refuse_unseen(self.settings.transforms, still.mean((1, 2)))
+    def draw(self, step: int) -> tuple[Tensor, ...]:
+        """Nothing is random in a step; where a point begins, Adam starts anew."""
+        self.point, done = divmod(step, self.validate_every)
+        if done == 0:
+            for state in self.optimizer.state.values():
+                for value in state.values():
+                    value.zero_()
+        return ()
+
+    def learn(self, *batch: Tensor) -> Tensor:
+        """Blurred squared error of the pictures of this process's share of trajectories."""
+        errors, self.paths.shift.grad = self.share_of_errors(self.paths.shift, self.point, gradient=True)
+        return errors.mean()
+
+    @torch.no_grad()
+    def apply(self) -> None:
+        """A step along each gradient, which stays in the ball of typical latents."""
+        one_rate_for_all_entries(self.optimizer)
+        super().apply()
+        self.paths.shift.copy_(self.inside(self.paths.shift))
+        self.paths.found[self.point] = self.paths.shift
 
     def inside(self, shift: Float[Tensor, "k 2 n dim"]) -> Float[Tensor, "k 2 n dim"]:
-        """The shifts, so that no latent leaves the ball."""
+        """The shifts, shortened where a latent would leave the ball of typical latents."""
         ball = Ball(torch.zeros_like(self.ball.centre), 1.0)
         return ball.inside(self.starts + shift) - self.starts
 
+    def validate(self, step: int) -> dict[str, float]:
+        """The share of the edit that the pictures do not show."""
+        point = max(step - 1, 0) // self.validate_every
+        errors = self.errors(self.paths.shift, point)
+        return {"validation_loss": float((errors / self.still(point).clamp_min(UNSEEN)).mean())}
+
+    def found(self, training: Training) -> Directions:
+        """The second stage: a direction for each transform, fitted to its trajectories as they are."""
+        method, steps_per_point = self.method, self.validate_every
+        reached = max(1, -(-training.step // steps_per_point))
+        if training.step == 0:
+            self.paths.found[0] = self.paths.shift.detach()
+        found = self.paths.found[:reached].cpu()
+        errors = torch.stack([self.errors(self.paths.found[p], p) for p in range(reached)]).cpu()
+        still = torch.stack([self.still(p) for p in range(reached)]).cpu()
+        fits = [self._fitted(found[:, i], errors[:, i]) for i in range(len(self.transforms))]
+        shown = 1 - (errors / still.clamp_min(UNSEEN)).mean((0, 2, 3))
+        return method.named_result(
+            self.setup.generator,
+            Global.from_state(
+                {"theta": torch.stack([fit.axis.direction for fit in fits]).float()},
+                k=len(fits),
+                dim=self.setup.generator.latent_dim,
+            ),
+            slots=self.setup.slots,
+            scale=torch.tensor([fit.scale * self.ball.deviation for fit in fits]),
+            scores=torch.tensor([fit.score for fit in fits]),
+            names=method.transforms,
+            facts={
+                "alpha_1_is": [round(fit.scale * fit.slope, 4) for fit in fits],
+                "shown": [round(float(share), 4) for share in shown],
+            },
+            sorted_by="r^2 of the amount on held-out trajectories",
+            trained_steps=training.step,
+            best_step=training.step,
+        )
+
+    def _fitted(
+        self, found: Float[Tensor, "points 2 n dim"], errors: Float[Tensor, "points 2 n"]
+    ) -> "Fitted":
+        """The direction of one transform, fitted to most of the trajectories and judged on the others."""
+        method, starts = self.method, self.starts.cpu().double()
+        fitted, judged = slice(0, method.trajectories), slice(method.trajectories, None)
+        ends = (starts + found.double()).flatten(0, 1)  # (points * 2, n, dim)
+        ts = torch.tensor([method.amounts(point) for point in range(len(found))]).double().flatten()
+        kept = _best(errors[..., fitted].flatten(), method.drop)
+        axis = fit_axis(
+            ends[:, fitted].flatten(0, 1)[kept],
+            starts[fitted].repeat(len(ends), 1)[kept],
+            ts.repeat_interleave(method.trajectories)[kept],
+            ridge=method.ridge,
+            smoothness=method.smoothness,
+        )
+        predicted = axis.amounts(ends[:, judged].flatten(0, 1), starts[judged].repeat(len(ends), 1))
+        wanted = ts.repeat_interleave(method.held_out)
+        unexplained = (wanted - predicted).square().sum() / (wanted - wanted.mean()).square().sum()
+        slope = axis.slope_at(starts[fitted])
+        radius = math.sqrt(len(axis.direction))  # of the ball, in standard deviations
+        return Fitted(axis, 1 - float(unexplained), min(method.largest / max(slope, 1e-12), radius), slope)
+
     @torch.no_grad()
     def still(self, point: int) -> Float[Tensor, "k 2 n"]:
-        """Errors without moving."""
+        """Errors of the pictures that are not edited."""
         targets, masks = self._targets(point)
         index = torch.arange(len(targets)) % len(self.latents)
         parts = (x.split(self._some) for x in (index, targets, masks))
@@ -282,36 +233,43 @@ class _Descent:
             self._error(self._before[i.to(targets.device)], target, mask)
             for i, target, mask in zip(*parts, strict=True)
         ]
-        return torch.cat(errors).view(self.shape)
+        return torch.cat(errors).view(self._shape)
 
     def errors(self, shift: Float[Tensor, "k 2 n dim"], point: int) -> Float[Tensor, "k 2 n"]:
-        """Blurred squared error of each picture to its target."""
-        return self._run(shift.detach(), point, gradient=False)[0]
+        """Blurred squared error of each picture to its target, from all processes.
 
-    def gradient(
-        self, shift: Float[Tensor, "k 2 n dim"], point: int
+        Args:
+            shift: where the trajectories are, from their starts, in standard deviations.
+            point: of the trajectories; it says how much the targets are edited.
+        """
+        errors, _ = self.share_of_errors(shift, point, gradient=False)
+        self.setup.world.sum([errors])
+        return errors
+
+    def share_of_errors(
+        self, shift: Float[Tensor, "k 2 n dim"], point: int, *, gradient: bool
     ) -> tuple[Float[Tensor, "k 2 n"], Float[Tensor, "k 2 n dim"]]:
-        """Errors and the gradient of their sum."""
-        return self._run(shift.detach(), point, gradient=True)
+        """Errors of this process's share of trajectories and the gradient of their sum; zeros for the others.
 
-    def _run(self, shift: Tensor, point: int, *, gradient: bool) -> tuple[Tensor, Tensor]:
-        # Every process draws the pictures of its share; the sum over all puts them together.
+        Args:
+            shift: where the trajectories are, from their starts, in standard deviations.
+            point: of the trajectories; it says how much the targets are edited.
+            gradient: without it, the second result is all zeros.
+        """
         targets, masks = self._targets(point)
-        rows = shift.flatten(0, 2)
+        rows = shift.detach().flatten(0, 2)
         errors, gradients = rows.new_zeros(len(rows)), torch.zeros_like(rows)
-        n = len(self.latents)
-        for start in range(self.mine.start, self.mine.stop, self._some):
-            part = slice(start, min(start + self._some, self.mine.stop))
-            of = torch.arange(part.start, part.stop, device=rows.device) % n
+        for start in range(self._mine.start, self._mine.stop, self._some):
+            part = slice(start, min(start + self._some, self._mine.stop))
+            of = torch.arange(part.start, part.stop, device=rows.device) % len(self.latents)
             leaf = rows[part].clone().requires_grad_(gradient)
             with torch.set_grad_enabled(gradient):
-                pictures = self.generator(moved(self.latents[of], self.ball.deviation * leaf, self.slots))
-                error = self._error(pictures, targets[part], masks[part])
+                edited = moved(self.latents[of], self.ball.deviation * leaf, self.setup.slots)
+                error = self._error(self.setup.generator(edited), targets[part], masks[part])
             errors[part] = error.detach()
             if gradient:
                 gradients[part] = torch.autograd.grad(error.sum(), leaf)[0]
-        self.world.sum([errors, gradients])
-        return errors.view(self.shape), gradients.view(shift.shape)
+        return errors.view(self._shape), gradients.view(shift.shape)
 
     def _error(self, pictures: Pictures, targets: Pictures, masks: Mask) -> Float[Tensor, " m"]:
         rows, columns = self._blurs
@@ -326,11 +284,28 @@ class _Descent:
             edits = [
                 transform.apply(self._before, torch.full((len(self._before),), t, device=self._before.device))
                 for transform in self.transforms
-                for t in self.settings.amounts(point)
+                for t in self.method.amounts(point)
             ]
             targets, masks = (torch.cat(parts) for parts in zip(*edits, strict=True))
             self._targets_of = (point, targets, masks)
         return self._targets_of[1:]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The direction of one transform.
+
+    Attributes:
+        axis: the direction and how t grows along it.
+        score: r^2 of t on held-out trajectories.
+        scale: length of an edit with alpha = 1, in standard deviations of a latent's entries.
+        slope: mean growth of t for each standard deviation.
+    """
+
+    axis: Axis
+    score: float
+    scale: float
+    slope: float
 
 
 @torch.no_grad()
@@ -352,10 +327,3 @@ def _best(errors: Float[Tensor, " m"], drop: float) -> Tensor:
     """Numbers of all but the share with the largest errors, in their order."""
     kept = len(errors) - int(drop * len(errors))
     return errors.argsort(stable=True)[:kept].sort().values
-
-
-def _forget(optimizer: torch.optim.Adam) -> None:
-    """Back to Adam's state before its first step."""
-    for state in optimizer.state.values():
-        for value in state.values():
-            value.zero_()

@@ -6,7 +6,6 @@ A walk w of an edit is trained so that G(z + alpha w) is edit(G(z), alpha), wher
 known (section 3). How near it comes says what the generator can do, and what its data varied in.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -15,21 +14,16 @@ from torch import Tensor, nn
 
 from latentclr.directions import DirectionModel, Directions, Global, Nonlinear
 from latentclr.directions.edits import moved, read
-from latentclr.discover.base import Discoverer, never, no_log
 from latentclr.discover.settings.steerability import SteerabilitySettings
+from latentclr.discover.trained import Learner, Setup, Trained
 from latentclr.discover.transforms import (
-    Transform,
-    check_transforms,
     one_rate_for_all_entries,
     pictures_at_once,
     refuse_unseen,
     squared_error,
+    transforms_of,
 )
-from latentclr.engine.checkpoint import Keeper
-from latentclr.engine.precision import products
-from latentclr.engine.training import Log, Stop, Training, adam, resume, run, set_rate
-from latentclr.engine.world import ALONE, World
-from latentclr.errors import InputError
+from latentclr.engine.training import Training, adam, set_rate
 from latentclr.generators import Generator, Latents
 
 LEVELS = {"l2": 1, "pyramid": None}
@@ -39,7 +33,6 @@ START = 0.01
 code has 0.1; where pictures do not change, what it starts with is what it ends with.)"""
 FIRST_LENGTH = 0.1
 """Of a nonlinear walk, for each entry."""
-MINIMA = {"steps": 1, "batch": 1, "held_out": 1, "validate_every": 1, "walk_steps": 1}
 
 
 class LinearWalks(nn.Module):
@@ -98,134 +91,107 @@ class NonlinearWalks(nn.Module):
 
 
 @dataclass(frozen=True)
-class Steerability(SteerabilitySettings, Discoverer):
-    """Walks that zoom, shift, turn or recolour pictures, learnt from edited pictures."""
+class Steerability(SteerabilitySettings, Trained):
+    """Walks that zoom, shift, turn or recolour pictures, learnt from edited pictures.
 
-    def fit(
-        self,
-        generator: Generator,
-        *,
-        log: Log = no_log,
-        stop: Stop = never,
-        keep: Keeper | None = None,
-        world: World = ALONE,
-    ) -> Directions:
-        """Learn a walk for each transform; sorted by how much of the edit they explain.
+    `fit` learns a walk for each transform, sorted by how much of the edit they explain. The score is
+    1 - loss(walk) / loss(not moving) on held-out latents: 1 is the edit itself, 0 or less says that the
+    generator does not follow. Alpha = 1 is the largest edit of the training. `fit` logs "validation_loss"
+    (the mean of loss(walk) / loss(not moving)) and each transform's score by its name.
 
-        The score is 1 - loss(walk) / loss(not moving) on held-out latents: 1 is the edit itself, 0 or less
-        says that the generator does not follow. Alpha = 1 is the largest edit of the training. `log` is told
-        "loss", "steps_per_second" and, at every validation, "validation_loss" (the mean of loss(walk) /
-        loss(not moving)) and each transform's score by its name.
+    `fit` raises InputError for an unknown transform or slot, latents that the processes cannot share equally,
+    and a transform that does not change this generator's pictures.
+    """
 
-        Raises:
-            InputError: a field out of range, an unknown transform or slot, latents that the processes cannot
-                share equally, or a transform that does not change this generator's pictures.
-        """
-        transforms = self._check()
-        generator = generator.at(self.truncation).settled()
-        slots = generator.check_slots(self.slots)
-        mine = world.even_share(self.batch, "batch")
-        mine_held = world.even_share(self.held_out, "held_out")
-        device = generator.device
-        rng = torch.Generator().manual_seed(self.seed)
-        held_out = generator.sample(self.held_out, rng=rng)
-        held_alphas = self._alphas(self.held_out, rng).to(device)[:, mine_held]
-        unit = _deviation(generator)
-        walks = self._walks(generator.latent_dim, unit, rng).to(device)
-        optimizer = adam(walks.parameters(), self.learning_rate, 0.0, device)
-        training = Training({"model": walks}, {"adam": optimizer}, rng, torch.zeros((), device=device))
-        course = self.course(generator, log=log, stop=stop, keep=keep, world=world)
-        resume(training, course)
-        still, _ = self._losses(generator, transforms, held_out[mine_held], held_alphas, None, slots)
-        world.sum([still])
-        refuse_unseen(self.transforms, still / self.held_out)
+    def learner(self, setup: Setup) -> "WalkLearner":
+        """A walk for each transform."""
+        return WalkLearner(self, setup)
 
-        def learn() -> None:
-            # Few latents a step, and each edit by an amount of its own: what is left at the end is the mean.
-            set_rate(optimizer, self.learning_rate * (1 - training.step / self.steps))
-            optimizer.zero_grad()
-            latents = generator.map(torch.randn(self.batch, generator.z_dim, generator=rng).to(device))[mine]
-            alphas = self._alphas(self.batch, rng).to(device)[:, mine]
-            ends = walks.walk(latents, alphas, slots)
-            losses, gradient = self._losses(generator, transforms, latents, alphas, ends.detach(), slots)
-            ends.backward(gradient / self.batch)
-            loss = losses.sum() / self.batch
-            world.sum([loss, *(p.grad for p in walks.parameters() if p.grad is not None)])
-            if self.model == "linear":
-                one_rate_for_all_entries(optimizer)
-            optimizer.step()
-            training.total += loss
 
-        def validate() -> Mapping[str, float]:
-            with torch.no_grad():
-                ends = walks.walk(held_out[mine_held], held_alphas, slots)
-                losses, _ = self._losses(
-                    generator, transforms, held_out[mine_held], held_alphas, ends, slots, gradient=False
-                )
-            world.sum([losses])
-            left = losses / still
-            scores = {name: 1 - float(share) for name, share in zip(self.transforms, left, strict=True)}
-            return {"validation_loss": float(left.mean()), **scores}
+class WalkLearner(Learner):
+    """Walks whose pictures learn to be the edited pictures."""
 
-        with products("float32"):
-            run(training, learn, validate, course, steps=self.steps, validate_every=self.validate_every)
-        walks.load_state_dict(training.best)
-        model, scale = walks.found()
-        scores = torch.tensor([training.values[name] for name in self.transforms])
-        order = scores.argsort(descending=True, stable=True).tolist()
-        names = [self.transforms[i] for i in order]
-        directions = self.result(
-            generator,
-            model.select(order),
-            slots=slots,
-            scale=scale[order],
-            scores=scores[order],
+    precision = "float32"
+
+    def __init__(self, method: Steerability, setup: Setup) -> None:
+        self.method, self.setup = method, setup
+        generator, rng, device = setup.generator, setup.rng, setup.device
+        transforms = transforms_of(method.transforms)
+        self.amounts = [method.reach * transform.reach for transform in transforms]
+        self.transforms = transforms
+        self.mine = setup.world.even_share(method.batch, "batch")
+        mine_held = setup.world.even_share(method.held_out, "held_out")
+        self.held_out = generator.sample(method.held_out, rng=rng)[mine_held]
+        self.alphas = self._alphas(method.held_out).to(device)[:, mine_held]
+        k, dim, unit = len(transforms), generator.latent_dim, _deviation(generator)
+        walks: LinearWalks | NonlinearWalks
+        if method.model == "linear":
+            walks = LinearWalks(k, dim, unit, rng=rng)
+        else:
+            walks = NonlinearWalks(k, dim, unit, steps=method.walk_steps, rng=rng)
+        self.walks = walks.to(device)
+        self.optimizer = adam(walks.parameters(), method.learning_rate, 0.0, device)
+        self.modules, self.optimizers = {"model": self.walks}, {"adam": self.optimizer}
+        self.validate_every = method.validate_every
+        self.still, _ = self._losses(self.held_out, self.alphas, None)
+        setup.world.sum([self.still])
+        refuse_unseen(method.transforms, self.still / method.held_out)
+
+    def draw(self, step: int) -> tuple[Tensor, ...]:
+        """Samples of the prior, and how far each goes along each walk."""
+        # Few latents a step, and each edit by an amount of its own: what is left at the end is the mean.
+        set_rate(self.optimizer, self.method.learning_rate * (1 - step / self.method.steps))
+        z = torch.randn(self.method.batch, self.setup.generator.z_dim, generator=self.setup.rng)
+        return z[self.mine], self._alphas(self.method.batch)[:, self.mine]
+
+    def learn(self, *batch: Tensor) -> Tensor:
+        """The distance of the walks' pictures to the edited ones, summed over transforms."""
+        z, alphas = batch
+        latents = self.setup.generator.map(z)
+        ends = self.walks.walk(latents, alphas, self.setup.slots)
+        losses, gradient = self._losses(latents, alphas, ends.detach())
+        ends.backward(gradient / self.method.batch)
+        return losses.sum() / self.method.batch
+
+    def apply(self) -> None:
+        """A step of Adam; for linear walks, along the gradient of each."""
+        if self.method.model == "linear":
+            one_rate_for_all_entries(self.optimizer)
+        super().apply()
+
+    def validate(self, step: int) -> dict[str, float]:
+        """The share of each edit that the walks explain, and the mean of what is left."""
+        with torch.no_grad():
+            ends = self.walks.walk(self.held_out, self.alphas, self.setup.slots)
+            losses, _ = self._losses(self.held_out, self.alphas, ends, gradient=False)
+        self.setup.world.sum([losses])
+        left = losses / self.still
+        scores = {name: 1 - float(share) for name, share in zip(self.method.transforms, left, strict=True)}
+        return {"validation_loss": float(left.mean()), **scores}
+
+    def found(self, training: Training) -> Directions:
+        """A direction for each transform, the best explained first."""
+        self.walks.load_state_dict(training.best)
+        model, scale = self.walks.found()
+        names = self.method.transforms
+        return self.method.named_result(
+            self.setup.generator,
+            model,
+            slots=self.setup.slots,
+            scale=scale,
+            scores=torch.tensor([training.values[name] for name in names]),
+            names=names,
+            facts={"alpha_1_is": [round(amount, 4) for amount in self.amounts]},
             sorted_by="share of the edit that the walk explains: 1 - loss / loss of not moving, held out",
-            alpha_1_is={name: round(self._reach(i), 4) for name, i in zip(names, order, strict=True)},
-            trained_steps=training.step,
-            best_step=int(training.values["best_step"]),
-            validation_loss=training.values["validation_loss"],
+            **training.record(),
         )
-        return directions.rename(dict(enumerate(names)))
 
-    def _check(self) -> tuple[Transform, ...]:
-        for name, least in MINIMA.items():
-            value = getattr(self, name)
-            if not value >= least:
-                raise InputError(f"{name}={value} must be at least {least}.")
-        for name in ("reach", "learning_rate"):
-            value = getattr(self, name)
-            if not 0 < value < float("inf"):
-                raise InputError(f"{name}={value} must be above 0 and finite.")
-        for name, allowed in {"model": ("linear", "nonlinear"), "loss": tuple(LEVELS)}.items():
-            value = getattr(self, name)
-            if value not in allowed:
-                raise InputError(f"{name}={value!r} must be one of {', '.join(allowed)}.")
-        return check_transforms(self.transforms, self.k)
-
-    def _walks(self, dim: int, unit: float, rng: torch.Generator) -> "LinearWalks | NonlinearWalks":
-        if self.model == "linear":
-            return LinearWalks(len(self.transforms), dim, unit, rng=rng)
-        return NonlinearWalks(len(self.transforms), dim, unit, steps=self.walk_steps, rng=rng)
-
-    def _alphas(self, n: int, rng: torch.Generator) -> Float[Tensor, "k n"]:
+    def _alphas(self, n: int) -> Float[Tensor, "k n"]:
         """Uniform in [-1, 1], one for each edit, on the CPU: the same on every device."""
-        return 2 * torch.rand(len(self.transforms), n, generator=rng) - 1
-
-    def _reach(self, index: int) -> float:
-        """The amount that alpha = 1 stands for."""
-        return self.reach * check_transforms(self.transforms, self.k)[index].reach
+        return 2 * torch.rand(len(self.transforms), n, generator=self.setup.rng) - 1
 
     def _losses(
-        self,
-        generator: Generator,
-        transforms: tuple[Transform, ...],
-        latents: Latents,
-        alphas: Float[Tensor, "k n"],
-        ends: Tensor | None,
-        slots: tuple[int, ...],
-        *,
-        gradient: bool = True,
+        self, latents: Latents, alphas: Float[Tensor, "k n"], ends: Tensor | None, *, gradient: bool = True
     ) -> tuple[Float[Tensor, " k"], Tensor]:
         """Each walk's loss, summed over the latents, and the gradient of their sum at the walks' ends.
 
@@ -233,25 +199,22 @@ class Steerability(SteerabilitySettings, Discoverer):
         number of transforms; the gradient is then handed on to the walks in one go.
 
         Args:
-            generator: frozen.
-            transforms: what the walks should do.
             latents: from which the walks start.
             alphas: how far each walk goes.
             ends: latents (k, n, slots, dim) where the walks end; None: they do not move.
-            slots: that the walks move.
             gradient: without it, the second result is empty.
         """
-        levels = LEVELS[self.loss]
+        generator, levels = self.setup.generator, LEVELS[self.method.loss]
         some = pictures_at_once(generator.resolution)
         with torch.no_grad():
             before = torch.cat([generator(part) for part in latents.split(some)])
             edits = [
-                t.apply(before, row * self._reach(i))
-                for i, (t, row) in enumerate(zip(transforms, alphas, strict=True))
+                transform.apply(before, row * amount)
+                for transform, row, amount in zip(self.transforms, alphas, self.amounts, strict=True)
             ]
         targets, masks = (torch.cat(parts) for parts in zip(*edits, strict=True))
         if ends is None:
-            pictures = before.repeat(len(transforms), 1, 1, 1)
+            pictures = before.repeat(len(self.transforms), 1, 1, 1)
             losses = squared_error(pictures, targets, masks, levels=levels)
             return losses.view_as(alphas).sum(1), losses.new_empty(0)
         errors, gradients = [], []

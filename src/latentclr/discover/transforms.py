@@ -113,11 +113,11 @@ TRANSFORMS: Mapping[str, Transform] = {
 """Every edit by name; reaches are those of Jahanian et al. (2020) and their released code."""
 
 
-def check_transforms(names: Sequence[str], k: int) -> tuple[Transform, ...]:
-    """The edits of those names; `k`, a method's number of directions, must say the same or be 0.
+def transforms_of(names: Sequence[str]) -> tuple[Transform, ...]:
+    """The transforms of these names.
 
     Raises:
-        InputError: none, an unknown name, one that is given twice, or another number than k.
+        InputError: no name is given, one is unknown, or one is given twice.
     """
     known = ", ".join(TRANSFORMS)
     if not names:
@@ -126,11 +126,6 @@ def check_transforms(names: Sequence[str], k: int) -> tuple[Transform, ...]:
         raise InputError(f"there is no transform {unknown[0]!r}; there are: {known}.")
     if len(set(names)) < len(names):
         raise InputError(f"transforms={', '.join(names)}: give each once.")
-    if k not in (0, len(names)):
-        raise InputError(
-            f"k={k}: every transform gives one direction, and there are {len(names)} "
-            f"({', '.join(names)}); leave k out (0) and choose the transforms."
-        )
     return tuple(TRANSFORMS[name] for name in names)
 
 

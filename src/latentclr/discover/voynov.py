@@ -10,9 +10,9 @@ The same network, taught on directions that stay as they are, measures any direc
 """
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -21,25 +21,17 @@ from torch.nn.functional import cross_entropy
 
 from latentclr.directions import Directions, Global
 from latentclr.directions.edits import moved, read
-from latentclr.discover.base import Discoverer, never, no_log
-from latentclr.discover.deformators import Deformator, Kind, make_deformator
+from latentclr.discover.deformators import Deformator, make_deformator
 from latentclr.discover.ordering import visible_first
 from latentclr.discover.reconstructors import Network, Reconstructor, make_reconstructor
 from latentclr.discover.settings.voynov import PRESETS as PRESETS
-from latentclr.discover.settings.voynov import VoynovSettings
-from latentclr.engine.checkpoint import Keeper
-from latentclr.engine.training import Log, Stop, Training, adam, resume, run
-from latentclr.engine.world import ALONE, World
+from latentclr.discover.settings.voynov import VoynovSettings, check_min_shift
+from latentclr.discover.trained import Learner, Setup, Trained
+from latentclr.engine.training import Training, adam
 from latentclr.errors import InputError
 from latentclr.generators import Generator, Latents
+from latentclr.limits import check_limits
 from latentclr.linalg import unit
-
-MINIMA = {"k": 2, "batch": 1, "steps": 1, "held_out": 1, "validate_every": 1, "pixels": 8}
-POSITIVE = ("max_shift", "learning_rate", "reconstructor_learning_rate")
-CHOICES = {"deformator": get_args(Kind), "reconstructor": get_args(Network)}
-
-MAY_DIFFER = ("steps",)
-"""Fields that may change from the start of a training to its resumption."""
 
 CHUNK = 64
 """Pictures drawn at a time where there is no gradient: little memory, however many are judged."""
@@ -49,121 +41,120 @@ Move = Callable[[Int[Tensor, " n"], Float[Tensor, " n"], Latents], Latents]
 
 
 @dataclass(frozen=True)
-class Voynov(VoynovSettings, Discoverer):
-    """Directions learnt together with a network that recognises them in pairs of pictures."""
+class Voynov(VoynovSettings, Trained):
+    """Directions learnt together with a network that recognises them in pairs of pictures.
 
-    def fit(
-        self,
-        generator: Generator,
-        *,
-        log: Log = no_log,
-        stop: Stop = never,
-        keep: Keeper | None = None,
-        world: World = ALONE,
-    ) -> Directions:
-        """Learn k directions; sorted by visible effect, positive alpha the brighter side.
+    `fit` learns k directions, sorted by visible effect, positive alpha the brighter side. It logs
+    "validation_loss", "accuracy" (the share of edits that are recognised: the paper's RCA) and "shift_error"
+    (mean, absolute), on held-out latents.
 
-        `log` is told "loss" (the mean since the last time) and "steps_per_second" at every tenth step, and
-        "validation_loss", "accuracy" (the share of edits that are recognised: the paper's RCA) and
-        "shift_error" (mean, absolute) on held-out latents at every validation. The directions are those of
-        the validation with the least loss.
+    `fit` raises InputError for more directions than the deformator allows, an unknown slot, pictures that do
+    not show the edits, and latents that the processes cannot share equally.
+    """
 
-        Raises:
-            InputError: a field out of range, more directions than the deformator allows, an unknown slot,
-                pictures that do not show the edits, or latents that the processes cannot share equally.
-        """
-        self._check()
-        generator = generator.at(self.truncation).settled()
-        slots = generator.check_slots(self.slots)
-        mine = world.even_share(self.batch, "batch")
-        mine_held = world.even_share(self.held_out, "held_out")
-        device = generator.device
-        rng = torch.Generator().manual_seed(self.seed)
-        model = make_deformator(self.deformator, self.k, generator.latent_dim, bias=self.bias, rng=rng).to(
-            device
-        )
-        network = make_reconstructor(self.reconstructor, self.k, pixels=self.pixels, rng=rng).to(device)
-        held_out = generator.sample(self.held_out, rng=rng)
-        held_epsilon = _epsilons(self.held_out, self.max_shift, self.min_shift, rng)[mine_held].to(device)
-        held_latents = held_out[mine_held]
+    may_differ: ClassVar[Collection[str]] = ("steps",)
 
-        def move(index: Int[Tensor, " n"], epsilon: Float[Tensor, " n"], latents: Latents) -> Latents:
-            return moved(latents, model.along(index, epsilon), slots)
+    def learner(self, setup: Setup) -> "RecognitionLearner":
+        """The deformator and the reconstructor, with the loss that both share."""
+        return RecognitionLearner(self, setup)
 
-        _check_seen(generator, model, held_out[:1], self.max_shift, self.pixels, slots)
-        optimizers = {
-            "adam_reconstructor": adam(network.parameters(), self.reconstructor_learning_rate, 0.0, device)
+    def epsilons(self, n: int, rng: torch.Generator) -> Float[Tensor, " n"]:
+        """Lengths and signs of n edits, drawn on the CPU."""
+        return _epsilons(n, self.max_shift, self.min_shift, rng)
+
+
+class RecognitionLearner(Learner):
+    """A matrix of directions and a network that tells which of them edited a picture, and how far."""
+
+    def __init__(self, method: Voynov, setup: Setup) -> None:
+        self.method, self.setup = method, setup
+        generator, rng, device = setup.generator, setup.rng, setup.device
+        self.mine = setup.world.even_share(method.batch, "batch")
+        mine_held = setup.world.even_share(method.held_out, "held_out")
+        dim = generator.latent_dim
+        model = make_deformator(method.deformator, method.k, dim, bias=method.bias, rng=rng)
+        self.model = model.to(device)
+        network = make_reconstructor(method.reconstructor, method.k, pixels=method.pixels, rng=rng)
+        self.network = network.to(device)
+        self.held_out = generator.sample(method.held_out, rng=rng)
+        self.mine_held_out = self.held_out[mine_held]
+        self.held_epsilon = method.epsilons(method.held_out, rng)[mine_held].to(device)
+        _check_seen(generator, self.model, self.held_out[:1], method.max_shift, method.pixels, setup.slots)
+        self.modules = {"model": self.model, "reconstructor": self.network}
+        self.optimizers = {
+            "adam_reconstructor": adam(network.parameters(), method.reconstructor_learning_rate, 0.0, device)
         }
         if any(True for _ in model.parameters()):
-            optimizers["adam_model"] = adam(model.parameters(), self.learning_rate, 0.0, device)
-        training = Training(
-            {"model": model, "reconstructor": network}, optimizers, rng, torch.zeros((), device=device)
+            self.optimizers["adam_model"] = adam(model.parameters(), method.learning_rate, 0.0, device)
+        self.validate_every = method.validate_every
+
+    def move(self, index: Int[Tensor, " n"], epsilon: Float[Tensor, " n"], latents: Latents) -> Latents:
+        """Latents edited along one direction each.
+
+        Args:
+            index: numbers of the directions.
+            epsilon: lengths of the edits, with their signs.
+            latents: to edit.
+        """
+        return moved(latents, self.model.along(index, epsilon), self.setup.slots)
+
+    def draw(self, step: int) -> tuple[Tensor, ...]:
+        """Samples of the prior, and for each a direction and how far to go along it."""
+        method, rng = self.method, self.setup.rng
+        z = torch.randn(method.batch, self.setup.generator.z_dim, generator=rng)
+        index = torch.randint(method.k, (method.batch,), generator=rng)
+        return z[self.mine], index[self.mine], method.epsilons(method.batch, rng)[self.mine]
+
+    def learn(self, *batch: Tensor) -> Tensor:
+        """Cross-entropy of the direction and error of the shift, mean over the batch."""
+        z, index, epsilon = batch
+        generator, pixels = self.setup.generator, self.method.pixels
+        latents = generator.map(z)
+        with torch.no_grad():
+            before = generator.preview(latents, pixels)
+        after = generator.preview(self.move(index, epsilon, latents), pixels)
+        logits, shift = self.network(before, after)
+        loss = _loss(logits, shift, index, epsilon, self.method.shift_weight) / self.method.batch
+        loss.backward()
+        return loss.detach()
+
+    def validate(self, step: int) -> dict[str, float]:
+        """Loss, accuracy and error of the shift, each held-out latent edited along all directions."""
+        method, epsilon = self.method, self.held_epsilon
+        logits, shift = _judged(self.setup.generator, self.network, self.move, self.mine_held_out, epsilon)
+        index = torch.arange(method.k, device=self.setup.device).unsqueeze(1).expand_as(shift)
+        epsilon = epsilon.expand_as(shift)
+        summed = _loss(
+            logits.flatten(0, 1), shift.flatten(), index.flatten(), epsilon.flatten(), method.shift_weight
         )
-        course = self.course(generator, log=log, stop=stop, keep=keep, world=world, may_differ=MAY_DIFFER)
-        resume(training, course)
+        right = (logits.argmax(2) == index).float().sum()
+        totals = torch.stack([summed, right, (shift - epsilon).abs().sum()])
+        self.setup.world.sum([totals])
+        loss, accuracy, error = (totals / (method.held_out * method.k)).tolist()
+        return {"validation_loss": loss, "accuracy": accuracy, "shift_error": error}
 
-        def learn() -> None:
-            latents = generator.sample(self.batch, rng=rng)[mine]
-            index = torch.randint(self.k, (self.batch,), generator=rng)[mine].to(device)
-            epsilon = _epsilons(self.batch, self.max_shift, self.min_shift, rng)[mine].to(device)
-            for optimizer in optimizers.values():
-                optimizer.zero_grad()
-            with torch.no_grad():
-                before = generator.preview(latents, self.pixels)
-            after = generator.preview(move(index, epsilon, latents), self.pixels)
-            logits, shift = network(before, after)
-            loss = _loss(logits, shift, index, epsilon, self.shift_weight) / self.batch
-            loss.backward()
-            loss = loss.detach()  # only to be summed and told from here on
-            learning = [*model.parameters(), *network.parameters()]
-            world.sum([loss, *(p.grad for p in learning if p.grad is not None)])
-            for optimizer in optimizers.values():
-                optimizer.step()
-            training.total += loss
-
-        def validate() -> Mapping[str, float]:
-            logits, shift = _judged(generator, network, move, held_latents, held_epsilon)
-            index = torch.arange(self.k, device=device).unsqueeze(1).expand_as(shift)
-            epsilon = held_epsilon.expand_as(shift)
-            summed = _loss(
-                logits.flatten(0, 1), shift.flatten(), index.flatten(), epsilon.flatten(), self.shift_weight
-            )
-            right = (logits.argmax(2) == index).float().sum()
-            totals = torch.stack([summed, right, (shift - epsilon).abs().sum()])
-            world.sum([totals])
-            loss, accuracy, error = (totals / (self.held_out * self.k)).tolist()
-            return {"validation_loss": loss, "accuracy": accuracy, "shift_error": error}
-
-        run(training, learn, validate, course, steps=self.steps, validate_every=self.validate_every)
-        model.load_state_dict(training.best)
-        state = {"theta": model.directions().detach()}
+    def found(self, training: Training) -> Directions:
+        """The matrix's rows as directions of length one, sorted by visible effect."""
+        method, generator, slots = self.method, self.setup.generator, self.setup.slots
+        self.model.load_state_dict(training.best)
+        state = {"theta": self.model.directions().detach()}
         found, seen, record = visible_first(
             generator,
-            Global.from_state(state, k=self.k, dim=generator.latent_dim),
-            held_out,
-            shift=self.max_shift / 2,
+            Global.from_state(state, k=method.k, dim=generator.latent_dim),
+            self.held_out,
+            shift=method.max_shift / 2,
             slots=slots,
         )
         theta = found.state_dict()["theta"]
-        scale = theta.norm(dim=1) if self.deformator == "linear" else torch.ones(self.k)
-        return self.result(
+        return method.result(
             generator,
-            Global.from_state({"theta": unit(theta)}, k=self.k, dim=generator.latent_dim),
+            Global.from_state({"theta": unit(theta)}, k=method.k, dim=generator.latent_dim),
             slots=slots,
-            scale=scale,
+            scale=theta.norm(dim=1) if method.deformator == "linear" else torch.ones(method.k),
             scores=seen,
-            trained_steps=training.step,
-            best_step=int(training.values["best_step"]),
-            validation_loss=training.values["validation_loss"],
-            accuracy=training.values["accuracy"],
-            shift_error=training.values["shift_error"],
+            **training.record("accuracy", "shift_error"),
             **record,
         )
-
-    def _check(self) -> None:
-        _check(vars(self))
-        if not 0 <= self.shift_weight < float("inf"):
-            raise InputError(f"shift_weight={self.shift_weight} must be at least 0 and finite.")
 
 
 def separability(
@@ -211,19 +202,17 @@ def separability(
         InputError: a number out of range, fewer than two directions, or directions of another generator.
     """
     k = directions.k
-    _check(
-        {
-            "k": k,
-            "reconstructor": reconstructor,
-            "pixels": pixels,
-            "max_shift": max_shift,
-            "min_shift": min_shift,
-            "batch": batch,
-            "steps": steps,
-            "reconstructor_learning_rate": learning_rate,
-            "held_out": held_out,
-        }
-    )
+    given = {
+        "k": k,
+        "pixels": pixels,
+        "max_shift": max_shift,
+        "batch": batch,
+        "steps": steps,
+        "reconstructor_learning_rate": learning_rate,
+        "held_out": held_out,
+    }
+    check_limits(given, VoynovSettings.limits)
+    check_min_shift(min_shift, max_shift)
     directions.require(generator)
     chosen = directions.slots if slots is None else generator.check_slots(slots)
     generator = generator.settled()
@@ -240,6 +229,7 @@ def separability(
         picked = all_of_them[index, torch.arange(len(latents), device=device)]
         return moved(latents, (epsilon * scale[index]).unsqueeze(1) * picked, chosen)
 
+    # Not `engine.training.run`: there is nothing to validate, to log or to resume in these few steps.
     for _ in range(steps):
         latents = generator.sample(batch, rng=rng)
         index = torch.randint(k, (batch,), generator=rng).to(device)
@@ -308,20 +298,3 @@ def _check_seen(
         f"pictures of {pixels} pixels do not show edits of slots {', '.join(map(str, slots))}: nothing "
         "changes; choose earlier slots or a larger value for pixels."
     )
-
-
-def _check(values: Mapping[str, Any]) -> None:
-    """Refuse what is out of range; names that are not there are not looked at."""
-    for name, least in MINIMA.items():
-        if name in values and not values[name] >= least:
-            raise InputError(f"{name}={values[name]} must be at least {least}.")
-    for name in POSITIVE:
-        if name in values and not 0 < values[name] < float("inf"):
-            raise InputError(f"{name}={values[name]} must be above 0 and finite.")
-    for name, allowed in CHOICES.items():
-        if name in values and values[name] not in allowed:
-            raise InputError(f"{name}={values[name]!r} must be one of {', '.join(allowed)}.")
-    if not 0 <= values["min_shift"] <= values["max_shift"]:
-        raise InputError(
-            f"min_shift={values['min_shift']} must be from 0 to max_shift={values['max_shift']}."
-        )

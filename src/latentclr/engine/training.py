@@ -87,6 +87,15 @@ class Training:
         }
         return {"step": self.step, "values": self.values, "curves": curves}
 
+    def record(self, *names: str) -> dict[str, Any]:
+        """What an artefact says of the training: its steps, and some of the best model's values.
+
+        Args:
+            names: of the values to record beside "validation_loss".
+        """
+        chosen = {name: self.values[name] for name in ("validation_loss", *names)}
+        return {"trained_steps": self.step, "best_step": int(self.values["best_step"]), **chosen}
+
     def restore(self, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
         """Become what `tensors()` and `header()` gave.
 

@@ -193,6 +193,26 @@ def attributes_of(names: Sequence[str]) -> tuple[Attribute, ...]:
     return tuple(attribute(name) for name in names)
 
 
+def check_varies(name: str, values: Float[Tensor, " n"]) -> None:
+    """Make sure that pictures differ in an attribute.
+
+    Args:
+        name: of the attribute.
+        values: of the attribute, one for each picture.
+
+    Raises:
+        InputError: all values are the same, or some are not finite.
+    """
+    if not bool(values.isfinite().all()):
+        raise InputError(f"attribute {name!r} is not finite in some of this generator's pictures.")
+    # Rounding alone makes grey pictures differ a little in their saturation.
+    if float(values.max() - values.min()) <= 1e-6 * max(1.0, float(values.abs().max())):
+        raise InputError(
+            f"attribute {name!r} is the same, {float(values[0]):g}, in all pictures of this generator: there "
+            "is no direction to more of it."
+        )
+
+
 def _unit_range(pictures: Pictures) -> Pictures:
     return (pictures + 1) / 2
 

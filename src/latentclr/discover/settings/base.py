@@ -1,10 +1,11 @@
 """What every method lets choose."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, TypeVar, final
 
 from latentclr.errors import InputError
+from latentclr.limits import check_settings
 
 Method = TypeVar("Method", bound="MethodSettings")
 
@@ -26,6 +27,14 @@ class MethodSettings:
     """Number of directions."""
     seed: int = 0
     """Same seed, same directions (on one machine, with the same number of threads)."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that no generator allows.
+
+        Raises:
+            InputError: a field is out of its limits or is not one of its choices.
+        """
+        check_settings(self)
 
     @classmethod
     def preset(cls: type[Method], name: str, **changes: Any) -> Method:
@@ -49,3 +58,20 @@ class MethodSettings:
         return {
             name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
         }
+
+
+def check_count(k: int, names: Sequence[str], what: str) -> None:
+    """Refuse a number of directions that is neither 0 nor that of what each direction is found for.
+
+    Args:
+        k: number of directions; 0 means all.
+        names: of what each has one direction.
+        what: what they are, such as "attributes".
+
+    Raises:
+        InputError: it is another number.
+    """
+    if k not in (0, len(names)):
+        raise InputError(
+            f"k={k} must be 0 (all) or {len(names)}, the number of {what}: each has one direction."
+        )

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from latentclr.discover.settings.base import MethodSettings
+from latentclr.discover.settings.base import MethodSettings, check_count
+from latentclr.limits import POSITIVE, Limits, at_least
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,15 @@ class GANalyzeSettings(MethodSettings):
     method: ClassVar[str] = "ganalyze"
     strong: ClassVar[float] = 2.0
     paper: ClassVar[str] = "Goetschalckx et al., GANalyze, ICCV 2019"
+    limits: ClassVar[Limits] = {
+        "alpha": POSITIVE,
+        "batch": at_least(1),
+        "steps": at_least(1),
+        "learning_rate": POSITIVE,
+        "measured": at_least(8),
+        "held_out": at_least(4),
+        "validate_every": at_least(1),
+    }
 
     k: int = 0
     """Number of attributes; 0: all that are given. (Each attribute has one direction.)"""
@@ -43,3 +53,8 @@ class GANalyzeSettings(MethodSettings):
     """Steps between two validations."""
     truncation: float = 1.0
     """Of the generator, in training and in validation."""
+
+    def __post_init__(self) -> None:
+        """Refuse a k that is not the number of attributes, and what all methods refuse."""
+        super().__post_init__()
+        check_count(self.k, self.attributes, "attributes")

@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from latentclr.discover.settings.base import MethodSettings
+from latentclr.discover.settings.base import MethodSettings, check_count
+from latentclr.errors import InputError, did_you_mean
+from latentclr.limits import Limit, Limits, at_least
+
+FEWEST = 10
+"""Pictures on each side of a boundary: with fewer, an accuracy on the held-out ones says nothing."""
 
 
 @dataclass(frozen=True)
@@ -15,6 +20,7 @@ class InterFaceGANSettings(MethodSettings):
     paper: ClassVar[str] = (
         "Shen et al., Interpreting the Latent Space of GANs for Semantic Face Editing, CVPR 2020"
     )
+    limits: ClassVar[Limits] = {"batch": at_least(1), "chosen": Limit(above=0, most=0.5)}
 
     k: int = 0
     """Number of attributes; 0: all that are given. (Each attribute has one direction.)"""
@@ -35,3 +41,19 @@ class InterFaceGANSettings(MethodSettings):
     """Of the generator that draws the pictures."""
     batch: int = 16
     """Pictures drawn at once: as many as memory allows."""
+
+    def __post_init__(self) -> None:
+        """Refuse a k that is not the number of attributes, and what all methods refuse."""
+        super().__post_init__()
+        check_count(self.k, self.attributes, "attributes")
+        if unknown := [name for name in self.conditions if name not in self.attributes]:
+            hint = did_you_mean(unknown[0], self.attributes)
+            raise InputError(
+                f"condition {unknown[0]!r} is none of the attributes{hint}, which are "
+                f"{', '.join(self.attributes)}; its boundary has to be found too: name it there as well."
+            )
+        if (each := int(self.chosen * self.samples)) < FEWEST:
+            raise InputError(
+                f"samples={self.samples} with chosen={self.chosen} leaves {max(each, 0)} pictures on each "
+                f"side of a boundary; {FEWEST} are the least: draw more samples or choose a larger share."
+            )

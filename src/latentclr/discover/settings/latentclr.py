@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from latentclr.discover.settings.base import MethodSettings
 from latentclr.engine.settings import Precision
+from latentclr.errors import InputError
+from latentclr.limits import POSITIVE, Limits, at_least
 
 Similarity = Literal["absolute", "cosine"]
 Negatives = Literal["all", "same-latent"]
@@ -79,6 +81,18 @@ class LatentCLRSettings(MethodSettings):
     method: ClassVar[str] = "latentclr"
     paper: ClassVar[str] = "Yuksel et al., LatentCLR, ICCV 2021"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
+    limits: ClassVar[Limits] = {
+        "k": at_least(2),
+        "depth": at_least(2),
+        "temperature": POSITIVE,
+        "alpha": POSITIVE,
+        "batch": at_least(2),
+        "steps": at_least(1),
+        "learning_rate": POSITIVE,
+        "weight_decay": at_least(0),
+        "held_out": at_least(2),
+        "validate_every": at_least(1),
+    }
 
     layer: str | None = None
     """Layer whose features are compared, by name or alias; none: the first of at least 8 x 8 pixels."""
@@ -142,3 +156,9 @@ class LatentCLRSettings(MethodSettings):
     fuse: bool = False
     """Compile the step first, in up to a minute: worth it on a GPU for more than some ten thousand steps.
     (One process only.)"""
+
+    def __post_init__(self) -> None:
+        """Refuse fewer candidates than directions, and what all methods refuse."""
+        super().__post_init__()
+        if self.candidates and self.candidates < self.k:
+            raise InputError(f"candidates={self.candidates} must be 0, or at least k={self.k}.")

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from latentclr.discover.settings.base import MethodSettings
+from latentclr.discover.settings.base import MethodSettings, check_count
+from latentclr.errors import InputError
+from latentclr.limits import POSITIVE, Limit, Limits, at_least
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,18 @@ class PlumeraultSettings(MethodSettings):
             "steps": 250,
             "learning_rate": 0.01,
         },
+    }
+    limits: ClassVar[Limits] = {
+        "largest": POSITIVE,
+        "points": at_least(1),
+        "trajectories": at_least(2),
+        "held_out": at_least(2),
+        "steps": at_least(1),
+        "learning_rate": POSITIVE,
+        "blur": POSITIVE,
+        "drop": Limit(least=0, below=1),
+        "ridge": at_least(0),
+        "smoothness": at_least(0),
     }
 
     k: int = 0
@@ -60,3 +74,12 @@ class PlumeraultSettings(MethodSettings):
     """Slots of the generator that trajectories and edits move; none: all."""
     truncation: float = 1.0
     """Of the generator; latents are kept where this one's are typical."""
+
+    def __post_init__(self) -> None:
+        """Refuse a k that is not the number of transforms, and what all methods refuse."""
+        super().__post_init__()
+        check_count(self.k, self.transforms, "transforms")
+        if self.steps % self.points:
+            raise InputError(
+                f"steps={self.steps} cannot be shared equally by points={self.points}; a multiple can."
+            )

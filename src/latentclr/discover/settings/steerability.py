@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from latentclr.discover.settings.base import MethodSettings
+from latentclr.discover.settings.base import MethodSettings, check_count
+from latentclr.limits import POSITIVE, Limits, at_least
 
 PAPER: Mapping[str, Any] = {
     "transforms": ("zoom", "shift_x", "shift_y", "rotate", "red", "green", "blue"),
@@ -30,6 +31,15 @@ class SteerabilitySettings(MethodSettings):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": PAPER,
         "paper-nonlinear": {**PAPER, "model": "nonlinear", "walk_steps": 5},
+    }
+    limits: ClassVar[Limits] = {
+        "walk_steps": at_least(1),
+        "reach": POSITIVE,
+        "steps": at_least(1),
+        "batch": at_least(1),
+        "learning_rate": POSITIVE,
+        "held_out": at_least(1),
+        "validate_every": at_least(1),
     }
 
     k: int = 0
@@ -65,3 +75,8 @@ class SteerabilitySettings(MethodSettings):
     """Latents kept out of training; the walks of the step that does best on them are returned."""
     validate_every: int = 25
     """Steps between two validations."""
+
+    def __post_init__(self) -> None:
+        """Refuse a k that is not the number of transforms, and what all methods refuse."""
+        super().__post_init__()
+        check_count(self.k, self.transforms, "transforms")

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from latentclr.discover.settings.base import MethodSettings
+from latentclr.errors import InputError
+from latentclr.limits import NOT_NEGATIVE, POSITIVE, Limits, at_least
 
 Kind = Literal["orthonormal", "projective", "linear", "random", "identity"]
 """What the matrix is restricted to; `make_deformator` says more of each."""
@@ -43,6 +45,18 @@ class VoynovSettings(MethodSettings):
     method: ClassVar[str] = "voynov"
     paper: ClassVar[str] = "Voynov and Babenko, Unsupervised Discovery of Interpretable Directions, ICML 2020"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
+    limits: ClassVar[Limits] = {
+        "k": at_least(2),
+        "pixels": at_least(8),
+        "max_shift": POSITIVE,
+        "shift_weight": NOT_NEGATIVE,
+        "batch": at_least(1),
+        "steps": at_least(1),
+        "learning_rate": POSITIVE,
+        "reconstructor_learning_rate": POSITIVE,
+        "held_out": at_least(1),
+        "validate_every": at_least(1),
+    }
 
     deformator: Kind = "orthonormal"
     """What the directions may be: an orthonormal frame (the authors' default), any of length one
@@ -78,3 +92,22 @@ class VoynovSettings(MethodSettings):
     best on them are returned."""
     validate_every: int = 50
     """Steps between two validations."""
+
+    def __post_init__(self) -> None:
+        """Refuse a least shift above the largest, and what all methods refuse."""
+        super().__post_init__()
+        check_min_shift(self.min_shift, self.max_shift)
+
+
+def check_min_shift(min_shift: float, max_shift: float) -> None:
+    """Refuse a least shift that is negative or above the largest one.
+
+    Args:
+        min_shift: length of the shortest edit.
+        max_shift: length of the longest edit.
+
+    Raises:
+        InputError: it is not from 0 to `max_shift`.
+    """
+    if not 0 <= min_shift <= max_shift:
+        raise InputError(f"min_shift={min_shift} must be from 0 to max_shift={max_shift}.")

@@ -1,0 +1,170 @@
+"""What all trained methods share: `fit`, with resuming, validation, logging and processes, around a loss."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import torch
+from torch import Tensor, nn
+
+from latentclr.directions import Directions
+from latentclr.discover.base import Discoverer, described, never, no_log
+from latentclr.engine.checkpoint import Keeper
+from latentclr.engine.graph import Graphed
+from latentclr.engine.precision import Precision, products
+from latentclr.engine.training import Course, Log, Stop, Training, fill, resume, run
+from latentclr.engine.world import ALONE, World
+from latentclr.generators import Generator
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Where a method trains.
+
+    Attributes:
+        generator: at the method's truncation, frozen; its device is where the work is done.
+        slots: that edits move.
+        rng: on the CPU. Everything random comes from it, in the same order in every process.
+        world: the processes that share the work.
+    """
+
+    generator: Generator
+    slots: tuple[int, ...]
+    rng: torch.Generator
+    world: World
+
+    @property
+    def device(self) -> torch.device:
+        """The generator's device."""
+        return self.generator.device
+
+
+class Learner(ABC):
+    """What is trained, and by which loss; `Trained.fit` does the rest.
+
+    Attributes:
+        modules: networks by name, on the generator's device; the best state of "model" is kept.
+        optimizers: their optimisers, by name.
+        validate_every: steps from one validation to the next.
+        precision: of float32 products on a GPU; None: torch's own settings.
+        graph: whether a step is recorded and launched as one CUDA graph.
+    """
+
+    modules: Mapping[str, nn.Module]
+    optimizers: Mapping[str, torch.optim.Adam]
+    validate_every: int
+    precision: Precision | None = None
+    graph: bool = False
+
+    @abstractmethod
+    def draw(self, step: int) -> tuple[Tensor, ...]:
+        """Draw this process's share of the random inputs of a step, on the CPU, and set the learning rates.
+
+        Args:
+            step: steps done.
+        """
+
+    @abstractmethod
+    def learn(self, *batch: Tensor) -> Tensor:
+        """Add the gradient of a step's loss to that of the networks' parameters.
+
+        Args:
+            batch: what `draw` gave, on the generator's device.
+
+        Returns:
+            This process's part of the loss, detached; parts of all processes add up to the loss.
+        """
+
+    def apply(self) -> None:
+        """Change the parameters by their gradients, which are those of all processes."""
+        for optimizer in self.optimizers.values():
+            optimizer.step()
+
+    @abstractmethod
+    def validate(self, step: int) -> dict[str, float]:
+        """Values of the model as it is, on held-out latents; "validation_loss" decides which is the best.
+
+        Args:
+            step: steps done.
+        """
+
+    @abstractmethod
+    def found(self, training: Training) -> Directions:
+        """The result of a training that has ended: `training.best` is the state of the best model."""
+
+
+class Trained(Discoverer):
+    """A method that learns its directions step by step: a subclass gives a `Learner`.
+
+    `fit` logs "loss" (the mean since the last time) and "steps_per_second" at every tenth step, and at every
+    validation what the learner's `validate` gives.
+    """
+
+    may_differ: ClassVar[Collection[str]] = ()
+    """Fields that may change from the start of a training to its resumption."""
+
+    # Fields that the subclass declares.
+    slots: tuple[int, ...] | None
+    steps: int
+    truncation: float
+
+    @abstractmethod
+    def learner(self, setup: Setup) -> Learner:
+        """What `fit` trains, at its start. Everything random is drawn from `setup.rng`."""
+
+    @final
+    def fit(
+        self,
+        generator: Generator,
+        *,
+        log: Log = no_log,
+        stop: Stop = never,
+        keep: Keeper | None = None,
+        world: World = ALONE,
+    ) -> Directions:
+        """Train; the directions are those of the validation with the least loss. See `Discoverer.fit`."""
+        slots = generator.check_slots(self.slots)
+        generator = generator.at(self.truncation).settled()
+        setup = Setup(generator, slots, torch.Generator().manual_seed(self.seed), world)
+        learner = self.learner(setup)
+        total = torch.zeros((), device=setup.device)
+        training = Training(learner.modules, learner.optimizers, setup.rng, total)
+        about = {"method": self.method, "generator": described(generator), **self.hyperparameters()}
+        course = Course(about, log, stop, keep, world, self.may_differ)
+        resume(training, course)
+
+        def step(*batch: Tensor) -> None:
+            for optimizer in learner.optimizers.values():
+                optimizer.zero_grad()
+            loss = learner.learn(*(value.to(setup.device) for value in batch))
+            parameters = [p for module in learner.modules.values() for p in module.parameters()]
+            world.sum([loss, *(p.grad for p in parameters if p.grad is not None)])
+            learner.apply()
+            training.total += loss
+
+        launch = _graphed(step, learner, training, setup) if learner.graph else step
+
+        def learn() -> None:
+            launch(*learner.draw(training.step))
+
+        with products(learner.precision) if learner.precision else nullcontext():
+            run(
+                training,
+                learn,
+                lambda: learner.validate(training.step),
+                course,
+                steps=self.steps,
+                validate_every=learner.validate_every,
+            )
+            return learner.found(training)
+
+
+def _graphed(step: Callable[..., None], learner: Learner, training: Training, setup: Setup) -> Graphed:
+    """The step as one launch. Its warm-up trains; all that this changes is put back."""
+    before = {name: value.clone() for name, value in training.tensors().items()}
+    examples = learner.draw(training.step)
+    setup.rng.set_state(before["rng"])
+    with products(learner.precision) if learner.precision else nullcontext():
+        return Graphed(step, examples, setup.device, lambda: fill(training.tensors(), before))
