@@ -38,10 +38,10 @@ from sqlalchemy import text
 from latentclr.errors import InputError
 from latentclr.files import write_json
 from latentclr.study.answers import key_of
-from latentclr.study.layout import values
+from latentclr.study.options import Checks
 from latentclr.study.order import steps
-from latentclr.study.pictures import Album
-from latentclr.study.plan import CONSENT, INSTRUCTIONS, PICTURES, STUDY, Checks, Method, Study, Way
+from latentclr.study.pictures import PictureFolder
+from latentclr.study.plan import CONSENT, INSTRUCTIONS, PICTURES, STUDY, Pictures, Run, ShownDirection, Study
 from latentclr.study.questions import usual_questions
 from latentclr.study.store import Store
 from latentclr.study.store.database import connect, healthy
@@ -101,18 +101,16 @@ class Target(Protocol):
         ...
 
 
-def plan(folder: Path, ways: int = 32, pictures: int = 10) -> Study:
+def plan(folder: Path, directions: int = 32, pictures: int = 10) -> Study:
     """A study with pictures of one colour each: nobody looks at them."""
-    album, rng = Album(folder / PICTURES), random.Random(0)
+    files, rng = PictureFolder(folder / PICTURES), random.Random(0)
 
     def some() -> tuple[str, ...]:
         colours = [tuple(rng.randrange(256) for _ in range(3)) for _ in range(pictures)]
-        return tuple(album.add(Image.new("RGB", (8, 8), colour)) for colour in colours)
+        return tuple(files.add(Image.new("RGB", (8, 8), colour)) for colour in colours)
 
-    shown = tuple(Way(i, str(i), 1.0, 1.0, False, some(), some()) for i in range(ways))
+    shown = tuple(ShownDirection(i, str(i), 1.0, 1.0, False, some(), some()) for i in range(directions))
     study = Study(
-        folder=folder,
-        digest="",
         title=f"Writers {time.time_ns()}",  # a study of its own in a database that holds others
         seed=0,
         unit="direction",
@@ -121,16 +119,18 @@ def plan(folder: Path, ways: int = 32, pictures: int = 10) -> Study:
         sides="random",
         checks=Checks(),
         generator={"name": "none", "sha256": "", "class": None, "truncation": 1.0, "resolution": 8},
-        size=8,
-        total_bytes=sum(album.sizes.values()),
-        seeds=tuple(range(pictures)),
-        originals=some(),
-        far=tuple((0, 1) for _ in range(pictures)),
         questions=usual_questions(name=False, preference=False),
-        methods=(Method("planted", "none", "", "1", (0,), shown),),
+        runs=(Run("planted", "none", "", "1", (0,), shown),),
         pairs=(),
+        pictures=Pictures(
+            size=8,
+            total_bytes=sum(files.sizes.values()),
+            seeds=tuple(range(pictures)),
+            originals=some(),
+            far=tuple((0, 1) for _ in range(pictures)),
+        ),
     )
-    write_json(folder / STUDY, values(study))
+    (folder / STUDY).write_bytes(study.to_json())
     for name in (CONSENT, INSTRUCTIONS):
         (folder / name).write_text("Agree.\n")
     return Study.open(folder)

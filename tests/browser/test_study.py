@@ -134,8 +134,8 @@ def meant(step: Step, *, turn: int = 0) -> dict[str, str]:
         return {"clearer": ["left", "right"][turn % 2]}
     panel = step.panels[0]
     grades = ["yes", "maybe", "no"]
-    place = turn if panel.way is None or panel.method is None else panel.way + panel.method + turn // 2
-    return {"obvious": grades[place % 3], "meaningful": grades[(place + 1) % 3], **step.expected}
+    mixed = turn if panel.place is None else sum(panel.place) + turn // 2
+    return {"obvious": grades[mixed % 3], "meaningful": grades[(mixed + 1) % 3], **step.expected}
 
 
 def stored(store: Store, code: str) -> dict[tuple[str, str], str]:
@@ -183,9 +183,9 @@ def by_mouse(browser: Any, server: Server, study: Study) -> Through:
             one.click("meaningful", "no" if one.said[first.item, "meaningful"] != "no" else "maybe")
             one.page.get_by_role("button", name="Next").click()
             one.number(2)
-        if step.kind == "direction":
-            one.page.get_by_label("What changes from the left").fill(f"  thing {step.panels[0].way} ")
-            one.said[step.item, "name"] = f"thing {step.panels[0].way}"
+        if step.kind == "direction" and (place := step.panels[0].place):
+            one.page.get_by_label("What changes from the left").fill(f"  thing {place.direction} ")
+            one.said[step.item, "name"] = f"thing {place.direction}"
         one.page.get_by_role("button", name="Next").click()
     return finish(one)
 
@@ -293,7 +293,7 @@ def read_report(browser: Any, path: Path, study: Study, people: list[Through]) -
     tables = page.locator("table", has_text="the paper\u2019s")
     assert tables.count() == 2
     for table, which in ((tables.nth(0), "obvious"), (tables.nth(1), "meaningful")):
-        for m, method in enumerate(study.methods):
+        for m, method in enumerate(study.runs):
             row = table.locator("tbody tr", has_text=f"{method.name} 3 participants")
             cells = [
                 cell.split("\n")[0].split()[0] for cell in row.locator("td").all_inner_texts() if cell.strip()
@@ -302,10 +302,10 @@ def read_report(browser: Any, path: Path, study: Study, people: list[Through]) -
                 said.get((step.item, which))
                 for code, said, _ in people
                 for step in steps(study, key_of(code))
-                if step.kind == "direction" and step.panels[0].method == m
+                if step.kind == "direction" and (step.panels[0].place or "")[:1] == (m,)
             )
             expected = [f"{said[grade] / 3:.2f}" for grade in ("yes", "maybe", "no", None)]
-            assert cells[:5] == [*expected, str(len(method.ways))]
+            assert cells[:5] == [*expected, str(len(method.directions))]
     assert "thing 1" in page.locator("main").inner_text()
     context.close()
 

@@ -15,7 +15,8 @@ from tests.cli.command import Command, start
 from tests.study.planted import careful, small_study, take_part
 
 from latentclr.cli import main
-from latentclr.study.plan import Checks, Study
+from latentclr.study.options import Checks
+from latentclr.study.plan import Study
 from latentclr.study.store import ANSWERS, Store
 
 TINY = ("--pictures", "3", "--per-direction", "2", "--size", "16", "--alpha", "2")
@@ -42,10 +43,10 @@ def here(made: Path, latentclr: Command, tmp_path: Path, monkeypatch: pytest.Mon
 def test_create_writes_what_was_asked_for(here: Path) -> None:
     study = Study.open("asked")
     study.verify()
-    assert (study.title, study.shown, len(study.seeds), study.size) == ("What?", 2, 3, 16)
+    assert (study.title, study.shown, len(study.pictures.seeds), study.pictures.size) == ("What?", 2, 3, 16)
     assert study.checks == Checks(same=2, drastic=1, repeated=2)
-    assert [(method.name, len(method.ways)) for method in study.methods] == [("r0", 3), ("r1", 2)]
-    assert {way.alpha for method in study.methods for way in method.ways} == {2.0}
+    assert [(method.name, len(method.directions)) for method in study.runs] == [("r0", 3), ("r1", 2)]
+    assert {way.alpha for method in study.runs for way in method.directions} == {2.0}
     assert [question.id for question in study.questions] == ["obvious", "meaningful", "name", "clearer"]
     assert "agree to take part" in Path("asked/consent.txt").read_text()
 
@@ -55,8 +56,8 @@ def test_create_says_what_to_do_next(here: Path, latentclr: Command) -> None:
     assert (result.code, result.out) == (0, "s\n")
     assert "edit s/consent.txt and s/instructions.txt" in result.err
     assert "latentclr study serve s" in result.err
-    (method,) = Study.open("s").methods
-    assert [way.index for way in method.ways] == [0, 2]
+    (method,) = Study.open("s").runs
+    assert [way.index for way in method.directions] == [0, 2]
     assert method.slots == (0, 1, 2, 3)
 
 
@@ -65,7 +66,7 @@ def test_create_says_what_to_do_next(here: Path, latentclr: Command) -> None:
     [
         (("--per-direction", "9"), "9 of 3 pictures for each direction"),
         (("--directions", "x"), "--directions 'x' is no list of numbers"),
-        (("--alpha", "-1"), r"alpha=-1 must be above 0"),
+        (("--alpha", "-1"), r"alpha=-1.0 must be above 0"),
         (("--unit", "nothing"), "invalid choice"),
     ],
 )
@@ -86,7 +87,7 @@ def test_create_keeps_a_study_that_somebody_has_answered(here: Path, latentclr: 
     assert (result.code, "holds answers of participants" in result.err) == (2, True)
     Path("asked", ANSWERS).unlink()
     assert latentclr(*asked, "--overwrite").code == 0
-    assert len(Study.open("asked").methods) == 1
+    assert len(Study.open("asked").runs) == 1
 
 
 @pytest.mark.parametrize(

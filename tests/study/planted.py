@@ -74,16 +74,16 @@ def careful(graded: Callable[[int, int, str], str], *, prefers: int = 0) -> Answ
     """
 
     def answer(step: Step, question: str) -> str | None:
-        panel = step.panels[0]
+        place = step.panels[0].place
         if question in step.expected:
             return step.expected[question]
         if step.kind == "pair":
-            return "left" if panel.method == prefers else "right"
+            return "left" if place and place.run == prefers else "right"
         if question == "name":
-            return f"way {panel.way}"
-        if panel.method is None or panel.way is None:  # a check's other question
+            return f"way {place and place.direction}"
+        if place is None:  # a check's other question
             return "maybe"
-        return graded(panel.method, panel.way, question)
+        return graded(*place, question)
 
     return answer
 

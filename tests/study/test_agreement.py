@@ -104,7 +104,7 @@ def test_intervals_are_as_wide_as_the_spread_over_new_units() -> None:
 
 def test_ratings_are_of_directions_and_of_no_checks(study_of: Callable[..., Study]) -> None:
     def answers(step: Step, question: str) -> str:
-        return "no" if step.kind != "direction" else "yes" if step.panels[0].way == 0 else "maybe"
+        return "no" if step.kind != "direction" else "yes" if step.panels[0].place == (0, 0) else "maybe"
 
     found = ratings(collected(study_of(3), [answers, answers]), "obvious")
     assert sorted(found.tolist()) == [[0, 0, 2], [0, 2, 0], [0, 2, 0]]  # no, maybe, yes

@@ -18,9 +18,9 @@ from latentclr.evaluate.calibration import calibrate, usual_target
 from latentclr.evaluate.strength import Measure
 from latentclr.images import to_pil
 from latentclr.study import create as module
-from latentclr.study.create import Options, Source, check, count, create
-from latentclr.study.lots import pairs
-from latentclr.study.plan import PICTURES, STUDY, Checks, Study
+from latentclr.study.create import Options, Source, check, create, picture_count, random_pairs
+from latentclr.study.options import Checks
+from latentclr.study.plan import PICTURES, STUDY, Study
 
 
 def opened(study: Study, name: str) -> Image.Image:
@@ -37,16 +37,18 @@ def test_pictures_are_the_generators_at_the_alphas_that_are_told(tmp_path: Path)
     found = sources(3)
     study = create(tmp_path / "study", found, Toy(), Options(pictures=4, per_direction=2))
     generator, directions = Toy(), found[0].directions
-    latents = generator.from_seeds(study.seeds)
-    assert len(set(study.seeds)) == 4
+    latents = generator.from_seeds(study.pictures.seeds)
+    assert len(set(study.pictures.seeds)) == 4
     for i in range(4):
-        assert pixels(opened(study, study.originals[i])) == pixels(to_pil(generator(latents)[i]))
-        for way in study.methods[0].ways:
-            for sign, names in ((-1, way.minus), (1, way.plus)):
-                edited = generator(directions.edit(latents, way.index, sign * way.alpha))
+        assert pixels(opened(study, study.pictures.originals[i])) == pixels(to_pil(generator(latents)[i]))
+        for shown in study.runs[0].directions:
+            for sign, names in ((-1, shown.minus), (1, shown.plus)):
+                edited = generator(directions.edit(latents, shown.index, sign * shown.alpha))
                 assert pixels(opened(study, names[i])) == pixels(to_pil(edited[i]))
-    assert study.total_bytes == sum(path.stat().st_size for path in (study.folder / PICTURES).iterdir())
-    assert len(study.pictures) <= count(found, Options(pictures=4)) == 4 + 2 * 3 * 4
+    assert study.pictures.total_bytes == sum(
+        path.stat().st_size for path in (study.folder / PICTURES).iterdir()
+    )
+    assert len(study.picture_names) <= picture_count(found, Options(pictures=4)) == 4 + 2 * 3 * 4
 
 
 def test_all_directions_of_all_runs_change_as_much(tmp_path: Path) -> None:
@@ -56,15 +58,15 @@ def test_all_directions_of_all_runs_change_as_much(tmp_path: Path) -> None:
     study = create(tmp_path / "both", [first, replace(second, directions=loud)], Toy(), options)
     target = usual_target(Toy())
     latents = Toy().sample(16, rng=torch.Generator().manual_seed(20_000))
-    for method, source in zip(study.methods, (first, second), strict=True):
-        lengths = torch.tensor([way.length for way in method.ways])
+    for run, source in zip(study.runs, (first, second), strict=True):
+        lengths = torch.tensor([shown.length for shown in run.directions])
         changes = Measure(Toy()).change(source.directions.model, latents, lengths, slots=(0, 1))
-        strong = [not way.too_weak for way in method.ways]
+        strong = [not shown.too_weak for shown in run.directions]
         assert changes[strong].tolist() == pytest.approx([target] * sum(strong), rel=0.01)
-    assert [way.alpha for way in study.methods[1].ways] == pytest.approx(
-        [way.length / 7 for way in study.methods[1].ways]
+    assert [shown.alpha for shown in study.runs[1].directions] == pytest.approx(
+        [shown.length / 7 for shown in study.runs[1].directions]
     )
-    assert "1 times the length that changes" in study.methods[0].strength
+    assert "1 times the length that changes" in study.runs[0].strength
 
 
 def test_a_single_calibrated_run_keeps_its_calibration(tmp_path: Path) -> None:
@@ -72,16 +74,16 @@ def test_a_single_calibrated_run_keeps_its_calibration(tmp_path: Path) -> None:
     calibrated = calibrate(source.directions, Toy(), target=0.02, measure="another measure")
     options = Options(pictures=3, per_direction=1, multiple=1.5)
     study = create(tmp_path / "study", [replace(source, directions=calibrated)], Toy(), options)
-    method = study.methods[0]
-    assert [way.alpha for way in method.ways] == pytest.approx([1.5] * 3)
-    assert [way.length for way in method.ways] == pytest.approx((1.5 * calibrated.scale).tolist())
-    assert method.strength == "1.5 times the length that changes 0.02 (another measure)"
+    run = study.runs[0]
+    assert [shown.alpha for shown in run.directions] == pytest.approx([1.5] * 3)
+    assert [shown.length for shown in run.directions] == pytest.approx((1.5 * calibrated.scale).tolist())
+    assert run.strength == "1.5 times the length that changes 0.02 (another measure)"
 
 
 def test_a_given_alpha_is_in_the_runs_own_units(tmp_path: Path) -> None:
     study = small_study(tmp_path / "study", 2, alpha=2.5)
-    assert [way.alpha for way in study.methods[0].ways] == [2.5, 2.5]
-    assert "2.5 in the run's own units" in study.methods[0].strength
+    assert [shown.alpha for shown in study.runs[0].directions] == [2.5, 2.5]
+    assert "2.5 in the run's own units" in study.runs[0].strength
 
 
 def test_hidden_directions_are_left_out_unless_chosen(tmp_path: Path) -> None:
@@ -90,7 +92,7 @@ def test_hidden_directions_are_left_out_unless_chosen(tmp_path: Path) -> None:
     study = create(
         tmp_path / "study", [replace(source, directions=hidden)], Toy(), Options(pictures=3, per_direction=1)
     )
-    assert [(way.index, way.label) for way in study.methods[0].ways] == [(0, "0 a"), (2, "2 c")]
+    assert [(shown.index, shown.label) for shown in study.runs[0].directions] == [(0, "0 a"), (2, "2 c")]
     assert replace(source, directions=hidden, indices=(3,)).shown == (3,)
 
 
@@ -98,7 +100,7 @@ def test_equal_requests_give_equal_files(tmp_path: Path) -> None:
     one, two = (small_study(tmp_path / name, 1, 1, preference=3, seed=5) for name in "ab")
     assert (one.folder / STUDY).read_bytes() == (two.folder / STUDY).read_bytes()
     other = small_study(tmp_path / "c", 1, 1, preference=3, seed=6)
-    assert other.seeds != one.seeds
+    assert other.pictures.seeds != one.pictures.seeds
     assert other.digest != one.digest
 
 
@@ -107,26 +109,26 @@ def test_pictures_can_be_smaller_than_the_generators(tmp_path: Path) -> None:
     directions = latentclr.Random(k=1).fit(generator)
     options = Options(pictures=3, per_direction=1, size=8, alpha=1.0)
     study = create(tmp_path / "study", [Source("run", directions, "0" * 64)], generator, options)
-    assert generator.resolution > study.size == 8
-    assert all(opened(study, name).size == (8, 8) for name in study.pictures)
+    assert generator.resolution > study.pictures.size == 8
+    assert all(opened(study, name).size == (8, 8) for name in study.picture_names)
 
 
 def test_pairs_take_every_direction_about_equally_often() -> None:
     sizes = (2, 3, 2)
-    found = pairs(Random(0), sizes, 6)
+    found = random_pairs(Random(0), sizes, 6)
     assert len(found) == 3 * 6
     for a, b in ((0, 1), (0, 2), (1, 2)):
         chosen = [(p.first[1], p.second[1]) for p in found if (p.first[0], p.second[0]) == (a, b)]
-        for ways, size in zip(zip(*chosen, strict=True), (sizes[a], sizes[b]), strict=True):
-            assert sorted(ways) == sorted(list(range(size)) * (6 // size))
+        for chosen_of, size in zip(zip(*chosen, strict=True), (sizes[a], sizes[b]), strict=True):
+            assert sorted(chosen_of) == sorted(list(range(size)) * (6 // size))
 
 
 def test_far_pictures_are_the_least_alike() -> None:
-    from latentclr.study.pictures import farthest, thumb
+    from latentclr.study.pictures import farthest, thumbnail
 
     grey = [Image.new("RGB", (20, 20), (value,) * 3) for value in (0, 10, 200, 255)]
-    assert farthest(torch.stack([thumb(picture) for picture in grey])) == [(3, 2), (3, 2), (0, 1), (0, 1)]
-    assert farthest(torch.stack([thumb(grey[0])])) == [(0, 0)]
+    assert farthest(torch.stack([thumbnail(picture) for picture in grey])) == [(3, 2), (3, 2), (0, 1), (0, 1)]
+    assert farthest(torch.stack([thumbnail(grey[0])])) == [(0, 0)]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_far_pictures_are_the_least_alike() -> None:
         ({"preference": -1}, "must be 0 or more"),
         ({"checks": Checks(-1, 0, 0)}, "must be 0 or more"),
         ({"per_participant": 0}, "at least one direction"),
-        ({"alpha": 0.0}, "alpha=0 must be above 0"),
+        ({"alpha": 0.0}, r"alpha=0\.0 must be above 0"),
         ({"multiple": float("nan")}, "multiple=nan must be above 0"),
         ({"size": 9}, "size=9: give 8 to 8 pixels"),
         ({"seed": -1}, "seed=-1"),
@@ -204,7 +206,7 @@ def test_conditional_directions_and_chosen_slots(tmp_path: Path) -> None:
     assert isinstance(found, Directions)
     source = Source("mine", found, "0" * 64, slots=(1,))
     study = create(tmp_path / "s", [source], Toy(), Options(pictures=3, per_direction=1, alpha=3.0))
-    assert study.methods[0].slots == (1,)
-    latents = Toy().from_seeds(study.seeds)
+    assert study.runs[0].slots == (1,)
+    latents = Toy().from_seeds(study.pictures.seeds)
     edited = Toy()(found.edit(latents, 0, 3.0, (1,)))
-    assert pixels(opened(study, study.methods[0].ways[0].plus[0])) == pixels(to_pil(edited[0]))
+    assert pixels(opened(study, study.runs[0].directions[0].plus[0])) == pixels(to_pil(edited[0]))

@@ -69,7 +69,7 @@ class Scene:
         self.other.post("/item/1", {"answer-obvious": "yes", "answer-meaningful": "no"})
         self.invited = Visitor(self.app)
         self.invited.post("/enter", {"code": store.invite(1)[0]})
-        self.picture = store.study.originals[0]
+        self.picture = store.study.pictures.originals[0]
         theirs = steps(store.study, key_of(self.participant.code))
         number = next(n for n, step in enumerate(theirs, 1) if "name" in step.questions)
         page = self.invited.get("/consent").text

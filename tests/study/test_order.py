@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from latentclr.study.answers import ALPHABET, CODE, key_of, new_code
+from latentclr.study.options import Checks
 from latentclr.study.order import Step, steps
-from latentclr.study.plan import Checks, Study
+from latentclr.study.plan import Place, Study
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +30,8 @@ def test_everything_is_asked_once(study: Study) -> None:
         found = steps(study, key)
         assert kinds(found) == {"direction": 12, "same": 1, "drastic": 1, "repeat": 2, "pair": 5}
         assert len({step.item for step in found}) == len(found)
-        ways = {(s.panels[0].method, s.panels[0].way) for s in found if s.kind == "direction"}
-        assert len(ways) == 12
+        shown = {s.panels[0].place for s in found if s.kind == "direction"}
+        assert len(shown) == 12
         assert found[-5:] == tuple(step for step in found if step.kind == "pair")
         assert found[0].kind == "direction"
 
@@ -68,14 +69,14 @@ def test_a_row_is_minus_original_plus_or_turned_round(study: Study) -> None:
     for key in keys(50):
         for step in steps(study, key):
             for panel in step.panels:
-                if panel.method is None or panel.way is None:
+                if panel.place is None:
                     continue
-                way = study.methods[panel.method].ways[panel.way]
+                shown = study.direction(panel.place)
                 flips.append(panel.flipped)
                 for row, i in zip(panel.rows, panel.pictures, strict=True):
-                    assert row.middle == study.originals[i]
-                    sides = (way.plus[i], way.minus[i]) if panel.flipped else (way.minus[i], way.plus[i])
-                    assert (row.left, row.right) == sides
+                    assert row.middle == study.pictures.originals[i]
+                    sides = (shown.minus[i], shown.plus[i])
+                    assert (row.left, row.right) == (sides[::-1] if panel.flipped else sides)
     assert 0.45 < sum(flips) / len(flips) < 0.55
 
 
@@ -101,8 +102,8 @@ def test_checks_are_what_they_say_and_anywhere_but_first(study: Study) -> None:
                 assert step.expected == {"obvious": "no"}
             if step.kind == "drastic":
                 for row, i in zip(step.panels[0].rows, step.panels[0].pictures, strict=True):
-                    a, b = study.far[i]
-                    assert (row.left, row.right) == (study.originals[a], study.originals[b])
+                    a, b = study.pictures.far[i]
+                    assert (row.left, row.right) == (study.pictures.originals[a], study.pictures.originals[b])
                     assert len({row.left, row.middle, row.right}) == 3
                 assert step.expected == {"obvious": "yes"}
             if step.kind in ("same", "drastic"):
@@ -141,7 +142,7 @@ def test_pairs_are_on_either_side_on_the_same_pictures(study: Study) -> None:
             if step.kind == "pair":
                 assert step.pair is not None
                 pair = study.pairs[step.pair]
-                left, right = ((panel.method, panel.way) for panel in step.panels)
+                left, right = (panel.place for panel in step.panels)
                 assert (left, right) == (
                     (pair.second, pair.first) if step.swapped else (pair.first, pair.second)
                 )
@@ -153,11 +154,11 @@ def test_pairs_are_on_either_side_on_the_same_pictures(study: Study) -> None:
 
 def test_some_directions_for_each_are_all_for_many(study: Study) -> None:
     few = replace(study, per_participant=5)
-    seen: Counter[tuple[int | None, int | None]] = Counter()
+    seen: Counter[Place | None] = Counter()
     for key in keys(100):
         found = [step for step in steps(few, key) if step.kind == "direction"]
         assert len(found) == 5
-        seen.update((step.panels[0].method, step.panels[0].way) for step in found)
+        seen.update(step.panels[0].place for step in found)
     assert len(seen) == 12
     assert max(seen.values()) < 2 * min(seen.values())
 
@@ -166,16 +167,14 @@ def test_picture_by_picture_asks_the_same_pictures_one_by_one(study: Study) -> N
     single = replace(study, unit="picture")
     key = keys(1)[0]
     together = {
-        (s.panels[0].method, s.panels[0].way): set(s.panels[0].pictures)
-        for s in steps(study, key)
-        if s.kind == "direction"
+        s.panels[0].place: set(s.panels[0].pictures) for s in steps(study, key) if s.kind == "direction"
     }
-    apart: dict[tuple[int | None, int | None], set[int]] = {}
+    apart: dict[Place | None, set[int]] = {}
     for step in steps(single, key):
         assert step.kind == "pair" or len(step.panels[0].rows) == 1
         if step.kind == "direction":
             (picture,) = step.panels[0].pictures
-            apart.setdefault((step.panels[0].method, step.panels[0].way), set()).add(picture)
+            apart.setdefault(step.panels[0].place, set()).add(picture)
     assert apart == together
 
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,7 @@ from typing import Any
 import pytest
 
 from latentclr import InputError
-from latentclr.study.layout import values
-from latentclr.study.plan import PICTURES, STUDY, Study, is_picture
+from latentclr.study.plan import PICTURES, STUDY, Study
 from latentclr.study.questions import Question, plain, usual_questions
 
 
@@ -22,7 +22,7 @@ def study(study_of: Callable[..., Study]) -> Study:
 
 def test_what_is_written_is_read(study: Study) -> None:
     again = Study.open(study.folder)
-    assert values(again) == values(study)
+    assert again.to_json() == study.to_json() == (study.folder / STUDY).read_bytes()
     assert again.digest == study.digest
     assert [question.id for question in again.questions] == ["obvious", "meaningful", "name", "clearer"]
     assert "agree" in again.consent
@@ -32,7 +32,7 @@ def test_what_is_written_is_read(study: Study) -> None:
 
 def test_every_picture_of_the_folder_can_be_shown_and_nothing_else(study: Study) -> None:
     files = {path.name for path in (study.folder / PICTURES).iterdir()}
-    assert study.pictures == files
+    assert study.picture_names == files
     assert all(study.picture(name).is_file() for name in files)
     for name in ("../study.json", "", "study.json", "0" * 64 + ".webp", "/etc/passwd", "..", "a\0.webp"):
         with pytest.raises(InputError, match="no such picture"):
@@ -55,7 +55,7 @@ def test_a_folder_without_a_study(tmp_path: Path) -> None:
         (b"[]", "None of format None"),
         (b'{"kind": "study", "format": 2}', "reads studies of format 1"),
         (b'{"kind": "evaluation", "format": 1}', "'evaluation' of format 1"),
-        (b'{"kind": "study", "format": 1}', "'pictures' is missing"),
+        (b'{"kind": "study", "format": 1}', "study.json is damaged: title: field required; create"),
     ],
 )
 def test_what_is_no_study_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
@@ -65,7 +65,7 @@ def test_what_is_no_study_is_refused(tmp_path: Path, data: bytes, message: str) 
 
 
 def changed(study: Study, *path: str | int, to: Any) -> bytes:
-    found = json.loads(json.dumps(values(study)))
+    found = json.loads(study.to_json())
     inner = found
     for step in path[:-1]:
         inner = inner[step]
@@ -76,23 +76,28 @@ def changed(study: Study, *path: str | int, to: Any) -> bytes:
 @pytest.mark.parametrize(
     ("path", "to", "message"),
     [
-        (("pictures", "originals", 0), "../../secret", "is no picture"),
-        (("methods", 0, "directions", 0, "plus"), [], "pictures cannot be right"),
-        (("pictures", "far", 0), [0, 99], "far cannot be right"),
-        (("shown",), 7, "shown cannot be right"),
-        (("shown",), True, "True is no whole number"),
-        (("unit",), "page", "unit cannot be right"),
-        (("sides",), None, "sides cannot be right"),
-        (("checks", "same"), -1, "checks cannot be right"),
-        (("checks", "other"), 1, "unexpected keyword"),
-        (("pairs", 0), [[0, 0], [5, 0]], "pairs cannot be right"),
-        (("methods", 1, "name"), "run 0", "methods cannot be right"),
-        (("methods",), [], "methods, pairs cannot be right"),
-        (("methods",), {}, "a list was expected"),
-        (("questions", 0, "id"), "<script>", "is no id"),
-        (("questions", 1, "id"), "obvious", "questions cannot be right"),
-        (("questions", 0, "of"), "me", "of no known kind"),
-        (("title",), 3, "3 is no text"),
+        (
+            ("methods", 0, "directions", 1, "alpha"),
+            "1",
+            "methods.0.directions.1.alpha: input should be a valid",
+        ),
+        (("pictures", "originals", 0), "../../secret", "pictures.originals.0: string should match"),
+        (("methods", 0, "directions", 0, "plus"), [], "pictures must all be as many as seeds"),
+        (("pictures", "far", 0), [0, 99], "far must have numbers of pictures"),
+        (("shown",), 7, "shown must be at most the number of pictures"),
+        (("shown",), True, "shown: input should be a valid integer"),
+        (("unit",), "page", "unit: input should be 'direction' or 'picture'"),
+        (("sides",), None, "sides: input should be 'random' or 'fixed'"),
+        (("checks", "same"), -1, "checks must be 0 or more"),
+        (("checks", "other"), 1, "checks.other: unexpected keyword"),
+        (("pairs", 0), [[0, 0], [5, 0]], "pairs must have numbers of methods and of their directions"),
+        (("methods", 1, "name"), "run 0", "methods must have names that differ"),
+        (("methods",), [], "methods must have directions"),
+        (("methods",), {}, "methods: input should be a valid"),
+        (("questions", 0, "id"), "<script>", "questions.0.id: string should match"),
+        (("questions", 1, "id"), "obvious", "questions must have ids that differ"),
+        (("questions", 0, "of"), "me", "questions.0.of: input should be 'item' or 'pair'"),
+        (("title",), 3, "title: input should be a valid string"),
     ],
 )
 def test_a_study_that_was_changed_into_none_is_refused(
@@ -112,12 +117,12 @@ def test_no_damage_is_anything_but_a_sentence(study: Study, tmp_path: Path) -> N
             found = Study.parse(bytes(damaged), tmp_path)
         except InputError:
             continue
-        assert all(is_picture(name) for name in found.pictures)
+        assert all(re.fullmatch(r"[0-9a-f]{64}\.webp", name) for name in found.picture_names)
 
 
 def test_a_picture_that_is_another_one_is_found(study: Study, tmp_path: Path) -> None:
     copy = Study.open(shutil.copytree(study.folder, tmp_path / "copy"))
-    one, other = sorted(copy.pictures)[:2]
+    one, other = sorted(copy.picture_names)[:2]
     copy.picture(one).write_bytes(copy.picture(other).read_bytes())
     with pytest.raises(InputError, match=f"{one} is damaged"):
         copy.verify()

@@ -17,8 +17,8 @@ StudyOf = Callable[..., Study]
 FEW = Bootstrap(200)
 
 
-def rated(method: int, way: int, question: str) -> str:
-    return "yes" if method == 0 or way == 0 else "no"
+def rated(run: int, direction: int, question: str) -> str:
+    return "yes" if run == 0 or direction == 0 else "no"
 
 
 def test_who_prefers_a_method_prefers_it_on_both_sides(study_of: StudyOf) -> None:
@@ -52,7 +52,7 @@ def test_every_two_of_three_methods_are_compared_and_corrected_together(study_of
     def likes_the_last(step: Step, question: str) -> str:
         if step.kind != "pair":
             return "maybe"
-        left, right = (panel.method or 0 for panel in step.panels)
+        left, right = (panel.place.run for panel in step.panels if panel.place)
         return "left" if left > right else "right"
 
     found = collected(study_of(2, 2, 2, preference=2), [likes_the_last] * 6)

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from tests.study.planted import always, at_random, careful, collected
 
+from latentclr.study.options import Checks
 from latentclr.study.order import Step
-from latentclr.study.plan import Checks, Study
+from latentclr.study.plan import Study
 from latentclr.study.quality import qualities, rule
 
 StudyOf = Callable[..., Study]

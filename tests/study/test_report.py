@@ -18,9 +18,10 @@ from latentclr.evaluate.intervals import Bootstrap
 from latentclr.study.completion import completion_code
 from latentclr.study.create import Options, create
 from latentclr.study.csv_cells import harmless, table
+from latentclr.study.options import Checks
 from latentclr.study.order import Step, steps
 from latentclr.study.page import page
-from latentclr.study.plan import PICTURES, Checks, Study
+from latentclr.study.plan import PICTURES, Study
 from latentclr.study.report import PAGE, SUMMARY, report
 from latentclr.study.store import Store
 
@@ -146,7 +147,7 @@ def test_preferences_name_the_method_whatever_the_side(whole: Whole) -> None:
     for row in asked:
         left = row["method"].startswith("run ")
         assert row["answer"] == ("left" if left else "right")
-        assert row["prefers"] == study.methods[0].name
+        assert row["prefers"] == study.runs[0].name
     (kept,) = (
         r for r in rows(folder, "preferences.csv") if (r["group"], r["kind"]) == ("kept", "preference")
     )
@@ -279,7 +280,7 @@ def test_a_picture_that_is_gone_is_told_and_nothing_is_written(tmp_path: Path) -
     study = small_study(tmp_path / "study", 1)
     with Store.open(None, study) as store:
         take_part(store, always("yes"))
-        (study.folder / PICTURES / study.originals[0]).write_bytes(b"no picture")
+        (study.folder / PICTURES / study.pictures.originals[0]).write_bytes(b"no picture")
         with pytest.raises(InputError, match="is missing or damaged"):
             report(study, store, tmp_path / "out", bootstrap=FEW)
     assert not (tmp_path / "out").exists()

@@ -110,7 +110,7 @@ def test_nothing_on_a_page_says_what_kind_of_item_it_is(store: Store, visitor: V
         page = visitor.get(f"/item/{number}").text
         assert f'"{step.item}"' not in page
         page = re.sub(r"<legend>.*?</legend>|checkbox|checked|/picture/[0-9a-f]{64}\.webp", "", page)
-        for word in (step.kind, *(method.name for method in store.study.methods), "alpha", "check"):
+        for word in (step.kind, *(method.name for method in store.study.runs), "alpha", "check"):
             assert word not in page, word
         plain = re.sub(r"answer-(obvious|meaningful)|/instructions|/item/[0-9]+|/done|[0-9]+|\s", "", page)
         seen.setdefault(len(step.panels), set()).add(plain)

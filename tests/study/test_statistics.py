@@ -14,7 +14,7 @@ from latentclr.study.order import Step
 from latentclr.study.plan import Study
 from latentclr.study.responses import responses
 from latentclr.study.shares import wilson
-from latentclr.study.statistics import by_method, grade, line, paper, ratio, told
+from latentclr.study.statistics import by_run, grade, line, paper, ratio, told
 
 StudyOf = Callable[..., Study]
 FEW = Bootstrap(200)
@@ -43,7 +43,7 @@ def test_answers_of_known_participants_are_counted(study_of: StudyOf) -> None:
     assert counts.sum() == 3 * 4  # checks and repeats are not among them
     assert counts[0].argmax(1).tolist() == [0, 0, 1, 2]
     assert counts[2].argmax(1).tolist() == [0, 0, 0, 0]
-    summary = line(counts, by_method(found)[0], FEW)
+    summary = line(counts, by_run(found)[0], FEW)
     assert (summary.k, summary.people) == (4, 3)
     assert told(summary) == pytest.approx(
         {
@@ -64,10 +64,10 @@ def test_answers_of_known_participants_are_counted(study_of: StudyOf) -> None:
 
 def test_what_was_not_answered_is_missing_and_no_no(study_of: StudyOf) -> None:
     def stops(step: Step, question: str) -> str | None:
-        return "yes" if step.panels[0].way in (0, 1) else None
+        return "yes" if step.panels[0].place in ((0, 0), (0, 1)) else None
 
     found = collected(study_of(), [stops, always("no")])
-    summary = line(found.counts("obvious"), by_method(found)[0], FEW)
+    summary = line(found.counts("obvious"), by_run(found)[0], FEW)
     assert told(summary) == pytest.approx(
         {"yes": 1.0, "maybe": 0.0, "no": 2.0, "missing": 1.0, "strict": 0.25, "not_no": 0.5}
     )
@@ -87,7 +87,7 @@ def test_the_four_numbers_sum_to_the_directions_of_each_method(
         counts = found.counts(question)
         shown = 6 if per_participant is None else per_participant
         assert counts.sum() == 4 * shown * (2 if unit == "picture" else 1)
-        for k, mask in zip((4, 2), by_method(found), strict=True):
+        for k, mask in zip((4, 2), by_run(found), strict=True):
             summary = line(counts, mask, FEW)
             known = told(summary)
             assert known["yes"] + known["maybe"] + known["no"] + known["missing"] == pytest.approx(k)
@@ -96,7 +96,7 @@ def test_the_four_numbers_sum_to_the_directions_of_each_method(
 def test_the_summary_is_a_loop_over_participants_and_directions(study_of: StudyOf) -> None:
     people = [at_random(i) for i in range(5)]
     found = collected(study_of(3, 3, unit="picture", per_participant=4), people)
-    for m, mask in enumerate(by_method(found)):
+    for m, mask in enumerate(by_run(found)):
         totals = []
         for person in found.people:
             shares = []
@@ -107,7 +107,7 @@ def test_the_summary_is_a_loop_over_participants_and_directions(study_of: StudyO
                     if row.participant == person
                     and row.question == "obvious"
                     and row.step.kind == "direction"
-                    and (row.step.panels[0].method, row.step.panels[0].way) == (m, w)
+                    and row.step.panels[0].place == (m, w)
                 ]
                 if values:
                     shares.append(values.count("yes") / len(values))
@@ -130,9 +130,9 @@ def test_several_answers_of_one_participant_are_not_taken_for_several_people() -
 
 def test_of_one_participant_there_is_no_interval_and_of_none_no_value(study_of: StudyOf) -> None:
     found = collected(study_of(), [always("yes")])
-    alone = line(found.counts("obvious"), by_method(found)[0], FEW)
+    alone = line(found.counts("obvious"), by_run(found)[0], FEW)
     assert (alone.yes.value, isnan(alone.yes.low), isnan(alone.yes.high)) == (4.0, True, True)
-    nobody = line(found.of([]).counts("obvious"), by_method(found)[0], FEW)
+    nobody = line(found.of([]).counts("obvious"), by_run(found)[0], FEW)
     assert (nobody.people, isnan(nobody.yes.value)) == (0, True)
     assert isnan(ratio(np.zeros(3), np.zeros(3), FEW).value)
 

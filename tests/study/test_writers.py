@@ -26,7 +26,7 @@ def test_a_short_trial(target: str, database: str) -> None:
 
 
 def test_what_would_be_wrong_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    study = plan(tmp_path, ways=4, pictures=3)
+    study = plan(tmp_path, directions=4, pictures=3)
     with Store.open(None, study) as store:
         sent = shares(study, store, writers=2, answers=20, seed=0)
         acknowledged = {}

@@ -1,7 +1,7 @@
 """latentclr study: freeze a user study, serve it to participants, and report what they said."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +13,7 @@ from latentclr.cli.runs import OfRuns
 from latentclr.cli.study_pages import LIBRARIES, Folder, Serve, answers_of
 from latentclr.errors import InputError
 from latentclr.ranges import numbers
-from latentclr.study.options import DEFAULT, Options
-from latentclr.study.plan import CONSENT, INSTRUCTIONS, Checks, Sides, Study, Unit
+from latentclr.study.options import DEFAULT, Checks, Options, Sides, Unit
 from latentclr.web import needs
 
 
@@ -63,9 +62,11 @@ class Create(OfRuns):
 
     def run(self) -> None:
         """Write the folder, print its path."""
+        needs("study", "pydantic")
         from latentclr.engine.memory import keep_memory
         from latentclr.runs.discovery import directions_file
         from latentclr.study import create
+        from latentclr.study.plan import CONSENT, INSTRUCTIONS
 
         create.STUDY_FOLDER.check_place(self.out, overwrite=self.overwrite)
         if answers_of(self.out).exists():
@@ -85,28 +86,15 @@ class Create(OfRuns):
             for run in opened
         ]
         create.check(sources, generator, self._options())
-        with counted("drawing the pictures", create.count(sources, self._options())) as log:
+        with counted("drawing the pictures", create.picture_count(sources, self._options())) as log:
             create.create(self.out, sources, generator, self._options(), overwrite=self.overwrite, log=log)
         out.print(str(self.out), markup=False)
         say(f"Before anybody takes part, read and edit {self.out / CONSENT} and {self.out / INSTRUCTIONS}.")
         say(f"Then: latentclr study serve {self.out}")
 
     def _options(self) -> Options:
-        return Options(
-            title=self.title,
-            pictures=self.pictures,
-            per_direction=self.per_direction,
-            unit=self.unit,
-            per_participant=self.per_participant,
-            sides=self.sides,
-            alpha=self.alpha,
-            multiple=self.multiple,
-            names=self.names,
-            preference=self.preference,
-            checks=Checks(self.same, self.drastic, self.repeated),
-            size=self.size,
-            seed=self.seed,
-        )
+        chosen = {one.name: getattr(self, one.name) for one in fields(Options) if one.name != "checks"}
+        return Options(**chosen, checks=Checks(self.same, self.drastic, self.repeated))
 
 
 @dataclass(frozen=True)
@@ -127,6 +115,7 @@ class Report:
     def run(self) -> None:
         """Write the report, print its page's path."""
         needs("study", *LIBRARIES)
+        from latentclr.study.plan import Study
         from latentclr.study.report import PAGE, report
         from latentclr.study.store import Store
 

@@ -12,11 +12,10 @@ import tyro
 
 from latentclr.cli.console import out, say
 from latentclr.errors import InputError
-from latentclr.study.plan import Study
 from latentclr.web import HOST, needs, serve
 from latentclr.web.server import EVERYWHERE, is_loopback
 
-LIBRARIES = ("fastapi", "uvicorn", "sqlalchemy", "alembic")
+LIBRARIES = ("fastapi", "pydantic", "uvicorn", "sqlalchemy", "alembic")
 """That the extra `study` installs."""
 
 Folder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
@@ -50,6 +49,7 @@ class Serve:
         everybody = self._everybody()
         self._check()
         needs("study", *LIBRARIES)
+        from latentclr.study.plan import Study
         from latentclr.study.server import BODY, CONTENT, application
         from latentclr.study.store import Store
 

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.evaluate.intervals import Bootstrap, Interval
+from latentclr.study.plan import Place
 from latentclr.study.responses import GRADED, Responses
 
 Level = Literal["nominal", "ordinal", "interval"]
@@ -70,12 +71,12 @@ def alpha(
 
 def ratings(responses: Responses, question: str) -> Float[np.ndarray, "units 3"]:
     """How often each direction (or picture of one, where these are items) was answered No, Maybe, Yes."""
-    found: dict[tuple[int | None, int | None, tuple[int, ...]], np.ndarray] = {}
+    found: dict[tuple[Place | None, tuple[int, ...]], np.ndarray] = {}
     for row in responses.rows:
         if row.question == question and row.step.kind == "direction" and row.value is not None:
             panel = row.step.panels[0]
             shown = panel.pictures if responses.study.unit == "picture" else ()
-            unit = found.setdefault((panel.method, panel.way, shown), np.zeros(len(GRADED)))
+            unit = found.setdefault((panel.place, shown), np.zeros(len(GRADED)))
             unit[len(GRADED) - 1 - GRADED.index(row.value)] += 1
     return np.stack(list(found.values())) if found else np.zeros((0, len(GRADED)))
 

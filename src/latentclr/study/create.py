@@ -1,9 +1,10 @@
 """Freezing a study: which pictures, at which strength, in a folder that is there whole or not at all."""
 
 import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations, count
+from math import inf
 from pathlib import Path
 from random import Random
 
@@ -13,40 +14,42 @@ from latentclr.directions import Directions
 from latentclr.discover.base import no_log
 from latentclr.engine.training import Log
 from latentclr.errors import InputError
-from latentclr.evaluate.calibration import usual_target
+from latentclr.evaluate.calibration import calibrate, usual_target
 from latentclr.files import write_bytes
 from latentclr.generators import Generator, Latents
 from latentclr.runs.folders import FolderKind
-from latentclr.study import lots, texts
-from latentclr.study.layout import values
 from latentclr.study.options import DEFAULT
 from latentclr.study.options import Options as Options
-from latentclr.study.pictures import Album, drawn, edited, farthest, thumb
+from latentclr.study.pictures import PictureFolder, draw, farthest, thumbnail
 from latentclr.study.plan import (
     CONSENT,
     INSTRUCTIONS,
     PICTURES,
     STUDY,
-    Method,
+    Pair,
+    Pictures,
+    Place,
+    Run,
+    ShownDirection,
     Study,
-    Way,
 )
-from latentclr.study.questions import usual_questions
-from latentclr.study.strength import Strength, given, matched
+from latentclr.study.questions import CONSENT_TEXT, INSTRUCTIONS_TEXT, usual_questions
 
-MOST_PICTURES = 10_000
+MAX_PICTURES = 10_000
+SEEDS = 1_000_000
+"""Seeds of pictures are below, so that people can type them."""
 STUDY_FOLDER = FolderKind("a study", STUDY)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A run that people shall see.
+    """A run whose directions are shown.
 
     Attributes:
         name: what it is called; unique in the study.
         directions: as the run has them, calibrated or not.
-        sha256: of the file that they were read from.
-        indices: which of them are shown; None: all that are not hidden.
+        sha256: checksum of the file that they were read from.
+        indices: numbers of the directions that are shown; None: all that are not hidden.
         slots: that edits move; None: the directions' own.
     """
 
@@ -57,8 +60,8 @@ class Source:
     slots: tuple[int, ...] | None = None
 
     @property
-    def moving(self) -> tuple[int, ...]:
-        """Slots that edits move."""
+    def moved_slots(self) -> tuple[int, ...]:
+        """The slots that edits move."""
         return self.directions.slots if self.slots is None else self.slots
 
     @property
@@ -67,6 +70,23 @@ class Source:
         if self.indices is not None:
             return tuple(self.directions.index(i) for i in self.indices)
         return tuple(i for i in range(self.directions.k) if i not in self.directions.hidden)
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How long the edits of a run's directions are, shown or not.
+
+    Attributes:
+        description: in words.
+        alphas: of the edits, in the run's own units.
+        lengths: of the edits, in latent space.
+        too_weak: numbers of the directions that do not change as much at any length that was tried.
+    """
+
+    description: str
+    alphas: tuple[float, ...]
+    lengths: tuple[float, ...]
+    too_weak: frozenset[int]
 
 
 def create(
@@ -85,12 +105,12 @@ def create(
     `options.multiple`; a single run that is calibrated keeps its calibration.
 
     Args:
-        folder: of the study; whole or not there.
+        folder: of the study; written whole or not at all.
         sources: the runs.
-        generator: of them all, at the truncation and of the class that is shown.
+        generator: of all runs, at the truncation and of the class that is shown.
         options: what can be chosen.
         overwrite: replace a study that is there (its answers go with it).
-        log: told (pictures done, {"pictures": of how many}).
+        log: called with (pictures done, {"pictures": how many there are}).
 
     Raises:
         InputError: runs of another generator, options that do not fit, or the place cannot be written.
@@ -98,82 +118,141 @@ def create(
     check(sources, generator, options)
     with STUDY_FOLDER.new(folder, overwrite=overwrite) as staging:
         study = _draw(staging, sources, generator, options, log)
-        write_bytes(staging / CONSENT, texts.CONSENT.encode())
-        write_bytes(staging / INSTRUCTIONS, texts.INSTRUCTIONS.encode())
-        write_bytes(staging / STUDY, _json(study))
+        write_bytes(staging / CONSENT, CONSENT_TEXT.encode())
+        write_bytes(staging / INSTRUCTIONS, INSTRUCTIONS_TEXT.encode())
+        write_bytes(staging / STUDY, study.to_json())
     return Study.open(folder)
 
 
 def check(sources: Sequence[Source], generator: Generator, options: Options) -> None:
     """Refuse what cannot become a study, before anything is drawn.
 
+    Args:
+        sources: the runs.
+        generator: of all runs.
+        options: what was chosen.
+
     Raises:
         InputError: see `create`.
     """
-    names = [source.name for source in sources]
-    if not sources or len(set(names)) < len(names):
+    if not sources or len({source.name for source in sources}) < len(sources):
         raise InputError("a study needs at least one run, and every run a name of its own.")
     for source in sources:
         source.directions.require(generator)
         if not source.shown:
             raise InputError(f"{source.name} has no direction to show; choose some.")
-    if not 1 <= options.pictures <= MOST_PICTURES or not 1 <= options.per_direction <= options.pictures:
-        raise InputError(
-            f"{options.per_direction} of {options.pictures} pictures for each direction: give 1 to "
-            f"{MOST_PICTURES} pictures, and no more of them for each direction."
-        )
-    if options.checks.drastic and options.pictures < 3:
-        raise InputError("the drastic check needs three pictures or more; add pictures or leave it out.")
-    if min(vars(options.checks).values()) < 0 or options.preference < 0:
-        raise InputError("numbers of checks and pairs must be 0 or more.")
-    if options.preference and len(sources) < 2:
-        raise InputError("the preference question compares two runs or more; give another run.")
-    if options.per_participant is not None and options.per_participant < 1:
-        raise InputError("a participant sees at least one direction; leave the number out for all.")
-    for name, number in (("alpha", options.alpha), ("multiple", options.multiple)):
-        if number is not None and not 0 < number < float("inf"):
-            raise InputError(f"{name}={number:g} must be above 0 and finite.")
-    if options.size is not None and not 8 <= options.size <= generator.resolution:
-        raise InputError(f"size={options.size}: give 8 to {generator.resolution} pixels.")
-    if not 0 <= options.seed < 2**63:
-        raise InputError(f"seed={options.seed} must be 0 or more, and below 2^63.")
+    pictures, shown, top = options.pictures, options.per_direction, generator.resolution
+    numbers = (*vars(options.checks).values(), options.preference)
+    rules = (
+        (
+            1 <= shown <= pictures <= MAX_PICTURES,
+            f"{shown} of {pictures} pictures for each direction: give 1 to {MAX_PICTURES} pictures, and no "
+            "more of them for each direction.",
+        ),
+        (
+            pictures >= 3 or not options.checks.drastic,
+            "the drastic check needs three pictures or more; add pictures or leave it out.",
+        ),
+        (min(numbers) >= 0, "numbers of checks and pairs must be 0 or more."),
+        (
+            len(sources) > 1 or not options.preference,
+            "the preference question compares two runs or more; give another run.",
+        ),
+        (
+            options.per_participant is None or options.per_participant >= 1,
+            "a participant sees at least one direction; leave the number out for all.",
+        ),
+        *(
+            (number is None or 0 < number < inf, f"{name}={number} must be above 0 and finite.")
+            for name, number in (("alpha", options.alpha), ("multiple", options.multiple))
+        ),
+        (
+            options.size is None or 8 <= options.size <= top,
+            f"size={options.size}: give 8 to {top} pixels.",
+        ),
+        (0 <= options.seed < 2**63, f"seed={options.seed} must be 0 or more, and below 2^63."),
+    )
+    for holds, sentence in rules:
+        if not holds:
+            raise InputError(sentence)
 
 
-def count(sources: Sequence[Source], options: Options) -> int:
-    """How many pictures are drawn."""
+def picture_count(sources: Sequence[Source], options: Options) -> int:
+    """How many pictures are drawn.
+
+    Args:
+        sources: the runs.
+        options: what was chosen.
+    """
     return options.pictures * (1 + 2 * sum(len(source.shown) for source in sources))
+
+
+def random_pairs(rng: Random, sizes: Sequence[int], per_two: int) -> tuple[Pair, ...]:
+    """Directions of every two runs to compare, each about equally often.
+
+    Args:
+        rng: of the study.
+        sizes: number of directions of each run.
+        per_two: number of pairs for every two runs.
+    """
+    found = []
+    for a, b in combinations(range(len(sizes)), 2):
+        first, second = (_balanced(rng, sizes[run], per_two) for run in (a, b))
+        found += [Pair(Place(a, i), Place(b, j)) for i, j in zip(first, second, strict=True)]
+    return tuple(found)
+
+
+# Of random numbers only `Random.random` is used, whose values Python promises to keep.
+
+
+def _random_seeds(rng: Random, wanted: int) -> tuple[int, ...]:
+    """Different seeds of pictures."""
+    found: dict[int, None] = {}
+    while len(found) < wanted:
+        found[int(rng.random() * SEEDS)] = None
+    return tuple(found)
+
+
+def _balanced(rng: Random, size: int, wanted: int) -> list[int]:
+    """Numbers below `size`: all of them in a random order, again and again."""
+    found: list[int] = []
+    while len(found) < wanted:
+        found += sorted(range(size), key=lambda _: rng.random())
+    return found[:wanted]
 
 
 def _draw(
     staging: Path, sources: Sequence[Source], generator: Generator, options: Options, log: Log
 ) -> Study:
     rng = Random(options.seed)
-    seeds = lots.seeds(rng, options.pictures)
+    seeds = _random_seeds(rng, options.pictures)
     latents = generator.from_seeds(seeds)
     size = options.size or generator.resolution
-    album, total = Album(staging / PICTURES), float(count(sources, options))
-    originals, small = [], []
-    for picture in drawn(generator, latents, size):
-        originals.append(album.add(picture))
-        small.append(thumb(picture))
-    done = len(originals)
-    log(done, {"pictures": total})
-    methods = []
+    files, total = PictureFolder(staging / PICTURES), float(picture_count(sources, options))
+    originals, thumbnails = [], []
+    for picture in draw(generator, latents, size):
+        originals.append(files.add(picture))
+        thumbnails.append(thumbnail(picture))
+    progress = count(options.pictures, 2 * options.pictures)
+    log(next(progress), {"pictures": total})
+    runs = []
     for source, strength in zip(sources, _strengths(sources, generator, options), strict=True):
-        ways = []
-        for index in source.shown:
-            way = _way(source, index, strength, generator, latents, size, album)
-            ways.append(way)
-            done += 2 * options.pictures
-            log(done, {"pictures": total})
-        found_by = str(source.directions.origin.get("method", "?"))
-        methods.append(
-            Method(source.name, found_by, source.sha256, strength.told, tuple(source.moving), tuple(ways))
+        shown = []
+        for direction in _edits(source, strength, generator, latents, size, files):
+            shown.append(direction)
+            log(next(progress), {"pictures": total})
+        runs.append(
+            Run(
+                name=source.name,
+                method=str(source.directions.origin.get("method", "?")),
+                sha256=source.sha256,
+                strength=strength.description,
+                slots=tuple(source.moved_slots),
+                directions=tuple(shown),
+            )
         )
-    album.flush()
+    files.flush()
     return Study(
-        folder=staging,
-        digest="",
         title=options.title,
         seed=options.seed,
         unit=options.unit,
@@ -181,74 +260,86 @@ def _draw(
         per_participant=options.per_participant,
         sides=options.sides,
         checks=options.checks,
-        generator=_facts(generator),
-        size=size,
-        total_bytes=sum(album.sizes.values()),
-        seeds=seeds,
-        originals=tuple(originals),
-        far=tuple(farthest(torch.stack(small))),
+        generator={
+            "name": generator.name,
+            "sha256": generator.fingerprint(),
+            "class": None if generator.label is None else generator.label_number,
+            "truncation": generator.truncation,
+            "resolution": generator.resolution,
+        },
         questions=usual_questions(name=options.names, preference=options.preference > 0),
-        methods=tuple(methods),
-        pairs=lots.pairs(rng, [len(source.shown) for source in sources], options.preference),
+        runs=tuple(runs),
+        pairs=random_pairs(rng, [len(source.shown) for source in sources], options.preference),
+        pictures=Pictures(
+            size=size,
+            total_bytes=sum(files.sizes.values()),
+            seeds=seeds,
+            originals=tuple(originals),
+            far=tuple(farthest(torch.stack(thumbnails))),
+        ),
     )
 
 
-def _strengths(sources: Sequence[Source], generator: Generator, options: Options) -> list[Strength]:
-    """Of each run. What is shown beside each other is measured together, however it was calibrated."""
-    if options.alpha is not None:
-        return [given(source.directions, options.alpha) for source in sources]
-    calibrated = len(sources) == 1 and "calibration" in sources[0].directions.origin
-    target = None if calibrated else usual_target(generator)
-    return [
-        matched(source.directions, generator, options.multiple, target=target, slots=source.moving)
-        for source in sources
-    ]
-
-
-def _way(
+def _edits(
     source: Source,
-    index: int,
     strength: Strength,
     generator: Generator,
     latents: Latents,
     size: int,
-    album: Album,
-) -> Way:
-    """One direction, its pictures drawn and kept."""
-    alpha = strength.alphas[index]
-    minus, plus = (
-        tuple(
-            album.add(picture)
-            for picture in edited(
-                generator,
-                source.directions,
-                latents,
-                index,
-                sign * alpha,
-                slots=source.moving,
-                size=size,
-            )
+    files: PictureFolder,
+) -> Iterator[ShownDirection]:
+    """The directions that are shown, their pictures drawn and written."""
+    for index in source.shown:
+        alpha = strength.alphas[index]
+        edited = (
+            source.directions.edit(latents, index, sign * alpha, source.moved_slots) for sign in (-1, 1)
         )
-        for sign in (-1, 1)
+        minus, plus = (tuple(files.add(one) for one in draw(generator, shift, size)) for shift in edited)
+        yield ShownDirection(
+            index=index,
+            label=source.directions.label(index),
+            alpha=alpha,
+            length=strength.lengths[index],
+            too_weak=index in strength.too_weak,
+            minus=minus,
+            plus=plus,
+        )
+
+
+def _strengths(sources: Sequence[Source], generator: Generator, options: Options) -> list[Strength]:
+    """The strength of each run: one alpha for all, or the same visible change along every direction.
+
+    What is shown beside each other is measured together, however it was calibrated.
+    """
+    if options.alpha is not None:
+        return [_constant(source.directions, options.alpha) for source in sources]
+    calibrated = len(sources) == 1 and "calibration" in sources[0].directions.origin
+    target = None if calibrated else usual_target(generator)
+    return [_matched(source, generator, options.multiple, target) for source in sources]
+
+
+def _constant(directions: Directions, alpha: float) -> Strength:
+    lengths = tuple(alpha * float(scale) for scale in directions.scale)
+    description = f"alpha {alpha:g} in the run's own units"
+    return Strength(description, (alpha,) * directions.k, lengths, frozenset())
+
+
+def _matched(source: Source, generator: Generator, multiple: float, target: float | None) -> Strength:
+    """A multiple of the lengths that change as much as `target`; None: of the calibration that is there."""
+    found = own = source.directions
+    if target is not None:
+        found = calibrate(own, generator, target=target, slots=source.moved_slots)
+    record = found.origin["calibration"]
+    lengths = [multiple * float(length) for length in found.scale]
+    scales = [float(scale) for scale in own.scale]
+    return Strength(
+        f"{multiple:g} times the length that changes {record['target']:.3g} ({record['measure']})",
+        tuple(length / scale if scale else 0.0 for length, scale in zip(lengths, scales, strict=True)),
+        tuple(lengths),
+        frozenset(record["too_weak"]),
     )
-    label, weak = source.directions.label(index), index in strength.too_weak
-    return Way(index, label, alpha, strength.lengths[index], weak, minus, plus)
-
-
-def _facts(generator: Generator) -> dict[str, object]:
-    return {
-        "name": generator.name,
-        "sha256": generator.fingerprint(),
-        "class": None if generator.label is None else generator.label_number,
-        "truncation": generator.truncation,
-        "resolution": generator.resolution,
-    }
-
-
-def _json(study: Study) -> bytes:
-    return (json.dumps(values(study), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def sha256_of(path: Path) -> str:
-    """Checksum of a directions file."""
+    """Hexadecimal SHA-256 of a directions file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -77,30 +77,29 @@ def _answer(study: Study, row: Response) -> Row:
         "kind": row.step.kind,
         **_panel(study, panels[0], ""),
         **(_panel(study, panels[1], "other_") if len(panels) > 1 else {}),
-        "pictures": " ".join(str(study.seeds[i]) for i in panels[0].pictures),
+        "pictures": " ".join(str(study.pictures.seeds[i]) for i in panels[0].pictures),
         "question": row.question,
         "answer": row.value,
         "milliseconds": row.milliseconds,
         "revisions": row.revisions if row.value is not None else None,
     }
-    if panels[0].method is not None:
+    if panels[0].place is not None:
         cells["left_is"] = "plus" if panels[0].flipped else "minus"
     if row.step.pair is not None:
         pair, winner = study.pairs[row.step.pair], preferred(row)
         names = {FIRST: pair.first, SECOND: pair.second}
-        cells["prefers"] = study.methods[names[winner][0]].name if winner in names else winner
+        cells["prefers"] = study.runs[names[winner].run].name if winner in names else winner
     return cells
 
 
 def _panel(study: Study, panel: Panel, prefix: str) -> Row:
-    if panel.method is None or panel.way is None:
+    if panel.place is None:
         return {}
-    method = study.methods[panel.method]
-    way = method.ways[panel.way]
+    direction = study.direction(panel.place)
     return {
-        f"{prefix}method": method.name,
-        f"{prefix}direction": way.index,
-        f"{prefix}label": way.label,
+        f"{prefix}method": study.runs[panel.place.run].name,
+        f"{prefix}direction": direction.index,
+        f"{prefix}label": direction.label,
     }
 
 

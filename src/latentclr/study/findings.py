@@ -8,11 +8,12 @@ from typing import Any
 
 from latentclr.evaluate.intervals import Bootstrap, Interval
 from latentclr.study.agreement import Level, alpha, ratings
+from latentclr.study.plan import Place
 from latentclr.study.preference import contrasts, preferences
 from latentclr.study.quality import Quality
 from latentclr.study.questions import plain
 from latentclr.study.responses import Responses
-from latentclr.study.statistics import Grade, Line, by_method, grade, line, paper
+from latentclr.study.statistics import Grade, Line, by_run, grade, line, paper
 
 LEVELS: tuple[Level, ...] = ("nominal", "ordinal")
 
@@ -27,7 +28,7 @@ def findings(responses: Responses, bootstrap: Bootstrap) -> dict[str, Any]:
     """
     study = responses.study
     counts = {question: responses.counts(question) for question in responses.graded}
-    masks = by_method(responses)
+    masks = by_run(responses)
     names = _names(responses)
     lines = [
         {"method": m, "question": question, **_line(line(counts[question], mask, bootstrap))}
@@ -35,20 +36,16 @@ def findings(responses: Responses, bootstrap: Bootstrap) -> dict[str, Any]:
         for question in responses.graded
     ]
     directions = []
-    for place, (m, w) in enumerate(responses.ways):
-        way = study.methods[m].ways[w]
+    for column, place in enumerate(study.places):
+        shown = study.direction(place)
         directions.append(
             {
-                "method": m,
-                "index": way.index,
-                "label": way.label,
-                "alpha": way.alpha,
-                "length": way.length,
-                "too_weak": way.too_weak,
+                "method": place.run,
+                **{name: getattr(shown, name) for name in ("index", "label", "alpha", "length", "too_weak")},
                 "grades": {
-                    question: _grade(grade(counts[question][:, place], bootstrap)) for question in counts
+                    question: _grade(grade(counts[question][:, column], bootstrap)) for question in counts
                 },
-                "names": names.get((m, w), []),
+                "names": names.get(place, []),
             }
         )
     return {
@@ -111,24 +108,23 @@ def _grade(found: Grade) -> dict[str, Any]:
     }
 
 
-def _names(responses: Responses) -> dict[tuple[int, int], list[dict[str, Any]]]:
-    """What participants called each direction, the most frequent first; spelling as it was first met."""
+def _names(responses: Responses) -> dict[Place, list[dict[str, Any]]]:
+    """What participants called each direction, the most frequent first; in the first spelling of each."""
     free = {question.id for question in responses.study.questions if question.free}
-    met: dict[tuple[int, int], dict[str, str]] = {}
-    times: Counter[tuple[tuple[int, int], str]] = Counter()
+    spellings: dict[tuple[Place, str], str] = {}
+    times: dict[Place, Counter[str]] = {}
     for row in responses.rows:
-        panel = row.step.panels[0]
-        if row.question not in free or not row.value or row.step.kind != "direction":
-            continue
-        way, name = (panel.method or 0, panel.way or 0), plain(row.value)
-        met.setdefault(way, {}).setdefault(name.casefold(), name)
-        times[way, name.casefold()] += 1
+        place = row.step.panels[0].place
+        if row.question in free and row.value and row.step.kind == "direction" and place is not None:
+            name = plain(row.value)
+            spellings.setdefault((place, name.casefold()), name)
+            times.setdefault(place, Counter())[name.casefold()] += 1
     return {
-        way: [
-            {"name": spelled, "times": times[way, folded]}
-            for folded, spelled in sorted(names.items(), key=lambda two: (-times[way, two[0]], two[0]))
+        place: [
+            {"name": spellings[place, folded], "times": count}
+            for folded, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         ]
-        for way, names in met.items()
+        for place, counts in times.items()
     }
 
 

@@ -1,30 +1,51 @@
-"""What can be chosen of a study."""
+"""What can be chosen when a study is created."""
 
 from dataclasses import dataclass, field
-
-from latentclr.study.plan import Checks, Sides, Unit
+from typing import ClassVar, Literal
 
 STRONG = 2.0
-"""Multiple of the matched strength that is shown unless another is asked for: as far as evaluations go."""
+"""Default multiple of the matched strength: as far as evaluations go."""
+
+Unit = Literal["direction", "picture"]
+"""An item is one direction on several pictures, answered as a whole, as in the paper; or on one picture."""
+Sides = Literal["random", "fixed"]
+"""-alpha is on a side that is random for each participant and item; or always left, as in the paper."""
+
+
+@dataclass(frozen=True)
+class Checks:
+    """How many attention checks each participant gets.
+
+    Attributes:
+        same: items with three equal pictures: the answer to "obvious" must be "no".
+        drastic: items whose outer pictures are wholly different ones: the answer must be "yes".
+        repeated: items that are shown a second time, for self-consistency.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}  # when read from study.json
+
+    same: int = 1
+    drastic: int = 1
+    repeated: int = 2
 
 
 @dataclass(frozen=True)
 class Options:
-    """What can be chosen. The numbers are the paper's where it has any.
+    """The choices, with the paper's numbers where it gives any.
 
     Attributes:
         title: shown to participants.
-        pictures: of the study, drawn at random by the generator.
-        per_direction: of these that a participant sees of each direction.
-        unit: what an item is (`plan.Study`).
-        per_participant: directions that one participant sees; None: all.
-        sides: "fixed" as in the paper, or "random".
-        alpha: of all edits, in each run's own units; None: matched strength.
-        multiple: of the matched strength.
-        names: ask for a name of each direction.
+        pictures: number of pictures, sampled at random from the generator.
+        per_direction: how many of these a participant sees of each direction.
+        unit: what an item is.
+        per_participant: number of directions that one participant sees; None: all.
+        sides: where -alpha is.
+        alpha: length of all edits in each run's own units; None: matched strength.
+        multiple: multiple of the matched strength.
+        names: whether to ask for a name of each direction.
         preference: pairs of directions of every two runs, of which the clearer one is asked for; 0: none.
         checks: attention checks.
-        size: height of the pictures in pixels; None: the generator's own.
+        size: height of the pictures in pixels; None: the generator's resolution.
         seed: of everything random.
     """
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from random import Random
 from typing import Literal, TypeVar
 
-from latentclr.study.plan import Study
+from latentclr.study.plan import Place, Study
 from latentclr.study.questions import OBVIOUS
 
 Kind = Literal["direction", "same", "drastic", "repeat", "pair"]
@@ -33,15 +33,13 @@ class Panel:
     """One direction on some pictures.
 
     Attributes:
-        method: number of its run in the study; None: a check, which has none.
-        way: its place among the run's ways; None: a check.
-        pictures: numbers of the pictures, a row each.
-        flipped: +alpha is on the left.
+        place: of the direction in the study; None: an attention check.
+        pictures: numbers of the pictures, one for each row.
+        flipped: whether +alpha is on the left.
         rows: the pictures themselves.
     """
 
-    method: int | None
-    way: int | None
+    place: Place | None
     pictures: tuple[int, ...]
     flipped: bool
     rows: tuple[Row, ...] = field(repr=False)
@@ -113,31 +111,33 @@ class _Order:
 
     def _some(self, purpose: str) -> tuple[int, ...]:
         """Numbers of the pictures that are shown: so many of all."""
-        return tuple(self._shuffled(f"pictures {purpose}", range(len(self.study.seeds)))[: self.study.shown])
+        return tuple(
+            self._shuffled(f"pictures {purpose}", range(len(self.study.pictures.seeds)))[: self.study.shown]
+        )
 
     def _asked(self, item: str, of: str) -> tuple[str, ...]:
         asked = [question for question in self.study.questions if question.of == of]
         mixed = self._shuffled(f"questions {item}", [q.id for q in asked if not q.free])
         return (*mixed, *(q.id for q in asked if q.free))
 
-    def _panel(self, method: int, way: int, pictures: tuple[int, ...], *, flipped: bool) -> Panel:
-        shown = self.study.methods[method].ways[way]
+    def _panel(self, place: Place, pictures: tuple[int, ...], *, flipped: bool) -> Panel:
+        shown = self.study.direction(place)
         left, right = (shown.plus, shown.minus) if flipped else (shown.minus, shown.plus)
-        rows = tuple(Row(left[i], self.study.originals[i], right[i]) for i in pictures)
-        return Panel(method, way, pictures, flipped, rows)
+        rows = tuple(Row(left[i], self.study.pictures.originals[i], right[i]) for i in pictures)
+        return Panel(place, pictures, flipped, rows)
 
     def _directions(self) -> list[Step]:
         """In no order yet; of "picture" studies each direction's pictures one by one."""
-        every = [(m, w) for m, method in enumerate(self.study.methods) for w in range(len(method.ways))]
+        every = list(self.study.places)
         if self.study.per_participant is not None:
             every = self._shuffled("directions", every)[: self.study.per_participant]
         found = []
-        for m, w in every:
-            pictures = self._some(f"{m} {w}")
+        for place in every:
+            pictures = self._some(f"{place.run} {place.direction}")
             single = self.study.unit == "picture"
             for shown in [(i,) for i in pictures] if single else [pictures]:
-                item = f"d{m}-{w}" + (f"-{shown[0]}" if single else "")
-                panel = self._panel(m, w, shown, flipped=self._flipped(item))
+                item = f"d{place.run}-{place.direction}" + (f"-{shown[0]}" if single else "")
+                panel = self._panel(place, shown, flipped=self._flipped(item))
                 found.append(Step(item, "direction", (panel,), self._asked(item, "item")))
         return found
 
@@ -162,12 +162,12 @@ class _Order:
 
     def _same(self, i: int) -> Step:
         pictures = self._check_pictures(f"s{i}")
-        rows = tuple(Row(name, name, name) for name in (self.study.originals[p] for p in pictures))
+        rows = tuple(Row(name, name, name) for name in (self.study.pictures.originals[p] for p in pictures))
         return self._check(f"s{i}", "same", pictures, rows, "no")
 
     def _drastic(self, i: int) -> Step:
-        pictures, originals = self._check_pictures(f"x{i}"), self.study.originals
-        far = [self.study.far[p] for p in pictures]
+        pictures, originals = self._check_pictures(f"x{i}"), self.study.pictures.originals
+        far = [self.study.pictures.far[p] for p in pictures]
         rows = tuple(
             Row(originals[a], originals[p], originals[b]) for p, (a, b) in zip(pictures, far, strict=True)
         )
@@ -180,7 +180,7 @@ class _Order:
     def _check(
         self, item: str, kind: Kind, pictures: tuple[int, ...], rows: tuple[Row, ...], right: str
     ) -> Step:
-        panel = Panel(None, None, pictures, False, rows)
+        panel = Panel(None, pictures, False, rows)
         return Step(item, kind, (panel,), self._asked(item, "item"), {OBVIOUS: right})
 
     def _pairs(self) -> list[Step]:
@@ -188,7 +188,7 @@ class _Order:
         for p, pair in enumerate(self.study.pairs):
             item = f"p{p}"
             pictures, flipped, swapped = self._some(item), self._flipped(item), self._coin(f"swap {item}")
-            panels = [self._panel(*way, pictures, flipped=flipped) for way in (pair.first, pair.second)]
+            panels = [self._panel(place, pictures, flipped=flipped) for place in pair]
             if swapped:
                 panels.reverse()
             found.append(

@@ -37,7 +37,7 @@ def page(summary: Mapping[str, Any], folder: Path) -> str:
 
     kept, everybody = summary["groups"]["kept"], summary["groups"]["all"]
     places = _places(everybody["directions"])
-    strips = embed([f"strips/{m}-{w:03}.png" for m, w in places], folder)
+    strips = embed([f"strips/{run}-{direction:03}.png" for run, direction in places], folder)
     group = "kept" if kept["people"] else "all"
     try:
         return (

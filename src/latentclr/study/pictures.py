@@ -1,9 +1,9 @@
-"""The pictures of a study: drawn once, in chunks, each in a file that is named after its contents."""
+"""The pictures of a study: drawn once, in chunks, and kept under their checksums."""
 
 import hashlib
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from latentclr.directions import Directions
 from latentclr.files import make_folder
 from latentclr.generators import Generator, Latents
 from latentclr.images import to_pil
@@ -22,17 +21,17 @@ CHUNK = 16
 LOSSLESS = 256
 """Height in pixels up to which pictures are kept exactly."""
 QUALITY = 95
-"""Of WebP above."""
-THUMB = 16
-"""Height in pixels at which originals are compared with each other."""
+"""WebP quality of larger pictures."""
+THUMBNAIL = (16, 16)
+"""Size in pixels at which originals are compared with each other."""
 
 
 @dataclass
-class Album:
-    """A folder of pictures; equal ones are one file.
+class PictureFolder:
+    """A folder of pictures, each in a file that is named after its contents; equal ones are one file.
 
     Attributes:
-        folder: where they go; made with the first.
+        folder: created with the first picture.
         sizes: bytes of each file.
     """
 
@@ -40,8 +39,15 @@ class Album:
     sizes: dict[str, int] = field(default_factory=dict)
 
     def add(self, picture: Image.Image) -> str:
-        """Keep a picture; its file's name."""
-        data = encoded(picture)
+        """Write a picture as WebP: small ones exactly, larger ones so that nobody sees a difference.
+
+        Returns:
+            The name of its file.
+        """
+        encoded = io.BytesIO()
+        exact = picture.height <= LOSSLESS
+        picture.save(encoded, "WEBP", lossless=exact, quality=QUALITY, method=4, exact=exact)
+        data = encoded.getvalue()
         name = f"{hashlib.sha256(data).hexdigest()}.webp"
         if name not in self.sizes:
             make_folder(self.folder)
@@ -50,7 +56,7 @@ class Album:
         return name
 
     def flush(self) -> None:
-        """Let all of it reach the disk."""
+        """Wait until all files have reached the disk."""
         for path in [*(self.folder / name for name in self.sizes), self.folder]:
             handle = os.open(path, os.O_RDONLY)
             try:
@@ -59,17 +65,15 @@ class Album:
                 os.close(handle)
 
 
-def encoded(picture: Image.Image) -> bytes:
-    """A picture as WebP: small ones exactly, larger ones so that nobody sees a difference."""
-    file = io.BytesIO()
-    exact = picture.height <= LOSSLESS
-    picture.save(file, "WEBP", lossless=exact, quality=QUALITY, method=4, exact=exact)
-    return file.getvalue()
-
-
 @torch.no_grad()
-def drawn(generator: Generator, latents: Latents, size: int) -> Iterator[Image.Image]:
-    """Pictures of latents, `size` pixels high, a few at a time in memory."""
+def draw(generator: Generator, latents: Latents, size: int) -> Iterator[Image.Image]:
+    """Draw pictures, a few at a time in memory.
+
+    Args:
+        generator: draws them.
+        latents: of the pictures.
+        size: their height in pixels.
+    """
     chunk = max(1, min(CHUNK, CHUNK * 256 * 256 // generator.resolution**2))
     for some in latents.split(chunk):
         pictures = generator(some) if size >= generator.resolution else generator.preview(some, size)
@@ -81,32 +85,17 @@ def drawn(generator: Generator, latents: Latents, size: int) -> Iterator[Image.I
             yield image
 
 
-def edited(
-    generator: Generator,
-    directions: Directions,
-    latents: Latents,
-    index: int,
-    alpha: float,
-    *,
-    slots: Sequence[int],
-    size: int,
-) -> Iterator[Image.Image]:
-    """Pictures after an edit."""
-    return drawn(generator, directions.edit(latents, index, alpha, slots), size)
-
-
-def farthest(small: Float[Tensor, "n f"]) -> list[tuple[int, int]]:
-    """For each picture the two others that look least like it, by `thumb`; itself where there are none."""
-    apart = torch.cdist(small, small)
+def farthest(thumbnails: Float[Tensor, "n f"]) -> list[tuple[int, int]]:
+    """For each picture the two others that look least like it; itself where there are none."""
+    distances = torch.cdist(thumbnails, thumbnails)
     found = []
-    for i, row in enumerate(apart):
+    for i, row in enumerate(distances):
         order = [int(j) for j in row.argsort(descending=True, stable=True) if j != i] or [i]
         found.append((order[0], order[min(1, len(order) - 1)]))
     return found
 
 
-def thumb(picture: Image.Image) -> Float[Tensor, " f"]:
-    """A copy so small that only what is large in a picture is left."""
-    shape = (THUMB, THUMB)
-    data = picture.resize(shape, Image.Resampling.BOX).tobytes()
+def thumbnail(picture: Image.Image) -> Float[Tensor, " f"]:
+    """The pixels of a copy so small that only what is large in the picture is left."""
+    data = picture.resize(THUMBNAIL, Image.Resampling.BOX).tobytes()
     return torch.frombuffer(bytearray(data), dtype=torch.uint8).float()

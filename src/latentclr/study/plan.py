@@ -7,15 +7,18 @@ may be edited until the study begins; what each participant agreed to is kept wi
 
 import hashlib
 import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
 
 from latentclr.errors import InputError
-from latentclr.study.questions import Question
+from latentclr.study.options import Checks, Sides, Unit
+from latentclr.study.questions import STRICT, Question, Several
 
 FORMAT = 1
 """Number of the layout of study.json; another is refused."""
@@ -24,138 +27,170 @@ CONSENT = "consent.txt"
 INSTRUCTIONS = "instructions.txt"
 PICTURES = "pictures"
 """Folder of the pictures."""
-MOST = 64 * 2**20
-"""Bytes of study.json that are read."""
+MAX_BYTES = 64 * 2**20
+"""Largest study.json that is read."""
 
-Unit = Literal["direction", "picture"]
-Sides = Literal["random", "fixed"]
+Index = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+PictureName = Annotated[str, Field(pattern=r"^[0-9a-f]{64}\.webp$")]
+"""A checksum, and so no path."""
 
-_NAME = re.compile(r"[0-9a-f]{64}\.webp")
 
-
-@dataclass(frozen=True)
-class Way:
+@dataclass(frozen=True, config=STRICT)
+class ShownDirection:
     """One direction as it is shown.
 
     Attributes:
         index: its number in the run.
-        label: number and name, as people know it.
+        label: its number and name, as people know it.
         alpha: of the edits that are shown, in the run's own units.
         length: of these edits, in latent space.
         too_weak: at no length that was tried do its edits change as much as those of the others.
         minus: files of the pictures at -alpha, one for each picture of the study.
-        plus: at +alpha.
+        plus: files of the pictures at +alpha.
     """
 
     index: int
     label: str
-    alpha: float
-    length: float
+    alpha: FiniteFloat
+    length: FiniteFloat
     too_weak: bool
-    minus: tuple[str, ...] = field(repr=False)
-    plus: tuple[str, ...] = field(repr=False)
+    minus: Several[PictureName]
+    plus: Several[PictureName]
 
 
-@dataclass(frozen=True)
-class Method:
-    """One run of a study.
+@dataclass(frozen=True, config=STRICT)
+class Run:
+    """One run of a method, of which directions are shown.
 
     Attributes:
         name: what it is called; unique in the study.
-        method: what found it.
-        sha256: of its directions file as it was then.
-        strength: in words, how long its edits are.
+        method: what found its directions.
+        sha256: checksum of its directions file at that time.
+        strength: how long its edits are, in words.
         slots: that its edits move.
-        ways: its directions.
+        directions: those that are shown.
     """
 
     name: str
     method: str
     sha256: str
     strength: str
-    slots: tuple[int, ...]
-    ways: tuple[Way, ...]
+    slots: Several[int]
+    directions: Several[ShownDirection]
 
 
-@dataclass(frozen=True)
-class Pair:
-    """Two directions of two methods, each as (number of the method, place in its `ways`)."""
-
-    first: tuple[int, int]
-    second: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Checks:
-    """How many attention checks each participant meets.
+class Place(NamedTuple):
+    """Where a direction is in a study.
 
     Attributes:
-        same: items whose three pictures are one: "obvious" must be "no".
-        drastic: items whose outer pictures are wholly other ones: "obvious" must be "yes".
-        repeated: items that come again, for self-consistency.
+        run: number of its run.
+        direction: its place in the run's `directions`.
     """
 
-    same: int = 1
-    drastic: int = 1
-    repeated: int = 2
+    run: Index
+    direction: Index
 
 
-@dataclass(frozen=True, eq=False)
-class Study:
-    """A study as it was frozen.
+class Pair(NamedTuple):
+    """Two directions of two runs, to be compared."""
+
+    first: Place
+    second: Place
+
+
+@dataclass(frozen=True, config=STRICT)
+class Pictures:
+    """The unedited pictures.
 
     Attributes:
-        folder: where it lies.
-        digest: SHA-256 of study.json; answers belong to it.
+        size: height of all pictures in pixels.
+        total_bytes: size of all files, edited ones included.
+        seeds: the numbers of the pictures, as `Generator.from_seeds` takes them.
+        originals: their files.
+        far: for each picture the two that look least like it (for drastic checks).
+    """
+
+    size: int
+    total_bytes: Annotated[int, Field(alias="bytes")]
+    seeds: Several[int]
+    originals: Several[PictureName]
+    far: Several[tuple[Index, Index]]
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True, config=STRICT)
+class Study:
+    """A study as it was frozen: the contents of study.json, and where it lies.
+
+    Attributes:
         title: shown to participants.
         seed: of everything that is random in it.
-        unit: what one item is. "direction": one direction on `shown` pictures at once, answered as a whole,
-            as in the paper. "picture": one direction on one picture, so `shown` items for each direction.
+        unit: what one item is.
         shown: pictures of each direction that a participant sees, drawn anew for each.
         per_participant: directions that one participant sees; None: all.
-        sides: "fixed": -alpha always left, as in the paper; "random": decided for each participant and item.
+        sides: where -alpha is.
         checks: attention checks.
         generator: "name", "sha256", "class", "truncation", "resolution".
-        size: height of the pictures in pixels.
-        total_bytes: of all pictures.
-        seeds: the numbers of the pictures, as `Generator.from_seeds` takes them.
-        originals: files of the unedited pictures.
-        far: for each picture the two that look least like it (drastic checks).
         questions: those of items, then those of pairs.
-        methods: the runs.
+        runs: whose directions are shown.
         pairs: for the preference question; empty: it is not asked.
+        pictures: the unedited pictures.
+        folder: where it lies.
+        digest: SHA-256 of study.json; answers belong to it.
     """
 
-    folder: Path
-    digest: str
+    format: Literal[1] = 1
+    kind: Literal["study"] = "study"
     title: str
     seed: int
     unit: Unit
-    shown: int
-    per_participant: int | None
+    shown: Count
+    per_participant: Count | None
     sides: Sides
     checks: Checks
     generator: Mapping[str, Any]
-    size: int
-    total_bytes: int
-    seeds: tuple[int, ...]
-    originals: tuple[str, ...] = field(repr=False)
-    far: tuple[tuple[int, int], ...] = field(repr=False)
-    questions: tuple[Question, ...]
-    methods: tuple[Method, ...]
-    pairs: tuple[Pair, ...]
+    questions: Several[Question]
+    runs: Annotated[Several[Run], Field(alias="methods")]
+    pairs: Several[Pair]
+    pictures: Pictures
+    folder: Path = Path()
+    digest: str = ""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Study":
+        pictures, runs = self.pictures, self.runs
+        n = len(pictures.seeds)
+        shown = [direction for run in runs for direction in run.directions]
+        lists = [pictures.originals, pictures.far, *(d.minus for d in shown), *(d.plus for d in shown)]
+        compared = {place for pair in self.pairs for place in pair}
+        with_choices = [question.of for question in self.questions if not question.free]
+        rules = (
+            (self.shown <= n, "shown must be at most the number of pictures"),
+            (min(vars(self.checks).values()) >= 0, "checks must be 0 or more"),
+            (shown, "methods must have directions"),
+            (_differ(run.name for run in runs), "methods must have names that differ"),
+            (_differ(question.id for question in self.questions), "questions must have ids that differ"),
+            ("item" in with_choices, "questions must have one about items with choices"),
+            (all(len(files) == n for files in lists), "pictures must all be as many as seeds"),
+            (all(i < n for two in pictures.far for i in two), "far must have numbers of pictures"),
+            (compared <= set(self.places), "pairs must have numbers of methods and of their directions"),
+        )
+        for holds, rule in rules:
+            if not holds:
+                raise ValueError(rule)
+        return self
 
     @classmethod
     def open(cls, folder: Path | str) -> "Study":
         """Read a study's folder. Nothing but study.json is read; see `verify` for the pictures.
 
         Raises:
-            InputError: there is no study, it is of another format, or it was changed by hand into none.
+            InputError: there is no study, it is of another format, or it is damaged.
         """
         folder = Path(folder)
         path = folder / STUDY
         try:
-            if path.stat().st_size > MOST:
+            if path.stat().st_size > MAX_BYTES:
                 raise InputError(f"{path} is larger than any study's; create the study again.")
             data = path.read_bytes()
         except OSError as error:
@@ -166,30 +201,51 @@ class Study:
 
     @classmethod
     def parse(cls, data: bytes, folder: Path) -> "Study":
-        """A study from the bytes of its study.json.
+        """Read a study from the bytes of its study.json.
+
+        Args:
+            data: the bytes.
+            folder: where the study lies.
 
         Raises:
-            InputError: these are no study's, or another format's.
+            InputError: it is no study, of another format, or damaged; the message names the first field.
         """
-        from latentclr.study.layout import read  # which builds the classes of this module
-
+        path = folder / STUDY
         try:
             values = json.loads(data)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{folder / STUDY} is damaged; create the study again.") from error
-        found = (values.get("kind"), values.get("format")) if isinstance(values, dict) else (None, None)
-        if found != ("study", FORMAT):
+            raise InputError(f"{path} is damaged; create the study again.") from error
+        values = values if isinstance(values, dict) else {}
+        kind, version = values.get("kind"), values.get("format")
+        if (kind, version) != ("study", FORMAT):
             raise InputError(
-                f"{folder / STUDY} is {found[0]!r} of format {found[1]!r}; this version reads studies "
-                f"of format {FORMAT}."
+                f"{path} is {kind!r} of format {version!r}; this version reads studies of format {FORMAT}."
             )
-        return read(values, folder, hashlib.sha256(data).hexdigest())
+        try:
+            study = _FILE.validate_json(data)
+        except ValidationError as error:
+            raise InputError(f"{path} is damaged: {_first_fault(error)}; create the study again.") from error
+        return replace(study, folder=folder, digest=hashlib.sha256(data).hexdigest())
+
+    def to_json(self) -> bytes:
+        """The bytes of study.json; equal studies give equal bytes."""
+        values = _FILE.dump_python(self, mode="json", by_alias=True, exclude={"folder", "digest"})
+        return (json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
     @cached_property
-    def pictures(self) -> frozenset[str]:
+    def picture_names(self) -> frozenset[str]:
         """Every file that may be shown; a server gives out no other."""
-        ways = [way for method in self.methods for way in method.ways]
-        return frozenset(self.originals).union(*(way.minus + way.plus for way in ways))
+        shown = [self.direction(place) for place in self.places]
+        return frozenset(self.pictures.originals).union(*(one.minus + one.plus for one in shown))
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """The places of all directions, run by run."""
+        return tuple(Place(r, d) for r, run in enumerate(self.runs) for d in range(len(run.directions)))
+
+    def direction(self, place: Place) -> ShownDirection:
+        """The direction at a place."""
+        return self.runs[place.run].directions[place.direction]
 
     def picture(self, name: str) -> Path:
         """Where a picture is, given its file's name.
@@ -197,21 +253,21 @@ class Study:
         Raises:
             InputError: the study has no such picture.
         """
-        if name not in self.pictures or not is_picture(name):
+        if name not in self.picture_names:
             raise InputError("this study has no such picture.")
         return self.folder / PICTURES / name
 
-    def question(self, which: str) -> Question:
-        """The question of that id.
+    def question(self, question_id: str) -> Question:
+        """The question with that id.
 
         Raises:
             InputError: it is not asked in this study.
         """
         for question in self.questions:
-            if question.id == which:
+            if question.id == question_id:
                 return question
         known = ", ".join(question.id for question in self.questions)
-        raise InputError(f"this study does not ask {which!r}; it asks {known}.")
+        raise InputError(f"this study does not ask {question_id!r}; it asks {known}.")
 
     @property
     def consent(self) -> str:
@@ -220,7 +276,7 @@ class Study:
 
     @property
     def instructions(self) -> str:
-        """What participants are told before the first question, as the file has it now."""
+        """What participants read before the first question, as the file has it now."""
         return _text(self.folder / INSTRUCTIONS)
 
     def verify(self) -> None:
@@ -229,7 +285,7 @@ class Study:
         Raises:
             InputError: one is missing or is another than it was.
         """
-        for name in sorted(self.pictures):
+        for name in sorted(self.picture_names):
             path = self.picture(name)
             try:
                 data = path.read_bytes()
@@ -239,13 +295,20 @@ class Study:
                 raise InputError(f"the picture {path} is damaged; create the study again.")
 
 
-def is_picture(name: str) -> bool:
-    """Whether this is the name of a picture of some study: a checksum, and so no path.
+_FILE = TypeAdapter(Study)
 
-    >>> is_picture("../study.json"), is_picture("0" * 64 + ".webp")
-    (False, True)
-    """
-    return _NAME.fullmatch(name) is not None
+
+def _differ(names: Iterable[str]) -> bool:
+    every = list(names)
+    return len(set(every)) == len(every)
+
+
+def _first_fault(error: ValidationError) -> str:
+    """Which field of a file is wrong, and what it should be."""
+    fault = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in fault["loc"])
+    expected = fault["msg"].removeprefix("Value error, ")
+    return f"{field}: {expected[:1].lower()}{expected[1:]}" if field else expected
 
 
 def _text(path: Path) -> str:

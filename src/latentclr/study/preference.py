@@ -15,7 +15,7 @@ from latentclr.evaluate.intervals import Bootstrap, Interval, weighted_means
 from latentclr.study.questions import CLEARER
 from latentclr.study.responses import Response, Responses
 from latentclr.study.shares import holm, sign_test, wilson
-from latentclr.study.statistics import by_method, drawn, ratio
+from latentclr.study.statistics import by_run, drawn, ratio
 
 FIRST, SECOND, NEITHER = "first", "second", "neither"
 
@@ -99,7 +99,7 @@ def preferences(responses: Responses, bootstrap: Bootstrap) -> list[Preference]:
 
 def contrasts(responses: Responses, bootstrap: Bootstrap) -> list[Contrast]:
     """Every two methods and graded question, over the participants who rated directions of both."""
-    found, methods = [], by_method(responses)
+    found, methods = [], by_run(responses)
     for question in responses.graded:
         counts = responses.counts(question)
         asked = counts.sum(2) > 0

@@ -1,10 +1,19 @@
-"""What participants are asked, and which answers there are."""
+"""What participants read and are asked, and which answers there are."""
 
 import unicodedata
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import ConfigDict, FailFast, Field
+from pydantic.dataclasses import dataclass
 
 from latentclr.errors import InputError
+
+STRICT = ConfigDict(strict=True, validate_by_name=True, validate_by_alias=True)
+"""How study.json is read: a number must not be given as text."""
+T = TypeVar("T")
+Several = Annotated[tuple[T, ...], FailFast()]
+"""A list in study.json. Reading ends at its first fault, so that no file is too faulty to be refused."""
+Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
 OBVIOUS = "obvious"
 MEANINGFUL = "meaningful"
@@ -16,23 +25,23 @@ LONGEST = 80
 GRADES = (("yes", "Yes"), ("maybe", "Maybe"), ("no", "No"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Question:
     """One question.
 
     Attributes:
         id: short and unique.
-        of: "item": of a direction's pictures; "pair": of two directions'.
+        of: what it is about: an item, that is, one direction; or a pair of directions.
         text: as it is asked.
         choices: (value, text) of every answer; empty: the answer is free text.
-        limit: characters of a free text.
-        required: whether an item without it is not done.
+        limit: largest number of characters of a free text.
+        required: whether an item is only done when it is answered.
     """
 
-    id: str
+    id: Id
     of: Literal["item", "pair"]
     text: str
-    choices: tuple[tuple[str, str], ...] = ()
+    choices: Several[tuple[Id, str]] = ()
     limit: int = 0
     required: bool = True
 
@@ -74,41 +83,71 @@ def plain(text: str) -> str:
     return " ".join(kept.split())
 
 
+QUESTIONS = (
+    Question(
+        OBVIOUS,
+        "item",
+        "Do you think there is an obvious content change on the left and right images comparing to the "
+        "one in the middle?",
+        GRADES,
+    ),
+    Question(
+        MEANINGFUL,
+        "item",
+        "Do you think the change on the left and right images comparing to the one in the middle is "
+        "semantically meaningful?",
+        GRADES,
+    ),
+    Question(
+        NAME,
+        "item",
+        "What changes from the left to the right image? A word or two (you may leave this empty).",
+        limit=LONGEST,
+        required=False,
+    ),
+    Question(
+        CLEARER,
+        "pair",
+        "Which of the two more clearly changes one single thing?",
+        (("left", "The first one"), ("right", "The second one"), ("neither", "Neither")),
+    ),
+)
+"""The paper's two questions in its words, and the optional ones."""
+
+
 def usual_questions(*, name: bool, preference: bool) -> tuple[Question, ...]:
-    """The paper's two questions, in its words; those about a name and a preference where they are wanted."""
-    questions = [
-        Question(
-            OBVIOUS,
-            "item",
-            "Do you think there is an obvious content change on the left and right images comparing to the "
-            "one in the middle?",
-            GRADES,
-        ),
-        Question(
-            MEANINGFUL,
-            "item",
-            "Do you think the change on the left and right images comparing to the one in the middle is "
-            "semantically meaningful?",
-            GRADES,
-        ),
-    ]
-    if name:
-        questions.append(
-            Question(
-                NAME,
-                "item",
-                "What changes from the left to the right image? A word or two (you may leave this empty).",
-                limit=LONGEST,
-                required=False,
-            )
-        )
-    if preference:
-        questions.append(
-            Question(
-                CLEARER,
-                "pair",
-                "Which of the two more clearly changes one single thing?",
-                (("left", "The first one"), ("right", "The second one"), ("neither", "Neither")),
-            )
-        )
-    return tuple(questions)
+    """The questions of a new study.
+
+    Args:
+        name: whether to ask for a name of each direction.
+        preference: whether to ask which of two directions is clearer.
+    """
+    asked = {OBVIOUS: True, MEANINGFUL: True, NAME: name, CLEARER: preference}
+    return tuple(question for question in QUESTIONS if asked[question.id])
+
+
+CONSENT_TEXT = """\
+You are invited to a study about pictures that a computer program draws and changes.
+
+You will see sets of pictures and answer short questions about them. There are no right or wrong
+answers, and nothing in the pictures is known to be upsetting.
+
+Taking part is voluntary. You may stop at any time, without giving a reason, by closing the page.
+With your code you may come back later, or have all of your answers deleted.
+
+Your answers are stored under a random number, with how long each took and the day on which you
+began. Your name, your address on the network and your browser are not stored. Nothing is sent to
+anybody else.
+
+By going on you say that you have read this and that you agree to take part.
+"""
+
+INSTRUCTIONS_TEXT = """\
+Each row has three pictures. In the middle is a picture as it was; on the left and on the right is
+the same picture after a change, one way and the opposite way.
+
+Look at all rows, then answer for the change as a whole. If you are not sure, choose Maybe.
+
+Some items check whether one looks at the pictures: please look at every one before you answer.
+You can go back and change an answer.
+"""

@@ -1,6 +1,5 @@
 """The report of a study: a page, its tables as CSV, and everything as JSON."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from latentclr.study.csv_tables import (
 )
 from latentclr.study.findings import findings, paper_lines, people
 from latentclr.study.page import page
-from latentclr.study.plan import Method, Study
+from latentclr.study.plan import Place, Study
 from latentclr.study.quality import Quality, qualities, rule
 from latentclr.study.responses import Responses, responses
 
@@ -75,9 +74,8 @@ def report(
     summary = summarise(found, joined, quality, mistakes=mistakes, bootstrap=bootstrap)
     kept = kept_of(quality, mistakes)
     with FolderKind("a study's report", SUMMARY).new(folder, overwrite=overwrite) as staging:
-        for m, method in enumerate(study.methods):
-            for w in range(len(method.ways)):
-                save_picture(example(study, method, w), staging / example_name(m, w))
+        for place in study.places:
+            save_picture(_example(study, place), staging / example_name(place.run, place.direction))
         write_bytes(staging / "answers.csv", answers_csv(found, kept))
         write_bytes(staging / "directions.csv", directions_csv(summary))
         write_bytes(staging / "participants.csv", participants_csv(summary))
@@ -108,8 +106,8 @@ def summarise(
             "digest": study.digest,
             "unit": study.unit,
             "shown": study.shown,
-            "pictures": len(study.seeds),
-            "size": study.size,
+            "pictures": len(study.pictures.seeds),
+            "size": study.pictures.size,
             "per_participant": study.per_participant,
             "sides": study.sides,
             "seed": study.seed,
@@ -120,7 +118,14 @@ def summarise(
             {"id": q.id, "of": q.of, "text": q.text, "graded": q.id in found.graded, "free": q.free}
             for q in study.questions
         ],
-        "methods": [_method(method) for method in study.methods],
+        "methods": [
+            {
+                **{name: getattr(run, name) for name in ("name", "method", "sha256", "strength")},
+                "slots": list(run.slots),
+                "k": len(run.directions),
+            }
+            for run in study.runs
+        ],
         "collected": {
             "joined": len(joined),
             "agreed": len(days),
@@ -143,10 +148,10 @@ def summarise(
     }
 
 
-def example(study: Study, method: Method, way: int) -> Image.Image:
-    """What a direction does: rows of the first pictures, from -alpha over the original to +alpha."""
-    shown = method.ways[way]
-    rows = list(zip(shown.minus, study.originals, shown.plus, strict=True))[:EXAMPLES]
+def _example(study: Study, place: Place) -> Image.Image:
+    """What a direction does: a row for each of the first pictures, at -alpha, unedited and at +alpha."""
+    shown = study.direction(place)
+    rows = list(zip(shown.minus, study.pictures.originals, shown.plus, strict=True))[:EXAMPLES]
     opened = [[_opened(study, name) for name in row] for row in rows]
     width, height = opened[0][0].size
     sheet = Image.new("RGB", (3 * width, len(rows) * height))
@@ -156,9 +161,14 @@ def example(study: Study, method: Method, way: int) -> Image.Image:
     return sheet
 
 
-def example_name(method: int, way: int) -> str:
-    """Where the example of a direction is in the folder of a report."""
-    return f"strips/{method}-{way:03}.png"
+def example_name(run: int, direction: int) -> str:
+    """The file with the example of a direction, in the folder of a report.
+
+    Args:
+        run: number of the run.
+        direction: place among the directions of the run.
+    """
+    return f"strips/{run}-{direction:03}.png"
 
 
 def _opened(study: Study, name: str) -> Image.Image:
@@ -170,14 +180,3 @@ def _opened(study: Study, name: str) -> Image.Image:
         raise InputError(f"the picture {path} is missing or damaged; create the study again.") from error
     picture.thumbnail((4 * TILE, TILE), Image.Resampling.BOX)
     return picture
-
-
-def _method(method: Method) -> Mapping[str, Any]:
-    return {
-        "name": method.name,
-        "method": method.method,
-        "sha256": method.sha256,
-        "strength": method.strength,
-        "slots": list(method.slots),
-        "k": len(method.ways),
-    }

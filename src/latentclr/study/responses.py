@@ -71,25 +71,20 @@ class Responses:
             if question.of == "item" and tuple(value for value, _ in question.choices) == GRADED
         )
 
-    @cached_property
-    def ways(self) -> tuple[tuple[int, int], ...]:
-        """Every direction as (number of the method, place among its ways)."""
-        return tuple((m, w) for m, method in enumerate(self.study.methods) for w in range(len(method.ways)))
-
-    def counts(self, question: str) -> Float[np.ndarray, "people ways 4"]:
+    def counts(self, question: str) -> Float[np.ndarray, "people directions 4"]:
         """How often each participant answered Yes, Maybe, No and nothing for each direction.
 
         One of them is 1 where an item is a direction; where an item is a picture, they sum to the pictures of
         the direction. All are 0 where the participant was not shown the direction. Checks do not count.
         """
         person = {number: i for i, number in enumerate(self.people)}
-        place = {way: i for i, way in enumerate(self.ways)}
-        found = np.zeros((len(person), len(place), len(GRADED) + 1))
+        column_of = {place: i for i, place in enumerate(self.study.places)}
+        found = np.zeros((len(person), len(column_of), len(GRADED) + 1))
         for row in self.rows:
-            if row.question == question and row.step.kind == "direction":
-                panel = row.step.panels[0]
-                column = MISSING if row.value is None else GRADED.index(row.value)
-                found[person[row.participant], place[panel.method or 0, panel.way or 0], column] += 1
+            place = row.step.panels[0].place
+            if row.question == question and row.step.kind == "direction" and place is not None:
+                answer = MISSING if row.value is None else GRADED.index(row.value)
+                found[person[row.participant], column_of[place], answer] += 1
         return found
 
 

@@ -18,7 +18,7 @@ from latentclr.study.questions import MEANINGFUL, OBVIOUS
 from latentclr.study.responses import GRADED, MISSING, Responses
 from latentclr.study.shares import wilson
 
-Counts = Float[np.ndarray, "people ways 4"]
+Counts = Float[np.ndarray, "people directions 4"]
 
 K = 32
 PEOPLE = 100
@@ -86,7 +86,7 @@ def paper(question: str) -> Line:
     return Line(K, PEOPLE, yes, maybe, no, missing)
 
 
-def line(counts: Counts, of_method: Bool[np.ndarray, " ways"], bootstrap: Bootstrap) -> Line:
+def line(counts: Counts, of_method: Bool[np.ndarray, " directions"], bootstrap: Bootstrap) -> Line:
     """The summary of one method, with intervals over participants.
 
     A participant who was shown some of the k directions only counts for all: their shares are of k. So the
@@ -147,10 +147,10 @@ def drawn(statistic: Callable[[Tensor], Tensor], people: int, bootstrap: Bootstr
     return bootstrap.of(statistic, people).at()
 
 
-def by_method(responses: Responses) -> list[Bool[np.ndarray, " ways"]]:
-    """Which directions are each method's."""
-    methods = np.array([method for method, _ in responses.ways])
-    return [methods == m for m in range(len(responses.study.methods))]
+def by_run(responses: Responses) -> list[Bool[np.ndarray, " directions"]]:
+    """Which directions are of each run."""
+    runs = np.array([place.run for place in responses.study.places])
+    return [runs == run for run in range(len(responses.study.runs))]
 
 
 def told(line: Line) -> dict[str, float]:
