@@ -35,6 +35,7 @@ LIGHT = [
     ),
     *(["edit", "runs/x", "--nope"], ["discover", "latentclr", "--k", "x"], ["sheet", "x", "--columns", "x"]),
     *(["discover", "latentclr", "--preset", "x"], ["discover", "voynov", "--deformator", "x"]),
+    ["discover", "latentclr", "--out", "x", "--k", "1"],
 ]
 PROBE = """
 import contextlib, io, json, sys

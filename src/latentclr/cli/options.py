@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -25,16 +28,39 @@ Run = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
 def parse(
     options: Callable[..., Options], arguments: Sequence[str], *, prog: str, about: str, **more: Any
 ) -> Options:
-    """Fill a dataclass from the command line; a bad value or `--help` ends the program (2 or 0)."""
+    """Fill a dataclass from the command line; a bad value or `--help` ends the program (2 or 0).
+
+    Args:
+        options: the dataclass.
+        arguments: words of the command line after the command's name.
+        prog: name of the command.
+        about: the sentence on top of its help.
+        more: other arguments of `tyro.cli`.
+
+    Raises:
+        InputError: the dataclass refused a value.
+    """
     config = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff)
-    filled: Options = tyro.cli(
-        options,
-        args=list(arguments),
-        prog=f"latentclr {prog}".strip(),
-        description=about,
-        config=config,
-        **more,
-    )
+    complaint = io.StringIO()
+    try:
+        with redirect_stderr(complaint):
+            filled: Options = tyro.cli(
+                options,
+                args=list(arguments),
+                prog=f"latentclr {prog}".strip(),
+                description=about,
+                config=config,
+                **more,
+            )
+    except SystemExit as ended:
+        # tyro prints a dataclass's InputError in a box of its own; `main` prints it as a sentence.
+        error: BaseException | None = ended
+        while error is not None and not isinstance(error, InputError):
+            error = error.__context__
+        if error is not None:
+            raise error from None
+        sys.stderr.write(complaint.getvalue())
+        raise
     return filled
 
 
