@@ -22,7 +22,6 @@ import torch
 from latentclr import load_generator
 from latentclr.engine.checkpoint import Keeper, remove_state
 from latentclr.files import make_folder, write_bytes, write_json
-from latentclr.invert.encoder import save_encoder
 from latentclr.invert.samples import outside_scenes
 from latentclr.invert.train import EncoderSettings, train_encoder
 from latentclr.scenes import WORLDS
@@ -78,7 +77,7 @@ def main() -> None:
     )
     seconds = before + time.process_time() - started
     path = out / "encoder.safetensors"
-    save_encoder(trained.encoder, path)
+    trained.encoder.save(path)
     card = {
         "what": f"encoder of {generator.name!r}: latents of a picture in one pass (docs/inversion.md)",
         "licence": "MIT",

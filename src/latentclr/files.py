@@ -32,7 +32,7 @@ def atomic(path: Path, *, before: Path | None = None) -> Iterator[Path]:
 
     Args:
         path: where the file goes.
-        before: where the file that `path` was until now is kept, in the same folder; None: it is replaced.
+        before: new name, in the same folder, of the file that was at `path`; None: that file is replaced.
 
     Raises:
         InputError: the folder cannot be written or the disk is full, with the system's reason.
@@ -60,13 +60,29 @@ def atomic(path: Path, *, before: Path | None = None) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file, whole or not at all.
+
+    Args:
+        path: of the file.
+        data: its contents.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
     with atomic(path) as temporary:
         temporary.write_bytes(data)
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write indented JSON, whole or not at all."""
+    """Write indented JSON, whole or not at all.
+
+    Args:
+        path: of the file.
+        value: what `json.dumps` accepts.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
     write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
@@ -91,7 +107,7 @@ def write_tensors(
     """Write tensors and a JSON header as safetensors, with a checksum; equal contents give equal bytes.
 
     Args:
-        path: the file.
+        path: of the file.
         tensors: by name, on any device.
         header: JSON values.
         before: see `atomic`.
@@ -108,14 +124,18 @@ def write_tensors(
 
 
 def tensors_bytes(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> bytes:
-    """What `write_tensors` writes, byte for byte."""
+    """The bytes of the file that `write_tensors` writes.
+
+    Args:
+        tensors: by name, on any device.
+        header: JSON values.
+    """
     return save(*_packed(tensors, header))
 
 
 def _packed(
     tensors: Mapping[str, Tensor], header: Mapping[str, Any]
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a safetensors file."""
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     rest = {name: value for name, value in header.items() if name != CHECKSUM}  # of other contents
     text = json.dumps({**rest, CHECKSUM: _checksum(on_cpu, rest)}, sort_keys=True, allow_nan=False)
@@ -123,22 +143,27 @@ def _packed(
 
 
 def _checksum(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps(header, sort_keys=True, allow_nan=False).encode())
+    return tensors_sha256(tensors, start=json.dumps(header, sort_keys=True, allow_nan=False))
+
+
+def tensors_sha256(tensors: Mapping[str, Tensor], *, start: str = "", dtypes: bool = True) -> str:
+    """SHA-256 over a text, then name, type, shape and values of tensors, in the order of their names.
+
+    Args:
+        tensors: by name, on any device.
+        start: the text.
+        dtypes: whether the types count; in the fingerprints of encoders they do not.
+    """
+    digest = hashlib.sha256(start.encode())
     for name, tensor in sorted(tensors.items()):
-        digest.update(f"|{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        dtype = f"{tensor.dtype}|" if dtypes else ""
+        digest.update(f"|{name}|{dtype}{tuple(tensor.shape)}|".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
-def _has_checksum(claimed: object, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> bool:
-    try:
-        return claimed == _checksum(tensors, header)
-    except ValueError:  # a number that has become infinite: it cannot have been written
-        return False
-
-
 def tensors_header(path: Path) -> str | None:
-    """The JSON header that `write_tensors` gave to a safetensors file; None: another program's.
+    """The JSON header that `write_tensors` gave to a safetensors file; None: another program's file.
 
     Raises:
         InputError: the file is damaged.
@@ -151,18 +176,27 @@ def tensors_header(path: Path) -> str | None:
 
 
 def read_tensors(
-    path: Path, *, kind: str, foreign: bool = False, checked: bool = False
+    path: Path,
+    *,
+    kind: str,
+    mark: Mapping[str, Any] | None = None,
+    foreign: bool = False,
+    checked: bool = False,
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `write_tensors` wrote. No code in the file can run.
 
     Args:
-        path: the file.
-        kind: what the caller expects, for the error's text ("a directions file").
-        foreign: take files of other programs too; their header is empty.
-        checked: refuse a file without a checksum. (One that is there is always compared.)
+        path: of the file.
+        kind: what the caller expects, for error messages ("a directions file").
+        mark: entries that the header must have, such as the number of the format.
+        foreign: accept files of other programs too; their header is empty.
+        checked: refuse a file without a checksum. (If there is one, it is always compared.)
+
+    Returns:
+        The tensors by name, and the header.
 
     Raises:
-        InputError: the file is not there, is damaged, or is another program's.
+        InputError: the file does not exist, is damaged, of another program or of another kind.
     """
     path = Path(path)
     if not path.is_file():
@@ -188,7 +222,18 @@ def read_tensors(
     claimed = header.pop(CHECKSUM, None)
     if (checked or claimed is not None) and not _has_checksum(claimed, tensors, header):
         raise InputError(f"{path} is damaged: its contents do not have its checksum; expected {kind}.")
+    for name, value in (mark or {}).items():
+        if header.get(name) != value:
+            found = header.get(name)
+            raise InputError(f"{path} has {name} {found!r}; this version reads {name} {value!r} of {kind}.")
     return tensors, header
+
+
+def _has_checksum(claimed: object, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> bool:
+    try:
+        return claimed == _checksum(tensors, header)
+    except ValueError:  # a number that has become infinite: it cannot have been written
+        return False
 
 
 def not_finite(tensors: Mapping[str, Tensor]) -> list[str]:

@@ -11,6 +11,7 @@ from tests.cli.command import Command
 from tests.rounding import assert_same_pixels
 
 from latentclr import Directions, load_generator
+from latentclr.artefacts import GeneratorRecord, Origin
 from latentclr.images import to_pil
 from latentclr.invert.artefact import Inversion, Photo
 from latentclr.invert.difference import WHOLE, Difference
@@ -30,7 +31,7 @@ def inversion(
         torch.zeros(2),
         torch.zeros(2),
         (Photo("a.jpg"), Photo("b.jpg")),
-        {"generator": {"name": name, "sha256": generator.fingerprint()}, "truncation": truncation},
+        Origin({"generator": GeneratorRecord.of(generator).to_json(), "truncation": truncation}),
     )
 
 
@@ -89,7 +90,7 @@ def test_what_tuned_the_generator_is_used(run: Path, photos: Path, latentclr: Co
     name, weight = colours[-1]
     change = Difference(
         {f"{WHOLE}{name}": torch.full_like(weight, 0.5)},
-        {"name": "scenes", "sha256": generator.fingerprint()},
+        GeneratorRecord.of(generator),
     )
     change.save(photos / TUNING)
     result = latentclr("edit", run, "--latents", photos, "--edits", "0:+4")
@@ -140,4 +141,4 @@ def test_the_truncation_is_that_of_the_inversion(run: Path, latentclr: Command) 
     generator = load_generator("scenes").at(0.5)
     wanted = np.asarray(to_pil(generator(one.latents[:1])[0]).resize((256, 256), Image.Resampling.LANCZOS))
     assert_same_pixels(pixels("edited.png"), wanted)
-    assert replace(one, origin={}).truncation == 1.0
+    assert replace(one, origin=Origin()).origin.truncation == 1.0

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from latentclr import Directions, InputError
+from latentclr.artefacts import Origin
 from latentclr.directions import DirectionModel, Global, Linear, Nonlinear
 from latentclr.files import HEADER, write_tensors
 
@@ -31,7 +32,7 @@ def directions_of(toy: Toy, model: DirectionModel) -> Directions:
         scale=torch.tensor([1.0, 2.0, 0.5]),
         scores=torch.tensor([3.0, 2.0, 1.0]),
         names=("", "light", ""),
-        origin={"generator": {"name": "toy", "sha256": toy.fingerprint()}},
+        origin=Origin({"generator": {"name": "toy", "sha256": toy.fingerprint()}}),
     )
 
 
@@ -278,6 +279,12 @@ class TestFilesThatAreRefused:
             {"hidden": "all"},
             {"hidden": [0.0]},
             {"starred": {"0": 1}},
+            {"origin": []},
+            {"origin": {"hyperparameters": []}},
+            {"origin": {"hyperparameters": {"truncation": "wide"}}},
+            {"origin": {"generator": {"sha256": 1}}},
+            {"origin": {"generator": {"class": "cat"}}},
+            {"origin": {"calibration": {"target": -1}}},
         ],
     )
     def test_header_that_does_not_fit(self, path: Path, change: dict[str, object], toy: Toy) -> None:

@@ -11,6 +11,7 @@ import torch
 from tests.toy import Toy
 
 from latentclr import Directions, InputError
+from latentclr.artefacts import Origin
 from latentclr.directions import Global
 from latentclr.files import read_tensors, write_tensors
 
@@ -61,7 +62,7 @@ def test_another_generator_is_named_with_its_latent_space(directions: Directions
         f"these directions were found in 'another generator' (space z, 7 slots of {toy.latent_dim}) "
         f"and do not fit 'dogs' {theirs}; {advice}"
     )
-    named = replace(moved, origin={"generator": {"name": "cats"}})
+    named = replace(moved, origin=Origin({"generator": {"name": "cats"}}))
     assert said(lambda: named.require(Toy())) == (
         f"these directions were found in 'cats' (space z, 7 slots of {toy.latent_dim}) "
         f"and do not fit 'this generator' {theirs}; {advice}"

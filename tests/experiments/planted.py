@@ -10,6 +10,7 @@ from tests.report.linear import VALUES, Flat, planted
 from torch import Tensor
 
 from latentclr import Directions
+from latentclr.artefacts import Origin
 from latentclr.evaluate.attributes import Scale
 from latentclr.evaluate.intervals import Bootstrap
 from latentclr.experiments.base import Settings
@@ -88,7 +89,7 @@ def told(directions: Directions, method: str, seed: int = 0, **more: Any) -> Dir
         "method": method,
         "hyperparameters": {"seed": seed, "k": directions.k, **more},
     }
-    return replace(directions, origin=origin)
+    return replace(directions, origin=Origin(origin))
 
 
 assert 2 * len(STRENGTHS) <= VALUES

@@ -6,13 +6,14 @@ import pytest
 from tests.experiments.planted import SETTINGS, Classes, axes, bench
 
 from latentclr import Directions, InputError
+from latentclr.artefacts import Origin
 from latentclr.experiments import class_specific
 from latentclr.experiments.base import Run
 
 
 def found_in(label: int, directions: Directions) -> Directions:
     home = {**directions.origin["generator"], "class": label}
-    return replace(directions, origin={**directions.origin, "generator": home})
+    return replace(directions, origin=Origin({**directions.origin, "generator": home}))
 
 
 def runs(generator: Classes, *parts: tuple[str, int, tuple[int, ...], int]) -> list[Run]:

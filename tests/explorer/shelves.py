@@ -7,6 +7,7 @@ import torch
 from tests.toy import Toy
 
 from latentclr import Directions
+from latentclr.artefacts import Origin
 from latentclr.directions import DirectionModel, Global, Linear
 from latentclr.explorer.recipe import Edit, Recipe
 from latentclr.explorer.shelf import Shelf
@@ -36,7 +37,7 @@ def directions_in(name: str, model: DirectionModel, **origin: object) -> Directi
         scale=torch.linspace(1.0, 2.0, model.k),
         scores=torch.zeros(model.k),
         names=("",) * model.k,
-        origin={"generator": {"name": name, "sha256": toy.fingerprint()}, **origin},
+        origin=Origin({"generator": {"name": name, "sha256": toy.fingerprint()}, **origin}),
     )
 
 
@@ -87,5 +88,5 @@ def an_inversion(seed: int = 3, name: str = "a.png", generator: str = "toy") -> 
         psnr=torch.tensor([30.0]),
         lpips=torch.tensor([float("nan")]),
         photos=(Photo(name, "0" * 64, (float(seed), 0.0, 8.0, 8.0)),),
-        origin={"generator": {"name": generator, "sha256": toy.fingerprint()}},
+        origin=Origin({"generator": {"name": generator, "sha256": toy.fingerprint()}}),
     )

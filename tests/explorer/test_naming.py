@@ -8,6 +8,7 @@ from tests.explorer.shelves import plain, toys
 from tests.generators.small_biggan import small_biggan_deep
 
 from latentclr import Generator, InputError, Random, SeFa, load_generator
+from latentclr.artefacts import Origin
 from latentclr.directions import Global
 from latentclr.explorer import naming
 from latentclr.explorer.naming import Names, label, proposed, proposed_yet
@@ -68,7 +69,7 @@ def test_the_class_of_the_run_is_drawn_or_the_first_one(monkeypatch: pytest.Monk
     shelf = Shelf(["classes"], load=lambda _: generator)
     for number in (1, None):
         found = Random(k=2, seed=number or 0).fit(generator.for_class(1))
-        found = replace(found, origin={"generator": {"class": number}})
+        found = replace(found, origin=Origin({"generator": {"class": number}}))
         proposed(shelf, "classes", shelf.add(found, "random").id)
     assert drawn == [1, 0]
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from latentclr import InputError
+from latentclr.artefacts import Origin
 from latentclr.explorer import refining
 from latentclr.explorer.drawing import edited, frames, grid, methods, strip
 from latentclr.explorer.photos import FORGOTTEN, Photo, Photos, photo_id
@@ -264,7 +265,10 @@ def test_a_tuned_photo_is_drawn_by_its_own_copy(shelf: Shelf) -> None:
     ("found", "sentence"),
     [
         (an_inversion(generator="elsewhere"), None),  # another name for the same weights
-        (replace(an_inversion(), origin={"generator": {"name": "gone", "sha256": "9" * 64}}), "'gone'"),
+        (
+            replace(an_inversion(), origin=Origin({"generator": {"name": "gone", "sha256": "9" * 64}})),
+            "'gone'",
+        ),
         (replace(an_inversion(), latents=torch.zeros(1, 2, 5)), "do not fit"),
     ],
 )

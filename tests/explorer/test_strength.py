@@ -10,6 +10,7 @@ from tests.explorer.shelves import bent, directions_in, plain, toys
 from tests.toy import Toy
 
 from latentclr import InputError
+from latentclr.artefacts import Origin
 from latentclr.directions import Global
 from latentclr.evaluate.calibration import SEED, calibrate, rms
 from latentclr.explorer import strength
@@ -44,9 +45,7 @@ def test_a_slider_has_at_least_sixty_steps_each_way_and_reaches_its_end(limit: f
     assert f"{found.step:.0e}"[0] in "125"
 
 
-@pytest.mark.parametrize(
-    "hyperparameters", [{"alpha": "large"}, {"alpha": -1}, {"alpha": math.nan}, [], None]
-)
+@pytest.mark.parametrize("hyperparameters", [{"alpha": "large"}, {"alpha": -1}, {"alpha": math.nan}])
 def test_hyperparameters_of_a_strange_file_are_not_trusted(hyperparameters: object) -> None:
     shelf = toys(plain(method="ganalyze", hyperparameters=hyperparameters))
     assert slider_range(shelf, "toy", shelf.entries()[0].id, 0).limit == 2.0
@@ -72,7 +71,7 @@ def test_where_nothing_is_said_weak_directions_get_long_sliders(method: str) -> 
 
 
 def test_directions_that_change_nothing_still_have_a_slider() -> None:
-    nothing = replace(plain(), scale=torch.zeros(4), origin={})
+    nothing = replace(plain(), scale=torch.zeros(4), origin=Origin())
     shelf = toys(nothing)
     found = slider_range(shelf, "toy", shelf.entries()[0].id, 0)
     assert 0 < found.limit <= 1000

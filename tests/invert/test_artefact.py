@@ -11,8 +11,9 @@ from tests.toy import Toy
 from torch.testing import assert_close
 
 from latentclr import InputError
+from latentclr.artefacts import Origin
 from latentclr.files import read_tensors, write_tensors
-from latentclr.invert.artefact import KIND, Inversion, Photo
+from latentclr.invert.artefact import Inversion, Photo
 
 
 def inversion_of(toy: Toy, n: int = 3) -> Inversion:
@@ -23,7 +24,7 @@ def inversion_of(toy: Toy, n: int = 3) -> Inversion:
         psnr=torch.arange(n) + 30.0,
         lpips=torch.arange(n) / 100,
         photos=tuple(Photo(f"{i}.png", f"{i:064x}", (1.0, 2.0, 3.5, 4.0)) for i in range(n)),
-        origin={"generator": {"name": "toy", "sha256": toy.fingerprint()}, "truncation": 0.7},
+        origin=Origin({"generator": {"name": "toy", "sha256": toy.fingerprint()}, "truncation": 0.7}),
     )
 
 
@@ -40,7 +41,7 @@ def test_a_file_gives_back_what_was_saved(inversion: Inversion, tmp_path: Path) 
     assert (loaded.photos, loaded.labels, loaded.origin) == (
         inversion.photos,
         inversion.labels,
-        dict(inversion.origin),
+        inversion.origin,
     )
     loaded.save(tmp_path / "b")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
@@ -88,7 +89,7 @@ def test_select(inversion: Inversion) -> None:
         ({"labels": 3}, {}, "is not a file of inverted photos"),
         ({"space": "y"}, {}, "no latent space"),
         ({"origin": {"truncation": 0}}, {}, "truncation 0 must be above 0"),
-        ({"origin": 5}, {}, "no origin"),
+        ({"origin": 5}, {}, "its origin is no JSON object"),
         ({}, {"psnr": torch.zeros(2)}, "a figure for each photo"),
         ({}, {"latents": torch.full((3, 2, 6), torch.nan)}, "not finite"),
         ({}, {"latents": torch.zeros(3, 6)}, "must be as many"),
@@ -98,7 +99,7 @@ def test_damaged_files_are_refused(
     inversion: Inversion, tmp_path: Path, header: dict[str, Any], tensors: dict[str, Any], message: str
 ) -> None:
     inversion.save(tmp_path / "a")
-    before, told = read_tensors(tmp_path / "a", kind=KIND)
+    before, told = read_tensors(tmp_path / "a", kind=Inversion.KIND)
     write_tensors(tmp_path / "b", before | tensors, told | header)
     with pytest.raises(InputError, match=message):
         Inversion.load(tmp_path / "b")

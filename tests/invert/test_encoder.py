@@ -20,7 +20,7 @@ from latentclr import Generator, InputError
 from latentclr.engine.checkpoint import Keeper
 from latentclr.files import read_tensors, write_tensors
 from latentclr.generators import IMAGE, Latents, Layer
-from latentclr.invert.encoder import KIND, LatentEncoder, Shape, read_encoder, save_encoder
+from latentclr.invert.encoder import LatentEncoder, Shape
 from latentclr.invert.prior import Prior
 from latentclr.invert.samples import draw_samples
 from latentclr.invert.train import EncoderSettings, train_encoder
@@ -74,14 +74,14 @@ def test_pictures_of_every_size(toy: Toy) -> None:
 def test_a_file_gives_it_back(toy: Toy, tmp_path: Path) -> None:
     encoder = fresh(toy)
     encoder.generator_sha256 = toy.fingerprint()
-    save_encoder(encoder, tmp_path / "a", about={"note": 1})
-    loaded = read_encoder(tmp_path / "a")
+    encoder.save(tmp_path / "a")
+    loaded = LatentEncoder.load(tmp_path / "a")
     pictures = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     # Weights of 16 bits are rounded by up to .0005 of their size, in each of seven layers.
     assert_close(loaded(pictures).latents, encoder(pictures).latents, atol=0.02, rtol=0.02)
     assert loaded.shape == encoder.shape
     loaded.require(toy)
-    save_encoder(loaded, tmp_path / "b", about={"note": 1})
+    loaded.save(tmp_path / "b")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     with pytest.raises(InputError, match="trained for another generator"):
         loaded.require(Toy(seed=1))
@@ -90,23 +90,23 @@ def test_a_file_gives_it_back(toy: Toy, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        ({"kind": "x"}, "no encoder of this version"),
-        ({"format": 7}, "no encoder of this version"),
+        ({"kind": "x"}, "has kind 'x'; this version reads kind 'latent encoder'"),
+        ({"format": 7}, "has format 7; this version reads format 1"),
         ({"dim": 7}, "of other sizes"),
         ({"dim": 10**9}, "describe no encoder"),
         ({"slots": "2"}, "describe no encoder"),
     ],
 )
 def test_damaged_files(toy: Toy, tmp_path: Path, header: dict[str, Any], message: str) -> None:
-    save_encoder(fresh(toy), tmp_path / "a")
-    tensors, told = read_tensors(tmp_path / "a", kind=KIND)
+    fresh(toy).save(tmp_path / "a")
+    tensors, told = read_tensors(tmp_path / "a", kind=LatentEncoder.KIND)
     write_tensors(tmp_path / "b", tensors, told | header)
     with pytest.raises(InputError, match=message):
-        read_encoder(tmp_path / "b")
+        LatentEncoder.load(tmp_path / "b")
     tensors["dense.bias"][0] = torch.nan
     write_tensors(tmp_path / "b", tensors, told)
     with pytest.raises(InputError, match=r"not finite, in dense\.bias"):
-        read_encoder(tmp_path / "b")
+        LatentEncoder.load(tmp_path / "b")
 
 
 @pytest.mark.training

@@ -102,7 +102,7 @@ def test_an_encoder_tells_classes() -> None:
 
 def test_truncation_is_kept(dcgan: Generator) -> None:
     found = invert(dcgan.at(0.6), pictures_of(dcgan.at(0.6)), replace(QUICK, steps=2))
-    assert found.truncation == 0.6
+    assert found.origin.truncation == 0.6
     assert found.require(dcgan).truncation == 0.6
 
 

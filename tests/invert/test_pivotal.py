@@ -16,10 +16,11 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from latentclr import Generator, InputError
+from latentclr.artefacts import GeneratorRecord, Origin
 from latentclr.engine.checkpoint import Keeper
 from latentclr.files import read_tensors, write_tensors
 from latentclr.invert.artefact import Inversion, Photo
-from latentclr.invert.difference import KIND, Difference
+from latentclr.invert.difference import Difference
 from latentclr.invert.drawing import draw
 from latentclr.invert.pivotal import Tuning, tune
 
@@ -34,7 +35,7 @@ def photos(generator: Generator) -> tuple[Inversion, Tensor]:
         pictures = draw(generator, latents, labels).clamp(-1, 1)
     other = (0.8 * pictures.flip(3) + 0.1).clamp(-1, 1)
     unknown = torch.zeros(2)
-    origin = {"generator": {"name": generator.name, "sha256": generator.fingerprint()}}
+    origin = Origin({"generator": GeneratorRecord.of(generator).to_json()})
     return Inversion(latents, generator.space, labels, unknown, unknown, (Photo(), Photo()), origin), other
 
 
@@ -142,9 +143,9 @@ def test_what_does_not_fit_is_refused(dcgan: Generator, toy: Toy, tmp_path: Path
     with pytest.raises(InputError, match="has another shape"):
         replace(found, tensors=left).apply(dcgan)
     found.save(tmp_path / "a")
-    tensors, header = read_tensors(tmp_path / "a", kind=KIND)
+    tensors, header = read_tensors(tmp_path / "a", kind=Difference.KIND)
     for change, message in (
-        ({"kind": "x"}, "another version"),
+        ({"kind": "x"}, "has kind 'x'"),
         ({"generator": 1}, "does not say what was tuned"),
     ):
         write_tensors(tmp_path / "b", tensors, header | change)

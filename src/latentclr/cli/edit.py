@@ -167,7 +167,7 @@ def as_published(
     from latentclr.directions.published import DEFAULT_SIGMA, published_edit
     from latentclr.generators import check_slots
 
-    method = directions.origin.get("method")
+    method = directions.origin.method
     if method != "ganspace":
         raise InputError(
             f"--from-ganspace needs a run of ganspace, this one is of {method}: latentclr discover ganspace."
@@ -176,8 +176,7 @@ def as_published(
     index = directions.index(edit.component)
     slots = tuple(range(generator.num_slots)) if edit.slots is None else edit.slots
     check_slots(slots, generator.num_slots)
-    measured_at = float(directions.origin["hyperparameters"].get("truncation", 1.0))
-    shorter = generator.truncation / measured_at if generator.space == "w" else 1.0
+    shorter = generator.truncation / directions.origin.truncation if generator.space == "w" else 1.0
     sigma = DEFAULT_SIGMA if edit.sigma is None else edit.sigma
     read = ", ".join(layer.name for layer in generator.layers if layer.slot in slots)
     say(f"component {edit.component} by {sigma:+g} sigma in slots {told(slots)} (layers {read})")

@@ -54,7 +54,6 @@ class Encoder:
         from latentclr.engine.checkpoint import Keeper, has_state, remove_state
         from latentclr.engine.memory import keep_memory
         from latentclr.files import make_folder, write_json
-        from latentclr.invert.encoder import save_encoder
         from latentclr.invert.train import train_encoder
         from latentclr.scorers.lpips import load_lpips
 
@@ -83,7 +82,7 @@ class Encoder:
                 stop=interrupted,
                 keep=Keeper(self.out, every=self.save_every),
             )
-        save_encoder(trained.encoder, self.out / ENCODER)
+        trained.encoder.save(self.out / ENCODER)
         card = {
             "generator": {"name": generator.name, "sha256": generator.fingerprint()},
             "settings": asdict(self.settings),

@@ -128,7 +128,7 @@ class Options:
         from latentclr.runs.discovery import directions_file
 
         first = Directions.load(directions_file(self.runs[0])) if self.runs else None
-        name = self.generator or (first.origin.get("generator", {}).get("name") if first else None)
+        name = self.generator or (first.origin.generator.name if first else None)
         found = load_generator(name or question.generator, device=pick_device(self.device), log=say)
         return found.in_space(first.space) if first else found
 
@@ -171,9 +171,9 @@ class Options:
         from latentclr.runs.discovery import directions_file
 
         if self.runs and settings.label is None and generator.num_classes:
-            origin = Directions.load(directions_file(self.runs[0])).origin.get("generator", {})
-            if isinstance(origin.get("class"), int):
-                return int(origin["class"])
+            number = Directions.load(directions_file(self.runs[0])).origin.generator.class_number
+            if number is not None:
+                return number
         return own_class(settings, generator)
 
     def _record(self, settings: Settings) -> dict[str, Any]:

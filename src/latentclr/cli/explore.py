@@ -59,9 +59,7 @@ class Explore:
         from latentclr.explorer.shelf import Shelf
 
         found = [read_inversions(path) for path in self.latents]
-        homes = [
-            str(photos.origin["generator"]["name"]) for photos, _ in found if "generator" in photos.origin
-        ]
+        homes = [photos.origin.generator.name for photos, _ in found]
         shelf = Shelf(
             self.generator or (() if self.runs else tuple(filter(None, homes))),
             self.runs,

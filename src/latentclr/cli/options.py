@@ -109,11 +109,11 @@ def open_run(run: Path, generator: str | None, label: str | None = None) -> tupl
     from latentclr.runs.discovery import directions_file
 
     directions = Directions.load(directions_file(run))
-    origin = directions.origin.get("generator", {})
-    name = generator or origin.get("name")
+    recorded = directions.origin.generator
+    name = generator or recorded.name
     if not name:
         raise InputError(f"{run} does not say which generator it belongs to; add --generator.")
-    chosen = origin.get("class") if label is None else label
+    chosen = recorded.label if label is None else label
     found = open_generator(name, label=chosen, space=directions.space)
     directions.require(found)
     return directions, found
@@ -121,9 +121,7 @@ def open_run(run: Path, generator: str | None, label: str | None = None) -> tupl
 
 def run_truncation(directions: Directions, truncation: float | None) -> float:
     """The given truncation, or the one that the directions were found with."""
-    if truncation is not None:
-        return truncation
-    return float(directions.origin.get("hyperparameters", {}).get("truncation", 1.0))
+    return directions.origin.truncation if truncation is None else truncation
 
 
 def pick_device(device: str) -> str:

@@ -71,14 +71,14 @@ class OfRuns:
         return opened, generator
 
     def _open_for(self, runs: Sequence[Path], found: Sequence[Directions]) -> Generator:
-        origin = found[0].origin.get("generator", {})
-        called = self.generator or origin.get("name")
+        recorded = found[0].origin.generator
+        called = self.generator or recorded.name
         if not called:
             raise InputError(f"{runs[0]} does not say which generator it belongs to; add --generator.")
         generator = open_generator(
             called,
             device=pick_device(self.device),
-            label=origin.get("class") if self.label is None else self.label,
+            label=recorded.label if self.label is None else self.label,
             space=found[0].space,
         )
         for directions in found:
@@ -94,13 +94,12 @@ def _one_generator(names: Sequence[str], found: Sequence[Directions]) -> None:
     """
 
     def home(directions: Directions) -> tuple[object, ...]:
-        sha = directions.origin.get("generator", {}).get("sha256")
-        return sha, directions.space, directions.num_slots, directions.dim
+        return directions.origin.generator.sha256, directions.space, directions.num_slots, directions.dim
 
     for name, directions in zip(names, found, strict=True):
         if home(directions) != home(found[0]):
             first, other = (
-                f"{one.origin.get('generator', {}).get('name') or 'a generator'!r} (space {one.space})"
+                f"{one.origin.generator.name or 'a generator'!r} (space {one.space})"
                 for one in (found[0], directions)
             )
             raise InputError(

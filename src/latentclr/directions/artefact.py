@@ -2,46 +2,44 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from latentclr.artefacts import Artefact, Origin
 from latentclr.directions.edits import moved, read
 from latentclr.directions.models import MODELS, DirectionModel, model_name
 from latentclr.errors import InputError
-from latentclr.files import not_finite, read_tensors, write_tensors
 from latentclr.generators import Generator, Latents, check_slots
-
-FORMAT = 1
-"""Number of the file format; a file with another number is refused."""
 
 MARKS = ("starred", "hidden")
 """What people mark directions with."""
 
-_KIND = "a directions file (directions.safetensors of a run)"
 _MODEL = "model."
+"""Prefix of the names of the model's tensors in a file."""
 
 
 @dataclass(frozen=True)
-class Directions:
+class Directions(Artefact):
     """K directions of one generator, ready to be applied, named and saved. A value: never changed in place.
 
     Attributes:
         model: gives the unit directions at a latent.
         space: the latent space that they live in, "z" or "w".
-        num_slots: slots of the generator that they were found in.
-        slots: the slots that an edit moves unless it says otherwise.
+        num_slots: number of slots of the generator that they were found in.
+        slots: numbers of the slots that an edit moves by default.
         scale: (k,), length of an edit with alpha = 1, in that latent space.
-        scores: (k,), what the method sorts by, largest first (`origin` says what it is).
-        names: what people call them; "" for those without a name.
+        scores: (k,), what the method sorts by, largest first ("sorted_by" in `origin` says what it is).
+        names: what people call the directions; "" for those without a name.
         origin: how they were found: "method", "hyperparameters", "generator" (name and sha256), "versions"
             and whatever the method adds. JSON values only.
         starred: numbers of the directions that people marked as worth keeping.
-        hidden: numbers of those that they do not want to see; nothing else changes for them.
+        hidden: numbers of the directions that pages do not list; nothing else changes for them.
     """
+
+    KIND: ClassVar[str] = "a directions file (directions.safetensors of a run)"
 
     model: DirectionModel
     space: str
@@ -50,7 +48,7 @@ class Directions:
     scale: Float[Tensor, " k"]
     scores: Float[Tensor, " k"]
     names: tuple[str, ...]
-    origin: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin = field(default_factory=Origin)
     starred: frozenset[int] = frozenset()
     hidden: frozenset[int] = frozenset()
 
@@ -189,26 +187,13 @@ class Directions:
         Raises:
             InputError: they were found in another latent space or in another generator's.
         """
-        ours = (self.space, self.num_slots, self.dim)
-        theirs = (generator.space, generator.num_slots, generator.latent_dim)
-        found_in = self.origin.get("generator", {})
-        name = found_in.get("name") or "another generator"
-        if ours != theirs or found_in.get("sha256", generator.fingerprint()) != generator.fingerprint():
-            raise InputError(
-                f"these directions were found in {name!r} (space {ours[0]}, {ours[1]} slots of {ours[2]}) "
-                f"and do not fit {generator.name or 'this generator'!r} (space {theirs[0]}, {theirs[1]} "
-                f"slots of {theirs[2]}); use the generator that they were found in."
-            )
+        self.origin.generator.require(
+            generator, (self.space, self.num_slots, self.dim), what="these directions", done="found"
+        )
 
-    def save(self, path: Path | str) -> None:
-        """Write one safetensors file; equal directions give equal bytes.
-
-        Raises:
-            InputError: the place cannot be written.
-        """
+    def _contents(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = {f"{_MODEL}{name}": value for name, value in self.model.state_dict().items()}
-        header = {
-            "format": FORMAT,
+        header: dict[str, Any] = {
             "model": {
                 "kind": model_name(self.model),
                 "k": self.k,
@@ -223,31 +208,10 @@ class Directions:
         }
         # Only where there are any: files without marks are what they were before there were marks.
         header |= {name: sorted(marks) for name in MARKS if (marks := getattr(self, name))}
-        write_tensors(Path(path), tensors | {"scale": self.scale, "scores": self.scores}, header)
+        return tensors | {"scale": self.scale, "scores": self.scores}, header
 
     @classmethod
-    def load(cls, path: Path | str) -> "Directions":
-        """Read what `save` wrote. No code in the file can run.
-
-        Raises:
-            InputError: not a directions file, of another format, damaged, or with values that are not finite.
-        """
-        path = Path(path)
-        tensors, header = read_tensors(path, kind=_KIND)
-        if header.get("format") != FORMAT:
-            raise InputError(
-                f"{path} has format {header.get('format')!r}; this version reads format {FORMAT}."
-            )
-        if broken := not_finite(tensors):
-            raise InputError(f"{path} holds values that are not finite, in {', '.join(broken)}.")
-        try:
-            return cls._assemble(tensors, header)
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            reason = " ".join(str(error).split())
-            raise InputError(f"{path} is not {_KIND}: {reason}") from error
-
-    @classmethod
-    def _assemble(cls, tensors: dict[str, Tensor], header: dict[str, Any]) -> "Directions":
+    def _from_contents(cls, tensors: dict[str, Tensor], header: dict[str, Any]) -> "Directions":
         settings = dict(header["model"])
         kind, k, num_slots = MODELS[settings.pop("kind")], settings["k"], header["num_slots"]
         scale, scores = tensors.pop("scale"), tensors.pop("scores")
@@ -265,7 +229,7 @@ class Directions:
             scale=scale,
             scores=scores,
             names=names,
-            origin=header["origin"],
+            origin=Origin(header["origin"]),
             **marks,
         )
 

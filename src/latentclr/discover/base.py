@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from latentclr.artefacts import GeneratorRecord, Origin
 from latentclr.directions import DirectionModel, Directions
 from latentclr.discover.settings.base import MethodSettings
 from latentclr.engine.checkpoint import Keeper
@@ -93,18 +94,20 @@ class Discoverer(MethodSettings, ABC):
             scale=scale.cpu(),
             scores=scores.cpu(),
             names=("",) * model.k,
-            origin={
-                "method": self.method,
-                "hyperparameters": self.hyperparameters(),
-                "generator": described(generator),
-                "versions": {
-                    "latentclr": version("latentclr"),
-                    "torch": torch.__version__,
-                    "numpy": np.__version__,
-                    "safetensors": safetensors.__version__,
-                },
-                **origin,
-            },
+            origin=Origin(
+                {
+                    "method": self.method,
+                    "hyperparameters": self.hyperparameters(),
+                    "generator": GeneratorRecord.of(generator).to_json(),
+                    "versions": {
+                        "latentclr": version("latentclr"),
+                        "torch": torch.__version__,
+                        "numpy": np.__version__,
+                        "safetensors": safetensors.__version__,
+                    },
+                    **origin,
+                }
+            ),
         )
 
     @final
@@ -150,12 +153,3 @@ def largest_first(scores: Float[Tensor, " k"]) -> list[int]:
     """Numbers of the directions by score, the largest first; of equal scores, the first stays first."""
     order: list[int] = scores.argsort(descending=True, stable=True).tolist()
     return order
-
-
-def described(generator: Generator) -> dict[str, Any]:
-    """A generator's name, fingerprint and class, as JSON values."""
-    facts: dict[str, Any] = {"name": generator.name, "sha256": generator.fingerprint()}
-    if generator.label is not None:
-        number = generator.label_number
-        facts["class"] = generator.label.tolist() if number is None else number
-    return facts

@@ -9,8 +9,9 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor, nn
 
+from latentclr.artefacts import GeneratorRecord
 from latentclr.directions import Directions
-from latentclr.discover.base import Discoverer, described, never, no_log
+from latentclr.discover.base import Discoverer, never, no_log
 from latentclr.engine.checkpoint import Keeper
 from latentclr.engine.graph import Graphed
 from latentclr.engine.precision import Precision, products
@@ -131,7 +132,8 @@ class Trained(Discoverer):
         learner = self.learner(setup)
         total = torch.zeros((), device=setup.device)
         training = Training(learner.modules, learner.optimizers, setup.rng, total)
-        about = {"method": self.method, "generator": described(generator), **self.hyperparameters()}
+        record = GeneratorRecord.of(generator).to_json()
+        about = {"method": self.method, "generator": record, **self.hyperparameters()}
         course = Course(about, log, stop, keep, world, self.may_differ)
         resume(training, course)
 

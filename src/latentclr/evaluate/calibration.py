@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from latentclr.artefacts import Origin
 from latentclr.directions import DirectionModel, Directions
 from latentclr.directions.edits import moved, read
 from latentclr.discover import Random
@@ -189,7 +190,8 @@ def calibrate(
         generator, directions, latents, target=target, distance=distance, slots=slots, longest=longest
     )
     moving = directions.slots if slots is None else generator.check_slots(slots)
-    before = directions.origin.get("calibration", {}).get("scale_before", directions.scale.tolist())
+    known = directions.origin.calibration
+    before = list(known.scale_before) if known and known.scale_before else directions.scale.tolist()
     record: dict[str, Any] = {
         "measure": measure,
         "target": found.target,
@@ -204,5 +206,5 @@ def calibrate(
     return replace(
         directions,
         scale=found.lengths.to(directions.scale),
-        origin={**directions.origin, "calibration": record},
+        origin=Origin({**directions.origin, "calibration": record}),
     )

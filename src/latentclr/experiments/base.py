@@ -139,23 +139,22 @@ class Run:
     @property
     def method(self) -> str:
         """Name of the method."""
-        return str(self.directions.origin.get("method", "?"))
+        return self.directions.origin.method or "?"
 
     @property
     def model(self) -> str:
         """LatentCLR's direction model; "" of other methods."""
-        return str(self.directions.origin.get("hyperparameters", {}).get("model", ""))
+        return str(self.directions.origin.hyperparameters.get("model", ""))
 
     @property
     def seed(self) -> int:
         """Of the method."""
-        return int(self.directions.origin.get("hyperparameters", {}).get("seed", 0))
+        return int(self.directions.origin.hyperparameters.get("seed", 0))
 
     @property
     def label(self) -> int | None:
         """Number of the class in which they were found; None: there was none, or a mixture."""
-        label = self.directions.origin.get("generator", {}).get("class")
-        return label if isinstance(label, int) else None
+        return self.directions.origin.generator.class_number
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from latentclr.directions import Directions
 from latentclr.discover.base import no_log
@@ -75,11 +74,10 @@ def _found(one: Wanted, generator: Generator, folder: Path | None, say: Say, log
 
 def _same(kept: Directions, one: Wanted, generator: Generator) -> bool:
     """Whether a file holds what this method would find here."""
-    origin: dict[str, Any] = dict(kept.origin)
-    home = origin.get("generator", {})
+    origin = kept.origin
     return (
-        origin.get("method") == one.method.method
-        and origin.get("hyperparameters") == one.method.hyperparameters()
-        and home.get("sha256") == generator.fingerprint()
-        and home.get("class") == generator.label_number
+        origin.method == one.method.method
+        and origin.hyperparameters == one.method.hyperparameters()
+        and origin.generator.sha256 == generator.fingerprint()
+        and origin.generator.label == generator.label_number
     )

@@ -134,7 +134,7 @@ def seeds_from(view: View, seed: int) -> View:
 
 def show_photo(view: View, photo: Photo) -> View:
     """Show an inverted photo of the view's generator, with the edits that there are."""
-    truncation = photo.inversion.truncation
+    truncation = photo.inversion.origin.truncation
     label = view.recipe.label if photo.label is None else photo.label  # in w, none is found
     recipe = replace(view.recipe, photo=photo.id, label=label, truncation=truncation)
     return replace(view, recipe=recipe, mode=PICTURE if view.mode == GRID else view.mode)

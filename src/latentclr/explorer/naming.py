@@ -78,7 +78,7 @@ def _proposed(shelf: Shelf, name: str, entry: Entry) -> Names:
     rng = torch.Generator().manual_seed(SEED)
     latents, population = generator.sample(SAMPLES, rng=rng), generator.sample(POPULATION, rng=rng)
     directions = entry.directions
-    if "calibration" not in directions.origin:
+    if directions.origin.calibration is None:
         directions = calibrate(directions, generator, samples=4)
     scored = measure(
         generator,

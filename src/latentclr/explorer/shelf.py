@@ -146,11 +146,11 @@ class Shelf(Generators):
         Raises:
             InputError: their generator is not here, or is another one than their latents or tuning say.
         """
-        home = found.origin.get("generator", {})
-        name = self.with_sha256(str(home.get("sha256")), str(home.get("name")))
+        home = found.origin.generator
+        name = self.with_sha256(home.sha256, home.name)
         if name is None:
             raise InputError(
-                f"the photos were inverted in the generator {shown(home.get('name'))}, which is not open "
+                f"the photos were inverted in the generator {shown(home.name)}, which is not open "
                 f"here: give it with `latentclr explore --generator` (here is {', '.join(self._names)})."
             )
         base = self.base(name)
@@ -270,7 +270,10 @@ class Shelf(Generators):
                 "together."
             )
         generator = view_of(
-            self.photos.generator(photo, self.base(name)), recipe.label, found.truncation, space=found.space
+            self.photos.generator(photo, self.base(name)),
+            recipe.label,
+            found.origin.truncation,
+            space=found.space,
         )
         return Opened(generator, found.latents.to(generator.device), moves, recipe.steps)
 

@@ -1,14 +1,14 @@
 """How far sliders go, and at which alphas directions of several runs look equally strong."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from latentclr.artefacts import Calibration
 from latentclr.directions import DirectionModel, Directions, Global
 from latentclr.discover import DISCOVERERS, Discoverer
 from latentclr.evaluate.calibration import RMS, SEED, strengths, usual_target
@@ -87,7 +87,7 @@ def slider_range(shelf: Shelf, generator: str, run: str, direction: int) -> Rang
     entry = shelf.entry(run)
     directions = entry.directions
     index = directions.index(direction)
-    if "calibration" in directions.origin:
+    if directions.origin.calibration:
         return _rounded(CALIBRATED, "times the matched strength")
     unit = UNITS.get(entry.method, f"length in {directions.space.upper()}")
     strong = _strong(directions)
@@ -125,15 +125,15 @@ def matched_alphas(
     indices = [
         entry.directions.index(direction) for entry, (_, direction) in zip(entries, chosen, strict=True)
     ]
-    records = [_record(entry.directions) for entry in entries]
+    records = [entry.directions.origin.calibration for entry in entries]
     if all(_alike(record, records[0]) for record in records):
         return [_by_record(record, index) for record, index in zip(records, indices, strict=True)]
     where = (generator, label, truncation)
-    common = next((record for record in records if record.get("measure") == RMS), None)
+    common = next((record for record in records if record and record.measure == RMS), None)
     if common is None:
         target = shelf.remembered.get(("target", *where), lambda: _usual(shelf, *where))
     else:
-        target = float(common["target"])
+        target = common.target
     found = []
     for (run, _), index, entry, record in zip(chosen, indices, entries, records, strict=True):
         if common is not None and _alike(record, common):
@@ -195,32 +195,26 @@ def _drawn(shelf: Shelf, name: str, label: int | None, truncation: float, space:
 
 def _strong(directions: Directions) -> float | None:
     """An alpha that is a strong edit by the method's own account; None: it gives none."""
-    method = DISCOVERERS.get(str(directions.origin.get("method")))
+    method = DISCOVERERS.get(directions.origin.method)
     if method is None:
         return None
     defaults = {field.name: field.default for field in fields(method)}
-    given = directions.origin.get("hyperparameters")
     for name in LARGEST_IN_TRAINING:
-        default, alpha = defaults.get(name), given.get(name) if isinstance(given, Mapping) else None
+        default, alpha = defaults.get(name), directions.origin.hyperparameters.get(name)
         if _above_zero(alpha) and _above_zero(default):
             return method.strong * float(alpha) / float(default)  # type: ignore[arg-type]
     return None if method.strong == Discoverer.strong else method.strong
 
 
-def _record(directions: Directions) -> Mapping[str, Any]:
-    found = directions.origin.get("calibration")
-    return found if isinstance(found, Mapping) and _above_zero(found.get("target")) else {}
-
-
-def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _alike(one: Calibration | None, other: Calibration | None) -> bool:
     """Whether two runs were calibrated to the same change."""
-    if not one or not other or one.get("measure") != other.get("measure"):
+    if one is None or other is None or one.measure != other.measure:
         return False
-    return math.isclose(one["target"], other["target"], rel_tol=SAME)
+    return math.isclose(one.target, other.target, rel_tol=SAME)
 
 
-def _by_record(record: Mapping[str, Any], index: int) -> Matched:
-    return Matched(1.0, index not in record.get("too_weak", ()))
+def _by_record(record: Calibration | None, index: int) -> Matched:
+    return Matched(1.0, record is None or index not in record.too_weak)
 
 
 def _above_zero(value: object) -> bool:

@@ -1,7 +1,6 @@
 """The contract that every generator keeps."""
 
 import copy
-import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
 from latentclr.errors import InputError
+from latentclr.files import tensors_sha256
 from latentclr.generators.classes import find_class
 
 Latents = Float[Tensor, "n slots dim"]
@@ -275,11 +275,7 @@ class Generator(nn.Module, ABC):
     def fingerprint(self) -> str:
         """SHA-256 over the architecture, its settings and every weight: the identity of this generator."""
         settings = json.dumps(self.settings(), sort_keys=True)
-        digest = hashlib.sha256(f"{type(self).__name__}{settings}".encode())
-        for name, tensor in sorted(self.state_dict().items()):
-            digest.update(f"|{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-        return digest.hexdigest()
+        return tensors_sha256(self.state_dict(), start=f"{type(self).__name__}{settings}")
 
     @property
     def device(self) -> torch.device:

@@ -7,35 +7,35 @@ B, so a change of millions of weights is some ten thousand numbers; a vector's c
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from latentclr.artefacts import Artefact, GeneratorRecord, Origin
 from latentclr.errors import InputError
-from latentclr.files import not_finite, read_tensors, tensors_bytes, write_tensors
 from latentclr.generators import Generator
 
-FORMAT = 1
-KIND = "a tuning of a generator (tuning.safetensors of `latentclr invert`)"
 LEFT, RIGHT, WHOLE = "left.", "right.", "whole."
 
 
 @dataclass(frozen=True)
-class Difference:
-    """What tuning changed. A value.
+class Difference(Artefact):
+    """What tuning changed in the weights of a generator. A value: never changed in place.
 
     Attributes:
         tensors: "left.NAME" (rows, rank) and "right.NAME" (rank, columns), whose product is added to the
             matrix NAME; "whole.NAME" is added as it is.
-        generator: name and sha256 of the generator that was tuned.
-        origin: how: settings and figures. JSON values only.
+        generator: that was tuned.
+        origin: how: "method", "settings", "steps" and "figures". JSON values only.
     """
 
+    KIND: ClassVar[str] = "a tuning of a generator (tuning.safetensors of `latentclr invert`)"
+    MARK: ClassVar[Mapping[str, Any]] = {"format": 1, "kind": "tuning"}
+
     tensors: Mapping[str, Tensor]
-    generator: Mapping[str, Any]
-    origin: Mapping[str, Any] = field(default_factory=dict)
+    generator: GeneratorRecord
+    origin: Origin = field(default_factory=Origin)
 
     @property
     def names(self) -> list[str]:
@@ -72,9 +72,9 @@ class Difference:
         Raises:
             InputError: another generator was tuned.
         """
-        if self.generator.get("sha256") != generator.fingerprint():
+        if self.generator.sha256 != generator.fingerprint():
             raise InputError(
-                f"this tuning is of {self.generator.get('name') or 'another generator'!r} and does not fit "
+                f"this tuning is of {self.generator.name or 'another generator'!r} and does not fit "
                 f"{generator.name or 'this generator'!r}."
             )
         weights = dict(generator.named_parameters())
@@ -88,41 +88,17 @@ class Difference:
         tuned.name = f"{generator.name} (tuned)"
         return tuned.freeze()
 
-    def save(self, path: Path | str) -> None:
-        """Write one safetensors file; equal differences give equal bytes.
-
-        Raises:
-            InputError: the place cannot be written.
-        """
-        write_tensors(Path(path), self.tensors, self._header())
-
-    def to_bytes(self) -> bytes:
-        """What `save` writes."""
-        return tensors_bytes(self.tensors, self._header())
-
-    def _header(self) -> dict[str, Any]:
-        about = {"generator": dict(self.generator), "origin": dict(self.origin)}
-        return {"format": FORMAT, "kind": "tuning", **about}
+    def _contents(self) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
+        return self.tensors, {"generator": self.generator.to_json(), "origin": dict(self.origin)}
 
     @classmethod
-    def load(cls, path: Path | str) -> "Difference":
-        """Read what `save` wrote. No code in the file can run.
-
-        Raises:
-            InputError: not such a file, of another format, damaged, or with values that are not finite.
-        """
-        path = Path(path)
-        tensors, header = read_tensors(path, kind=KIND)
-        if header.get("format") != FORMAT or header.get("kind") != "tuning":
-            raise InputError(f"{path} is not {KIND}, or of another version.")
-        if broken := not_finite(tensors):
-            raise InputError(f"{path} holds values that are not finite, in {', '.join(broken)}.")
+    def _from_contents(cls, tensors: dict[str, Tensor], header: dict[str, Any]) -> "Difference":
         if any(not name.startswith((LEFT, RIGHT, WHOLE)) for name in tensors):
-            raise InputError(f"{path} is not {KIND}: it holds other tensors.")
-        generator, origin = header.get("generator"), header.get("origin", {})
-        if not isinstance(generator, dict) or not isinstance(origin, dict):
-            raise InputError(f"{path} is not {KIND}: it does not say what was tuned.")
-        return cls(tensors, generator, origin)
+            raise InputError("it holds other tensors.")
+        generator = header.get("generator")
+        if not isinstance(generator, dict):
+            raise InputError("it does not say what was tuned.")
+        return cls(tensors, GeneratorRecord.from_json(generator), Origin(header.get("origin")))
 
 
 def product(left: Tensor, right: Tensor, like: Tensor) -> Tensor:

@@ -1,24 +1,21 @@
 """The encoder: latents of a picture in one pass."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
+from latentclr.artefacts import Artefact
 from latentclr.errors import InputError
-from latentclr.files import not_finite, read_tensors, write_tensors
+from latentclr.files import tensors_sha256
 from latentclr.generators import Generator, Latents
 from latentclr.invert.prior import Prior
 
-FORMAT = 1
-KIND = "the weights of an encoder (of `latentclr encoder`)"
 SIZE = 64
 """Height and width of the pictures that it reads; others are scaled."""
 WIDTHS = (32, 64, 128, 160)
@@ -81,12 +78,17 @@ class Residual(nn.Module):
         return summed.relu()
 
 
-class LatentEncoder(nn.Module):
+class LatentEncoder(nn.Module, Artefact):
     """Latents of a generator from pictures: the mean latent and what the network adds.
+
+    Its file holds the weights with 16 bits.
 
     Args:
         shape: of what it gives.
     """
+
+    KIND: ClassVar[str] = "the weights of an encoder (of `latentclr encoder`)"
+    MARK: ClassVar[Mapping[str, Any]] = {"format": 1, "kind": "latent encoder"}
 
     mean: Tensor
     scale: Tensor
@@ -143,12 +145,8 @@ class LatentEncoder(nn.Module):
         return Encoded(self.mean + self.scale * found, logits)
 
     def fingerprint(self) -> str:
-        """SHA-256 over every weight."""
-        digest = sha256()
-        for name, tensor in sorted(self.state_dict().items()):
-            digest.update(f"|{name}|{tuple(tensor.shape)}|".encode())
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-        return digest.hexdigest()
+        """SHA-256 over all weights, the identity of this encoder."""
+        return tensors_sha256(self.state_dict(), dtypes=False)
 
     def require(self, generator: Generator) -> None:
         """Make sure that it was trained for this generator.
@@ -163,56 +161,32 @@ class LatentEncoder(nn.Module):
                 "one with `latentclr encoder`, or invert without."
             )
 
+    def _contents(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        tensors = {
+            name: value.half() if value.is_floating_point() and value.ndim else value
+            for name, value in self.state_dict().items()
+        }
+        return tensors, {**asdict(self.shape), "generator": self.generator_sha256}
 
-def save_encoder(encoder: LatentEncoder, path: Path, *, about: Mapping[str, Any] | None = None) -> None:
-    """Write an encoder, its numbers with 16 bits; equal ones give equal bytes.
-
-    Raises:
-        InputError: the place cannot be written.
-    """
-    shape = encoder.shape
-    header = {
-        "format": FORMAT,
-        "kind": "latent encoder",
-        "slots": shape.slots,
-        "dim": shape.dim,
-        "num_classes": shape.num_classes,
-        "deviations": shape.deviations,
-        "generator": encoder.generator_sha256,
-        **dict(about or {}),
-    }
-    tensors = {
-        name: value.half() if value.is_floating_point() and value.ndim else value
-        for name, value in encoder.state_dict().items()
-    }
-    write_tensors(path, tensors, header)
-
-
-def read_encoder(path: Path) -> LatentEncoder:
-    """The encoder of a file, frozen.
-
-    Raises:
-        InputError: it is damaged, of another program, or of another version of this one.
-    """
-    tensors, header = read_tensors(path, kind=KIND)
-    if header.get("format") != FORMAT or header.get("kind") != "latent encoder":
-        raise InputError(f"{path} holds no encoder of this version; expected {KIND}.")
-    if broken := not_finite(tensors):
-        raise InputError(f"{path} holds values that are not finite, in {', '.join(broken)}.")
-    sizes: Sequence[Any] = [header.get(name) for name in ("slots", "dim", "num_classes")]
-    if any(type(size) is not int or not 0 <= size <= 100_000 for size in sizes):
-        raise InputError(f"{path} has sizes that describe no encoder.")
-    slots, dim, num_classes = sizes
-    with torch.device("meta"):
-        encoder = LatentEncoder(Shape(slots, dim, num_classes, bool(header.get("deviations"))))
-    whole = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
-    mine = encoder.state_dict()
-    if set(whole) != set(mine) or any(whole[name].shape != mine[name].shape for name in mine):
-        raise InputError(f"{path} holds an encoder of other sizes.")
-    encoder.load_state_dict(whole, assign=True)
-    encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    encoder.generator_sha256 = str(header.get("generator", ""))
-    return encoder.eval().requires_grad_(False)
+    @classmethod
+    def _from_contents(cls, tensors: dict[str, Tensor], header: dict[str, Any]) -> "LatentEncoder":
+        """An encoder without gradients."""
+        sizes: list[Any] = [header.get(name) for name in ("slots", "dim", "num_classes")]
+        if any(type(size) is not int or not 0 <= size <= 100_000 for size in sizes):
+            raise InputError(f"its sizes {sizes} describe no encoder.")
+        slots, dim, num_classes = sizes
+        with torch.device("meta"):
+            encoder = cls(Shape(slots, dim, num_classes, bool(header.get("deviations"))))
+        whole = {
+            name: value.float() if value.is_floating_point() else value for name, value in tensors.items()
+        }
+        mine = encoder.state_dict()
+        if set(whole) != set(mine) or any(whole[name].shape != mine[name].shape for name in mine):
+            raise InputError("it holds an encoder of other sizes.")
+        encoder.load_state_dict(whole, assign=True)
+        encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        encoder.generator_sha256 = str(header.get("generator", ""))
+        return encoder.eval().requires_grad_(False)
 
 
 def _sized(pictures: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 size size"]:

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from latentclr.artefacts import GeneratorRecord, Origin
 from latentclr.engine.checkpoint import Keeper
 from latentclr.engine.training import Log, Stop
 from latentclr.errors import InputError
@@ -119,15 +120,17 @@ def invert(
         psnr=psnr(figures.pixel).cpu(),
         lpips=(figures.lpips if settings.lpips_weight else nothing).cpu(),
         photos=photos,
-        origin={
-            "method": settings.method,
-            "settings": asdict(settings),
-            "steps": found.steps,
-            "generator": {"name": generator.name, "sha256": generator.fingerprint()},
-            "truncation": generator.truncation,
-            "encoder": None if encoder is None else encoder.fingerprint(),
-            "versions": {"latentclr": version("latentclr"), "torch": torch.__version__},
-        },
+        origin=Origin(
+            {
+                "method": settings.method,
+                "settings": asdict(settings),
+                "steps": found.steps,
+                "generator": GeneratorRecord(generator.name, generator.fingerprint()).to_json(),
+                "truncation": generator.truncation,
+                "encoder": None if encoder is None else encoder.fingerprint(),
+                "versions": {"latentclr": version("latentclr"), "torch": torch.__version__},
+            }
+        ),
     )
 
 

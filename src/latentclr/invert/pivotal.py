@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from latentclr.artefacts import GeneratorRecord, Origin
 from latentclr.engine.checkpoint import Keeper
 from latentclr.engine.training import Course, Log, Stop, Training, adam, resume, run, set_rate
 from latentclr.engine.world import ALONE
@@ -182,8 +183,15 @@ def tune(
     values = {name: value for name, value in training.values.items() if name != "best_step"}
     return Difference(
         {name: part.detach().half().cpu() for name, part in change.tensors().items()},
-        {"name": generator.name, "sha256": generator.fingerprint()},
-        {"method": "pivotal tuning", "settings": asdict(settings), "steps": training.step, "figures": values},
+        GeneratorRecord(generator.name, generator.fingerprint()),
+        Origin(
+            {
+                "method": "pivotal tuning",
+                "settings": asdict(settings),
+                "steps": training.step,
+                "figures": values,
+            }
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from latentclr.checkpoints.cache import Shipped
 from latentclr.errors import InputError
 from latentclr.generators import Generator
-from latentclr.invert.encoder import LatentEncoder, read_encoder
+from latentclr.invert.encoder import LatentEncoder
 
 NAMES = ("scenes", "scenes-biggan", "faces", "celebs")
 """Generators whose encoders are part of this package."""
@@ -44,7 +44,7 @@ def load_encoder(generator: Generator, path: Path | None = None) -> LatentEncode
             f"encoder`, or use the method optimise; encoders of {', '.join(NAMES)} are part "
             "of this package."
         )
-    encoder = _read(shipped(generator.name).path) if path is None else read_encoder(Path(path))
+    encoder = _read(shipped(generator.name).path) if path is None else LatentEncoder.load(path)
     encoder.require(generator)
     return encoder.to(generator.device)
 
@@ -62,4 +62,4 @@ def find_encoder(generator: Generator) -> LatentEncoder | None:
 
 @cache
 def _read(path: Path) -> LatentEncoder:
-    return read_encoder(path)
+    return LatentEncoder.load(path)

@@ -239,12 +239,11 @@ def _overlap(ours: tuple[Tensor, Tensor], theirs: tuple[Tensor, Tensor]) -> Over
 
 def told_settings(directions: Directions) -> str:
     """The hyperparameters that differ from the method's defaults, and the seed, in one line."""
-    given: Mapping[str, Any] = directions.origin.get("hyperparameters", {})
-    kind = DISCOVERERS.get(directions.origin.get("method", ""))
+    kind = DISCOVERERS.get(directions.origin.method)
     usual = {field.name: field.default for field in fields(kind)} if kind else {}
     told = {
         name: value
-        for name, value in given.items()
+        for name, value in directions.origin.hyperparameters.items()
         if name not in ("k", "slots")
         and (name == "seed" or (tuple(value) if isinstance(value, list) else value) != usual.get(name))
     }
@@ -257,7 +256,7 @@ def table(comparison: Comparison) -> dict[str, dict[str, str]]:
     for a, entry in enumerate(comparison.entries):
         strengths, alphas = comparison.strengths[a], comparison.alphas(a)[comparison.strengths[a].reached]
         facts[entry.name] = {
-            "method": str(entry.directions.origin.get("method", "?")),
+            "method": entry.directions.origin.method or "?",
             "settings": told_settings(entry.directions),
             "directions": str(entry.directions.k),
             "slots": told(entry.slots),
@@ -308,10 +307,10 @@ def notes(comparison: Comparison) -> list[str]:
             f"the runs move different slots ({moved}): overlaps of vectors compare the directions whatever "
             "slots they move; what one sees takes the slots into account."
         )
-    classes = [entry.directions.origin.get("generator", {}).get("class") for entry in entries]
+    classes = [entry.directions.origin.generator.label for entry in entries]
     if any(one != classes[0] for one in classes):
         said.append("the runs are of different classes of one generator; all are drawn in the same class.")
-    cuts = [entry.directions.origin.get("hyperparameters", {}).get("truncation", 1.0) for entry in entries]
+    cuts = [entry.directions.origin.truncation for entry in entries]
     if len(set(cuts)) > 1:
         found = ", ".join(f"{entry.name}: {cut:g}" for entry, cut in zip(entries, cuts, strict=True))
         said.append(f"the runs were found at different truncations ({found}); all are drawn at the same.")
@@ -365,7 +364,7 @@ def _run(comparison: Comparison, a: int) -> dict[str, Any]:
     return {
         "name": entry.name,
         "method": entry.directions.origin.get("method"),
-        "hyperparameters": dict(entry.directions.origin.get("hyperparameters", {})),
+        "hyperparameters": dict(entry.directions.origin.hyperparameters),
         "k": entry.directions.k,
         "labels": [entry.directions.label(i) for i in range(entry.directions.k)],
         "slots": list(entry.slots),

@@ -67,7 +67,8 @@ class Subject:
     @property
     def too_weak(self) -> frozenset[int]:
         """Directions that do not change as much within the longest edit."""
-        return frozenset(self.directions.origin.get("calibration", {}).get("too_weak", ()))
+        calibration = self.directions.origin.calibration
+        return frozenset(calibration.too_weak if calibration else ())
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ def run_record(
         )
     return {
         "name": subject.name,
-        "method": str(directions.origin.get("method", "?")),
+        "method": directions.origin.method or "?",
         "settings": told_settings(directions),
         "slots": told(subject.slots),
         "seconds": subject.seconds,
@@ -364,8 +365,9 @@ def _curves(scored: Scored, bootstrap: Bootstrap) -> list[dict[str, Any]]:
 
 def _before(directions: Directions) -> Tensor:
     """Scales before the calibration."""
-    before = directions.origin.get("calibration", {}).get("scale_before")
-    return torch.ones(directions.k) if before is None else torch.tensor(before)
+    calibration = directions.origin.calibration
+    known = calibration and calibration.scale_before
+    return torch.tensor(known) if known else torch.ones(directions.k)
 
 
 def _level(level: Level) -> dict[str, float | None]:

@@ -27,9 +27,9 @@ TEXT = 15
 
 def strong_alpha(directions: Directions) -> float:
     """An alpha that is a strong edit: by the method of the directions, or once they are calibrated."""
-    if "calibration" in directions.origin:
+    if directions.origin.calibration:
         return CALIBRATED
-    return DISCOVERERS.get(directions.origin.get("method", ""), Discoverer).strong
+    return DISCOVERERS.get(directions.origin.method, Discoverer).strong
 
 
 @torch.no_grad()

@@ -103,7 +103,7 @@ class Shown:
     def title(self, run: int) -> str:
         """What a run is called above its block: its name, and its method if that says more."""
         entry = self.comparison.entries[run]
-        method = str(entry.directions.origin.get("method", ""))
+        method = entry.directions.origin.method
         return entry.name if method in entry.name else f"{entry.name} ({method})"
 
     def matching(self, row: int, run: int) -> Line:

@@ -244,7 +244,7 @@ def _draw(
         runs.append(
             Run(
                 name=source.name,
-                method=str(source.directions.origin.get("method", "?")),
+                method=source.directions.origin.method or "?",
                 sha256=source.sha256,
                 strength=strength.description,
                 slots=tuple(source.moved_slots),
@@ -313,7 +313,7 @@ def _strengths(sources: Sequence[Source], generator: Generator, options: Options
     """
     if options.alpha is not None:
         return [_constant(source.directions, options.alpha) for source in sources]
-    calibrated = len(sources) == 1 and "calibration" in sources[0].directions.origin
+    calibrated = len(sources) == 1 and sources[0].directions.origin.calibration is not None
     target = None if calibrated else usual_target(generator)
     return [_matched(source, generator, options.multiple, target) for source in sources]
 
@@ -329,14 +329,15 @@ def _matched(source: Source, generator: Generator, multiple: float, target: floa
     found = own = source.directions
     if target is not None:
         found = calibrate(own, generator, target=target, slots=source.moved_slots)
-    record = found.origin["calibration"]
+    calibration = found.origin.calibration
+    assert calibration is not None
     lengths = [multiple * float(length) for length in found.scale]
     scales = [float(scale) for scale in own.scale]
     return Strength(
-        f"{multiple:g} times the length that changes {record['target']:.3g} ({record['measure']})",
+        f"{multiple:g} times the length that changes {calibration.target:.3g} ({calibration.measure})",
         tuple(length / scale if scale else 0.0 for length, scale in zip(lengths, scales, strict=True)),
         tuple(lengths),
-        frozenset(record["too_weak"]),
+        frozenset(calibration.too_weak),
     )
 
 
