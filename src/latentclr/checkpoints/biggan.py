@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from latentclr.checkpoints.network import Format, Network
-from latentclr.checkpoints.renaming import Source, fill, finite, sizes
+from latentclr.checkpoints.network import Format, Network, has
+from latentclr.checkpoints.renaming import Change, Source, fill, positive, require_finite, reshaped, sizes
 from latentclr.errors import InputError
 from latentclr.generators.biggan import BigGAN
 
@@ -28,12 +28,17 @@ STATISTICS = (
     ("bn.stored_mean", "bn.stored_var"),
     ("bn.running_mean", "bn.running_var"),
 )
-"""How the statistics of a norm are named: plain, by the code's own norm, by that for several devices."""
+"""Names of the statistics of a norm: plain, of the code's own norm, of that norm for several devices."""
 
 
 @dataclass(frozen=True)
 class Epsilons:
-    """What is added to variances, and the least length in the power step of spectral normalisation."""
+    """Small constants that no tensor gives.
+
+    Attributes:
+        bn: added to variances.
+        sn: least length in the power step of spectral normalisation.
+    """
 
     bn: float
     sn: float
@@ -44,9 +49,7 @@ CONVERTED = Epsilons(1e-4, 1e-4)
 """Of networks trained with the code, and of those converted from DeepMind's, which lack every `sv0`."""
 
 
-def recognize(network: Network) -> bool:
-    """Whether this is a BigGAN generator with the names of Brock's code."""
-    return {"linear.weight", "blocks.0.0.conv1.weight", "output_layer.2.weight"} <= set(network.tensors)
+recognize = has("linear.weight", "blocks.0.0.conv1.weight", "output_layer.2.weight")
 
 
 def build(network: Network) -> tuple[BigGAN, list[str]]:
@@ -59,62 +62,57 @@ def build(network: Network) -> tuple[BigGAN, list[str]]:
     spectral = any(name.endswith(".u0") for name in tensors)
     logged = [name for name in tensors if name.endswith((".sv0", ".num_batches_tracked"))]
     eps = CONVERTED if spectral and not any(name.endswith(".sv0") for name in logged) else TRAINED
-    eps = Epsilons(_fraction(network, "bn_eps", eps.bn), _fraction(network, "sn_eps", eps.sn))
-    generator = _empty(tensors, eps)
-    finite({name: tensor for name, tensor in tensors.items() if name not in logged})
-    names: dict[str, Source] = {}
+    generator = _empty(tensors, positive("bn_eps", network.config.get("bn_eps", eps.bn), 1.0))
+    sn_eps = positive("sn_eps", network.config.get("sn_eps", eps.sn), 1.0)
+    require_finite({name: tensor for name, tensor in tensors.items() if name not in logged})
+    weights, norms, names = _names(generator)
     consulted: list[str] = []
-
-    def weight(ours: str, theirs: str) -> None:
-        name = f"{theirs}.weight"
+    for ours, theirs in weights.items():
+        name, vector = f"{theirs}.weight", f"{theirs}.u0"
         names[f"{ours}.weight"] = name
         if spectral and name in tensors:
-            consulted.append(u := f"{theirs}.u0")
-            sizes(tensors, u, 2)
-            sigma = _spectral_norm(name, tensors[name], u, tensors[u], eps.sn)
-            names[f"{ours}.weight"] = (name, lambda w: w.float() / sigma)
-
-    def layer(ours: str, theirs: str) -> None:
-        weight(ours, theirs)
-        names[f"{ours}.bias"] = f"{theirs}.bias"
-
-    def statistics(ours: str, theirs: str) -> None:
+            consulted.append(vector)
+            names[f"{ours}.weight"] = (name, divided(_spectral_norm(tensors, name, vector, sn_eps)))
+    for ours, theirs in norms.items():
         found = [pair for pair in STATISTICS if f"{theirs}.{pair[0]}" in tensors] or STATISTICS
         counter = f"{theirs}.bn.accumulation_counter"
         consulted.append(counter)
-        count = _count(tensors, counter)
-        for ours_, theirs_ in zip(("mean", "variance"), found[0], strict=True):
-            names[f"{ours}.{ours_}"] = (f"{theirs}.{theirs_}", lambda total: total.float() / count)
-
-    shared = generator.shared is not None
-    if shared:
-        names["shared"] = "shared.weight"
-    layer("linear", "linear")
-    for i in range(len(generator.blocks)):
-        theirs = f"blocks.{i}.0"
-        for conv, their_conv in (("conv1", "conv1"), ("conv2", "conv2"), ("shortcut", "conv_sc")):
-            layer(f"blocks.{i}.{conv}", f"{theirs}.{their_conv}")
-        for norm in (1, 2):
-            for part, entry in (("gain", "gain"), ("offset", "bias")):
-                ours, their_entry = f"blocks.{i}.norm{norm}.{part}", f"{theirs}.bn{norm}.{entry}"
-                if shared:
-                    weight(ours, their_entry)
-                else:  # an embedding: a row for each class, not normalised
-                    names[f"{ours}.weight"] = (f"{their_entry}.weight", torch.t)
-            statistics(f"blocks.{i}.norm{norm}", f"{theirs}.bn{norm}")
-    for place in generator.attention:
-        for ours, entry in (("query", "theta"), ("key", "phi"), ("value", "g"), ("out", "o")):
-            weight(f"attention.{place}.{ours}", f"blocks.{place}.1.{entry}")
-        names[f"attention.{place}.gamma"] = (f"blocks.{place}.1.gamma", lambda gamma: gamma.reshape(()))
-    names["norm.gain"] = "output_layer.0.gain"
-    names["norm.offset"] = "output_layer.0.bias"
-    statistics("norm", "output_layer.0")
-    layer("to_image", "output_layer.2")
+        for entry, their_entry in zip(("mean", "variance"), found[0], strict=True):
+            names[f"{ours}.{entry}"] = (f"{theirs}.{their_entry}", divided(_batches(tensors, counter)))
     fill(generator, tensors, names, ignored=[*consulted, *logged])
     return generator.freeze(), logged
 
 
-def _empty(tensors: Tensors, eps: Epsilons) -> BigGAN:
+def _names(generator: BigGAN) -> tuple[dict[str, str], dict[str, str], dict[str, Source]]:
+    """From our names to theirs: layers whose weights may be normalised, norms, and all other tensors."""
+    layers = {"linear": "linear", "to_image": "output_layer.2"}
+    norms = {"norm": "output_layer.0"}
+    for i in range(len(generator.blocks)):
+        for ours, theirs in (("conv1", "conv1"), ("conv2", "conv2"), ("shortcut", "conv_sc")):
+            layers[f"blocks.{i}.{ours}"] = f"blocks.{i}.0.{theirs}"
+        norms |= {f"blocks.{i}.norm{norm}": f"blocks.{i}.0.bn{norm}" for norm in (1, 2)}
+    others: dict[str, Source] = {f"{ours}.bias": f"{theirs}.bias" for ours, theirs in layers.items()}
+    others |= {"norm.gain": "output_layer.0.gain", "norm.offset": "output_layer.0.bias"}
+    weights = dict(layers)
+    conditional = {
+        f"{ours}.{part}": f"{theirs}.{their_part}"
+        for ours, theirs in norms.items()
+        if ours != "norm"
+        for part, their_part in (("gain", "gain"), ("offset", "bias"))
+    }
+    if generator.shared is not None:
+        others["shared"] = "shared.weight"
+        weights |= conditional
+    else:  # embeddings: a row for each class, not normalised
+        others |= {f"{ours}.weight": (f"{theirs}.weight", torch.t) for ours, theirs in conditional.items()}
+    for place in generator.attention:
+        for ours, theirs in (("query", "theta"), ("key", "phi"), ("value", "g"), ("out", "o")):
+            weights[f"attention.{place}.{ours}"] = f"blocks.{place}.1.{theirs}"
+        others[f"attention.{place}.gamma"] = (f"blocks.{place}.1.gamma", reshaped())
+    return weights, norms, others
+
+
+def _empty(tensors: Tensors, bn_eps: float) -> BigGAN:
     """A generator of the tensors' sizes, without memory for its weights."""
     wide, chunk = sizes(tensors, "linear.weight", 2)
     blocks = 0
@@ -156,27 +154,40 @@ def _empty(tensors: Tensors, eps: Epsilons) -> BigGAN:
             shared_dim=class_dim,
             hierarchical=hierarchical,
             attention=attention,
-            bn_eps=eps.bn,
+            bn_eps=bn_eps,
         )
 
 
-def _spectral_norm(name: str, weight: Tensor, u_name: str, u: Tensor, eps: float) -> Tensor:
-    """One power step's estimate of the largest singular value of a weight.
+def _spectral_norm(tensors: Tensors, name: str, vector: str, eps: float) -> Tensor:
+    """Estimate the largest singular value of a weight by one power step.
 
-    The original makes this step at every call, from the stored u.
+    The original makes this step at every call, from the stored vector.
     """
-    matrix = as_matrix(name, weight)
-    expect(u_name, u, (1, len(matrix)))
-    v = normalize(u.double() @ matrix, eps=eps)
+    matrix = as_matrix(name, tensors[name])
+    sizes(tensors, vector, 2)
+    expect_shape(vector, tensors[vector], (1, len(matrix)))
+    v = normalize(tensors[vector].double() @ matrix, eps=eps)
     product = v @ matrix.T
-    return usable(name, (product * normalize(product, eps=eps)).sum())
+    return usable_norm(name, (product * normalize(product, eps=eps)).sum())
+
+
+def divided(by: Tensor | float) -> Change:
+    """A change for a `Source`: the tensor as float32, divided by a number."""
+    return lambda tensor: tensor.float() / by
 
 
 def as_matrix(name: str, weight: Tensor) -> Tensor:
-    """A weight with a row for each output.
+    """A weight as a matrix with a row for each output.
 
     In float64, so that every machine finds the same float32 number for the spectral norm, and with it the
     same weights and the same fingerprint.
+
+    Args:
+        name: of the weight, for the message.
+        weight: with the outputs first.
+
+    Raises:
+        InputError: the weight has fewer than two dimensions.
     """
     if weight.ndim < 2:
         raise InputError(
@@ -185,40 +196,42 @@ def as_matrix(name: str, weight: Tensor) -> Tensor:
     return weight.flatten(1).double()
 
 
-def usable(name: str, sigma: Tensor) -> Tensor:
-    """The spectral norm of a weight, as float32.
+def usable_norm(name: str, norm: Tensor) -> Tensor:
+    """The spectral norm of a weight as float32.
+
+    Args:
+        name: of the weight, for the message.
+        norm: the spectral norm, a single number.
 
     Raises:
         InputError: no weight can be divided by it.
     """
-    if not 0 < abs(float(sigma)) < float("inf"):
-        raise InputError(f"tensor {name!r} of the checkpoint has a spectral norm of {float(sigma):g}.")
-    return sigma.float()
+    if not 0 < abs(float(norm)) < float("inf"):
+        raise InputError(f"tensor {name!r} of the checkpoint has a spectral norm of {float(norm):g}.")
+    return norm.float()
 
 
-def expect(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
+def expect_shape(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
     """Check the shape of a tensor.
 
+    Args:
+        name: of the tensor, for the message.
+        tensor: to check.
+        shape: that it must have.
+
     Raises:
-        InputError: it is another.
+        InputError: the tensor has another shape.
     """
     if tensor.shape != shape:
         raise InputError(f"tensor {name!r} of the checkpoint is {tuple(tensor.shape)}; expected {shape}.")
 
 
-def _count(tensors: Tensors, counter: str) -> float:
-    """Of how many batches the statistics of a norm are the sum; 1 if they are no sum."""
+def _batches(tensors: Tensors, counter: str) -> float:
+    """Number of batches that the statistics of a norm are the sum of; 1 if they are no sum."""
     if counter not in tensors:
         return 1.0
-    expect(counter, tensors[counter], (1,))
+    expect_shape(counter, tensors[counter], (1,))
     return max(tensors[counter].item(), 1.0)
-
-
-def _fraction(network: Network, key: str, default: float) -> float:
-    value = network.config.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
-        raise InputError(f"{key}={value!r} of the checkpoint's configuration must be a number in (0, 1).")
-    return float(value)
 
 
 FORMAT = Format("BigGAN (Brock's PyTorch code)", recognize, build)

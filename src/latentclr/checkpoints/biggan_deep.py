@@ -11,14 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latentclr.checkpoints.biggan import as_matrix, expect, usable
-from latentclr.checkpoints.network import Format, Network
-from latentclr.checkpoints.renaming import Source, fill, finite, sizes
+from latentclr.checkpoints.biggan import as_matrix, divided, expect_shape, usable_norm
+from latentclr.checkpoints.network import Format, Network, has
+from latentclr.checkpoints.renaming import Change, Source, fill, positive, require_finite, reshaped, sizes
 from latentclr.errors import InputError
 from latentclr.generators.biggan_deep import BigGANDeep
 
 EPS = 1e-4
-"""Of all published networks."""
+"""Added to variances in all published networks."""
 
 MULTIPLIERS = (
     (16, 16, 16, 16, 8, 8, 4, 4, 2, 2, 1),
@@ -29,9 +29,7 @@ MULTIPLIERS = (
 In all of them every second block doubles the resolution, from the second on."""
 
 
-def recognize(network: Network) -> bool:
-    """Whether this is a BigGAN-deep generator with Hugging Face's names."""
-    return {"embeddings.weight", "generator.gen_z.weight_orig"} <= set(network.tensors)
+recognize = has("embeddings.weight", "generator.gen_z.weight_orig")
 
 
 def build(network: Network) -> tuple[BigGANDeep, list[str]]:
@@ -45,47 +43,53 @@ def build(network: Network) -> tuple[BigGANDeep, list[str]]:
     settings = _settings(network)
     with torch.device("meta"):
         generator = BigGANDeep(**settings)
-    names: dict[str, Source] = {"classes.weight": "embeddings.weight"}
+    require_finite(tensors)
+    weights, names = _names(len(generator.blocks), settings["attention"])
     vectors: list[str] = []
-    finite(tensors)
-
-    def weight(ours: str, theirs: str, rows: int | None = None) -> None:
+    for ours, theirs in weights.items():
         name = f"{theirs}.weight_orig"
         names[f"{ours}.weight"] = name
         if name in tensors:
-            vectors.extend((f"{theirs}.weight_u", f"{theirs}.weight_v"))
-            sigma = _spectral_norm(tensors, theirs)
-            names[f"{ours}.weight"] = (name, lambda w: w[:rows].float() / sigma)
-
-    def layer(ours: str, theirs: str) -> None:
-        weight(ours, theirs)
-        names[f"{ours}.bias"] = f"{theirs}.bias"
-
-    def statistics(ours: str, theirs: str) -> None:
-        names[f"{ours}.statistics.means"] = f"{theirs}.running_means"
-        names[f"{ours}.statistics.variances"] = f"{theirs}.running_vars"
-
-    layer("gen_z", "generator.gen_z")
-    for i in range(len(generator.blocks)):
-        ours, theirs = f"blocks.{i}", f"generator.layers.{i}"
-        if i == settings["attention"]:
-            for place, entry in (("query", "theta"), ("key", "phi"), ("value", "g"), ("out", "o_conv")):
-                weight(f"{ours}.{place}", f"{theirs}.snconv1x1_{entry}")
-            names[f"{ours}.gamma"] = (f"{theirs}.gamma", lambda gamma: gamma.reshape(()))
-            continue
-        for part in range(4):
-            weight(f"{ours}.norms.{part}.gain", f"{theirs}.bn_{part}.scale")
-            weight(f"{ours}.norms.{part}.offset", f"{theirs}.bn_{part}.offset")
-            statistics(f"{ours}.norms.{part}", f"{theirs}.bn_{part}")
-            layer(f"{ours}.convs.{part}", f"{theirs}.conv_{part}")
-    names["norm.gain"] = "generator.bn.weight"
-    names["norm.offset"] = "generator.bn.bias"
-    statistics("norm", "generator.bn")
-    # The conversion computes as many channels as it reads, and uses three of them.
-    weight("to_image", "generator.conv_to_rgb", 3)
-    names["to_image.bias"] = ("generator.conv_to_rgb.bias", lambda bias: bias[:3])
+            vectors += [f"{theirs}.weight_u", f"{theirs}.weight_v"]
+            norm = _spectral_norm(tensors, theirs)
+            names[f"{ours}.weight"] = (name, _colours(norm) if ours == "to_image" else divided(norm))
     fill(generator, tensors, names, ignored=vectors)
     return generator.freeze(), []
+
+
+def _names(blocks: int, attention: int | None) -> tuple[dict[str, str], dict[str, Source]]:
+    """From our names to those of the conversion: layers whose weights are normalised, and other tensors."""
+    layers = {"gen_z": "generator.gen_z"}
+    weights = {"to_image": "generator.conv_to_rgb"}
+    norms = {"norm": "generator.bn"}
+    others: dict[str, Source] = {
+        "classes.weight": "embeddings.weight",
+        "norm.gain": "generator.bn.weight",
+        "norm.offset": "generator.bn.bias",
+        "to_image.bias": ("generator.conv_to_rgb.bias", lambda bias: bias[:3]),
+    }
+    for i in range(blocks):
+        ours, theirs = f"blocks.{i}", f"generator.layers.{i}"
+        if i == attention:
+            for place, entry in (("query", "theta"), ("key", "phi"), ("value", "g"), ("out", "o_conv")):
+                weights[f"{ours}.{place}"] = f"{theirs}.snconv1x1_{entry}"
+            others[f"{ours}.gamma"] = (f"{theirs}.gamma", reshaped())
+            continue
+        for part in range(4):
+            layers[f"{ours}.convs.{part}"] = f"{theirs}.conv_{part}"
+            weights[f"{ours}.norms.{part}.gain"] = f"{theirs}.bn_{part}.scale"
+            weights[f"{ours}.norms.{part}.offset"] = f"{theirs}.bn_{part}.offset"
+            norms[f"{ours}.norms.{part}"] = f"{theirs}.bn_{part}"
+    others |= {f"{ours}.bias": f"{theirs}.bias" for ours, theirs in layers.items()}
+    for ours, theirs in norms.items():
+        others[f"{ours}.statistics.means"] = f"{theirs}.running_means"
+        others[f"{ours}.statistics.variances"] = f"{theirs}.running_vars"
+    return layers | weights, others
+
+
+def _colours(norm: Tensor) -> Change:
+    # The conversion computes as many channels as it reads, and uses three of them.
+    return lambda weight: weight[:3].float() / norm
 
 
 def _settings(network: Network) -> dict[str, Any]:
@@ -101,7 +105,7 @@ def _settings(network: Network) -> dict[str, Any]:
             f"{num_classes} (classes), {width} (channels) and {n_stats} (statistics)."
         )
     channels, attention = _blocks(network, width)
-    told = {
+    given = {
         "z_dim": z_dim,
         "class_embed_dim": class_dim,
         "channel_width": width,
@@ -109,15 +113,12 @@ def _settings(network: Network) -> dict[str, Any]:
         "n_stats": n_stats,
     }
     if attention is not None:  # where there is none, the configuration has a place beyond the last layer
-        told["attention_layer_position"] = attention
-    for key, size in told.items():
+        given["attention_layer_position"] = attention
+    for key, size in given.items():
         if config.get(key, size) != size:
             raise InputError(
                 f"config.json is another checkpoint's: it says {key}={config[key]!r}, the tensors {size}."
             )
-    eps = config.get("eps", EPS)
-    if isinstance(eps, bool) or not isinstance(eps, int | float) or not 0 < eps < 1:
-        raise InputError(f"config.json says eps={eps!r}; it must be a number in (0, 1).")
     return {
         "z_dim": z_dim,
         "class_dim": class_dim,
@@ -126,7 +127,7 @@ def _settings(network: Network) -> dict[str, Any]:
         "blocks": _with_upsampling(config, channels),
         "attention": attention,
         "n_stats": n_stats,
-        "eps": float(eps),
+        "eps": positive("eps", config.get("eps", EPS), 1.0),
     }
 
 
@@ -187,17 +188,18 @@ def _with_upsampling(config: Mapping[str, Any], channels: list[tuple[int, int]])
     return [[up, *pair] for up, pair in zip(upsampling, channels, strict=True)]
 
 
-def _spectral_norm(tensors: Mapping[str, Tensor], name: str) -> Tensor:
-    """The spectral norm of a weight as the stored vectors have it.
+def _spectral_norm(tensors: Mapping[str, Tensor], layer: str) -> Tensor:
+    """The spectral norm of a weight by its stored vectors.
 
     They need not be the singular vectors: the conversion made one power step only, and in use none is made.
     """
-    matrix = as_matrix(f"{name}.weight_orig", tensors[f"{name}.weight_orig"])
-    for vector, size in (("weight_u", len(matrix)), ("weight_v", matrix.shape[1])):
-        sizes(tensors, f"{name}.{vector}", 1)
-        expect(f"{name}.{vector}", tensors[f"{name}.{vector}"], (size,))
-    u, v = (tensors[f"{name}.weight_{part}"].double() for part in "uv")
-    return usable(f"{name}.weight_orig", u @ (matrix @ v))
+    name = f"{layer}.weight_orig"
+    matrix = as_matrix(name, tensors[name])
+    u, v = f"{layer}.weight_u", f"{layer}.weight_v"
+    for vector, size in zip((u, v), matrix.shape, strict=True):
+        sizes(tensors, vector, 1)
+        expect_shape(vector, tensors[vector], (size,))
+    return usable_norm(name, tensors[u].double() @ (matrix @ tensors[v].double()))
 
 
 FORMAT = Format("BigGAN-deep (Hugging Face)", recognize, build)

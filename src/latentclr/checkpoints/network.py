@@ -33,10 +33,15 @@ class Format:
     Attributes:
         name: for people.
         recognize: whether a network is of this layout; looks at names only, and cannot fail.
-        build: the generator, and the tensors of the file that it has no use for. Raises InputError for a
-            network that is damaged or of a variant that cannot be run.
+        build: gives the generator and the names of the tensors without use. Raises InputError for a network
+            that is damaged or a variant that cannot be run.
     """
 
     name: str
     recognize: Callable[[Network], bool]
     build: Callable[[Network], tuple[Generator, list[str]]]
+
+
+def has(*names: str) -> Callable[[Network], bool]:
+    """A function for `Format.recognize`: whether a network has tensors of all these names."""
+    return lambda network: network.tensors.keys() >= set(names)

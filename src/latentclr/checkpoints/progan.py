@@ -12,18 +12,18 @@ Layouts of the projection: TensorFlow's is the matrix (z, channels x 4 x 4); the
 of a single pixel padded by 3, which reads its kernel backwards.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from latentclr.checkpoints.network import Format, Network
-from latentclr.checkpoints.renaming import Source, fill, hwio, mirrored, sizes
+from latentclr.checkpoints.network import Format, Network, has
+from latentclr.checkpoints.renaming import Change, Source, fill, hwio, mirrored, sizes
 from latentclr.errors import InputError
 from latentclr.generators.progan import ProGAN
 
-Entry = tuple[Source, str]
+Layer = tuple[Source, str]
 """Where a layer's weight and its bias come from."""
 
 RESOLUTIONS = [4 << i for i in range(9)]
@@ -38,30 +38,35 @@ USUAL = {
 """Arguments of NVIDIA's `G_paper` that change the network, with the only values that can be run."""
 
 
-def usual(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+def static_arguments(config: Mapping[str, Any], usual: Mapping[str, Any]) -> Mapping[str, Any]:
     """The arguments that NVIDIA's network function got.
 
+    Args:
+        config: of the network.
+        usual: arguments that change the network, with the only values that can be run.
+
     Raises:
-        InputError: one of them asks for a variant of the network.
+        InputError: an argument has another value.
     """
     given = config.get("static_kwargs")
     if not isinstance(given, Mapping):
         return {}
-    for name, value in wanted.items():
-        if _listed(given.get(name, value)) != _listed(value):
-            raise InputError(f"the network has {name}={given[name]!r}; only {value!r} can be run here.")
+    for name, value in usual.items():
+        found = given.get(name, value)
+        if (list(found) if isinstance(found, tuple) else found) != value:
+            raise InputError(f"the network has {name}={found!r}; only {value!r} can be run here.")
     return given
 
 
-def _listed(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
 def grown(tensors: Mapping[str, Tensor], *names: str) -> list[str]:
-    """Those of the names (of the level of detail) that there are; of no further use.
+    """The names of the level of detail that there are; they are of no further use.
+
+    Args:
+        tensors: of the checkpoint, by name.
+        names: that the level of detail may have.
 
     Raises:
-        InputError: one is not 0: training stopped before the last resolution was reached.
+        InputError: a level is not 0: training stopped before the last resolution was reached.
     """
     found = [name for name in names if name in tensors]
     for name in found:
@@ -73,10 +78,52 @@ def grown(tensors: Mapping[str, Tensor], *names: str) -> list[str]:
     return found
 
 
-def reach(tensors: Iterable[str], prefixes: Sequence[str]) -> int:
-    """How many prefixes there are up to the last that is in use; 1 if none is."""
-    used = (i for i, prefix in enumerate(prefixes, 1) if any(name.startswith(prefix) for name in tensors))
-    return max(used, default=1)
+def reach(tensors: Iterable[str], prefix: Callable[[int], str], most: int = len(RESOLUTIONS)) -> int:
+    """How many of prefix(0), prefix(1), ... there are up to the last that starts a tensor's name.
+
+    Args:
+        tensors: names of the tensors.
+        prefix: the prefix of a number.
+        most: how many numbers are tried.
+
+    Returns:
+        1 or more, even if no prefix is in use.
+    """
+    used = (i for i in range(most) if any(name.startswith(prefix(i)) for name in tensors))
+    return max(used, default=0) + 1
+
+
+def tensorflow_scopes(tensors: Mapping[str, Tensor], prefix: str = "") -> tuple[list[str], list[str]]:
+    """The scopes of the resolutions of a TensorFlow network ("4x4/"), and the tensors without use.
+
+    Args:
+        tensors: of the checkpoint, by name.
+        prefix: of all names of the synthesis network.
+
+    Raises:
+        InputError: the network is not fully grown.
+    """
+    ignored = grown(tensors, *dict.fromkeys(("lod", f"{prefix}lod")))
+    ignored += [
+        name for name in tensors if name.startswith(f"{prefix}ToRGB_lod") and "ToRGB_lod0/" not in name
+    ]
+    scopes = [f"{prefix}{r}x{r}/" for r in RESOLUTIONS]
+    return scopes[: reach(tensors, scopes.__getitem__)], ignored
+
+
+def genforce_blocks(tensors: Mapping[str, Tensor], prefix: str = "") -> tuple[int, list[str]]:
+    """The number of resolutions of a network in genforce's layout, and the tensors without use.
+
+    Args:
+        tensors: of the checkpoint, by name.
+        prefix: of all names of the synthesis network.
+
+    Raises:
+        InputError: the network is not fully grown.
+    """
+    blocks = reach(tensors, lambda i: f"{prefix}layer{2 * i + 1}.")
+    outputs = [f"{prefix}output{i}.{part}" for i in range(blocks - 1) for part in ("weight", "bias")]
+    return blocks, [*grown(tensors, f"{prefix}lod"), *(name for name in outputs if name in tensors)]
 
 
 def _projection(weight: Tensor) -> Tensor:
@@ -84,62 +131,60 @@ def _projection(weight: Tensor) -> Tensor:
     return weight.flip(2, 3).permute(0, 2, 3, 1).flatten(0, 2)
 
 
+def _plain_from_hwoi(weight: Tensor) -> Tensor:
+    return mirrored(weight.permute(2, 3, 0, 1))
+
+
+def _plain_from_iohw(weight: Tensor) -> Tensor:
+    return mirrored(weight.transpose(0, 1))
+
+
 def _assemble(
     tensors: Mapping[str, Tensor],
     z_dim: int,
     channels: Sequence[int],
-    layers: Sequence[Entry],
-    output: Entry,
-    ignored: list[str],
+    layers: Sequence[Layer],
+    ignored: Sequence[str] = (),
 ) -> tuple[ProGAN, list[str]]:
+    """The generator from its layers: the projection, the convolutions, and last the output."""
     with torch.device("meta"):
         generator = ProGAN(channels, z_dim)
-    places = ["project", *(f"blocks.{k}" for k in range(len(layers) - 1)), "to_image"]
+    places = ["project", *(f"blocks.{k}.conv" for k in range(len(layers) - 2)), "to_image.conv"]
     names: dict[str, Source] = {}
-    for place, (weight, bias) in zip(places, [*layers, output], strict=True):
-        names[f"{place}.weight" if place == "project" else f"{place}.conv.weight"] = weight
-        names[f"{place}.bias"] = bias
+    for place, (weight, bias) in zip(places, layers, strict=True):
+        names[f"{place}.weight"] = weight
+        names[f"{place.removesuffix('.conv')}.bias"] = bias
     fill(generator, tensors, names, ignored=ignored)
-    return generator, ignored
+    return generator, list(ignored)
 
 
 def build_tensorflow(network: Network) -> tuple[ProGAN, list[str]]:
-    """The generator of NVIDIA's `G_paper`, and the tensors of the file that it has no use for.
+    """The generator of NVIDIA's `G_paper`, and the tensors of the file without use.
 
     Raises:
         InputError: tensors are missing, left over, of impossible shapes or not finite; the network is a
             variant or not fully grown.
     """
     tensors = network.tensors
-    usual(network.config, USUAL)
-    ignored = grown(tensors, "lod")
-    ignored += [name for name in tensors if name.startswith("ToRGB_lod") and "ToRGB_lod0/" not in name]
-    scopes = [f"{r}x{r}/" for r in RESOLUTIONS]
-    scopes = scopes[: reach(tensors, scopes)]
+    static_arguments(network.config, USUAL)
+    scopes, ignored = tensorflow_scopes(tensors)
     z_dim, _ = sizes(tensors, "4x4/Dense/weight", 2)
     channels = [
         sizes(tensors, f"{scope}{'Conv1' if i else 'Conv'}/weight", 4)[3] for i, scope in enumerate(scopes)
     ]
-    layers: list[Entry] = [
-        (("4x4/Dense/weight", torch.t), "4x4/Dense/bias"),
-        (("4x4/Conv/weight", hwio), "4x4/Conv/bias"),
-    ]
+    layers: list[tuple[str, Change]] = [("4x4/Dense", torch.t), ("4x4/Conv", hwio)]
     for scope in scopes[1:]:
-        # Only fused layers are called so; their kernels are (height, width, out, in).
+        # Only fused layers are called "Conv0_up"; their kernels are (height, width, out, in).
         fused = not any(name.startswith(f"{scope}Conv0/") for name in tensors)
-        first, change = ("Conv0_up", _plain_from_hwoi) if fused else ("Conv0", hwio)
-        layers.append(((f"{scope}{first}/weight", change), f"{scope}{first}/bias"))
-        layers.append(((f"{scope}Conv1/weight", hwio), f"{scope}Conv1/bias"))
-    output: Entry = (("ToRGB_lod0/weight", hwio), "ToRGB_lod0/bias")
-    return _assemble(tensors, z_dim, channels, layers, output, ignored)
-
-
-def _plain_from_hwoi(weight: Tensor) -> Tensor:
-    return mirrored(weight.permute(2, 3, 0, 1))
+        layers.append((f"{scope}Conv0_up", _plain_from_hwoi) if fused else (f"{scope}Conv0", hwio))
+        layers.append((f"{scope}Conv1", hwio))
+    layers.append(("ToRGB_lod0", hwio))
+    sources: list[Layer] = [((f"{layer}/weight", change), f"{layer}/bias") for layer, change in layers]
+    return _assemble(tensors, z_dim, channels, sources, ignored)
 
 
 def build_genforce(network: Network) -> tuple[ProGAN, list[str]]:
-    """The generator of genforce's PGGAN, and the tensors of the file that it has no use for.
+    """The generator of genforce's PGGAN, and the tensors of the file without use.
 
     Files do not say whether their network is fused. Fused kernels are (in, out, 3, 3), which shows where a
     layer changes the number of channels; where none does, it is plain, as is usual there.
@@ -148,10 +193,7 @@ def build_genforce(network: Network) -> tuple[ProGAN, list[str]]:
         InputError: as `build_tensorflow`.
     """
     tensors = network.tensors
-    blocks = reach(tensors, [f"layer{2 * i + 1}." for i in range(len(RESOLUTIONS))])
-    ignored = grown(tensors, "lod")
-    ignored += [f"output{i}.{part}" for i in range(blocks - 1) for part in ("weight", "bias")]
-    ignored = [name for name in ignored if name in tensors]
+    blocks, ignored = genforce_blocks(tensors)
     _, z_dim, _, _ = sizes(tensors, "layer0.weight", 4)
     channels = [sizes(tensors, f"layer{2 * i + 1}.weight", 4)[0] for i in range(blocks)]
     doubling = [sizes(tensors, f"layer{2 * i}.weight", 4)[:2] for i in range(1, blocks)]
@@ -159,18 +201,12 @@ def build_genforce(network: Network) -> tuple[ProGAN, list[str]]:
         found == (n_in, n_out) and n_in != n_out
         for found, n_in, n_out in zip(doubling, channels[:-1], channels[1:], strict=True)
     )
-    weights: list[Source] = [f"layer{k}.weight" for k in range(2 * blocks)]
-    weights[0] = ("layer0.weight", _projection)
-    if fused:
-        for k in range(2, 2 * blocks, 2):
-            weights[k] = (f"layer{k}.weight", _plain_from_iohw)
-    layers: list[Entry] = [(weight, f"layer{k}.bias") for k, weight in enumerate(weights)]
-    output: Entry = (f"output{blocks - 1}.weight", f"output{blocks - 1}.bias")
-    return _assemble(tensors, z_dim, channels, layers, output, ignored)
-
-
-def _plain_from_iohw(weight: Tensor) -> Tensor:
-    return mirrored(weight.transpose(0, 1))
+    layers: list[Layer] = [(("layer0.weight", _projection), "layer0.bias")]
+    for k in range(1, 2 * blocks):
+        name = f"layer{k}.weight"
+        layers.append(((name, _plain_from_iohw) if fused and k % 2 == 0 else name, f"layer{k}.bias"))
+    layers.append((f"output{blocks - 1}.weight", f"output{blocks - 1}.bias"))
+    return _assemble(tensors, z_dim, channels, layers, ignored)
 
 
 def build_dissection(network: Network) -> tuple[ProGAN, list[str]]:
@@ -179,10 +215,10 @@ def build_dissection(network: Network) -> tuple[ProGAN, list[str]]:
     Raises:
         InputError: as `build_tensorflow`.
     """
-    blocks = reach(network.tensors, [f"layer{2 * i + 2}." for i in range(len(RESOLUTIONS))])
+    blocks = reach(network.tensors, lambda i: f"layer{2 * i + 2}.")
     size = RESOLUTIONS[blocks - 1]
-    layers = [f"layer{k + 1}" for k in range(2 * blocks)]
-    return _build_wscale(network.tensors, layers, f"output_{size}x{size}")
+    layers = [*(f"layer{k + 1}" for k in range(2 * blocks)), f"output_{size}x{size}"]
+    return _build_wscale(network.tensors, layers)
 
 
 def build_ptrblck(network: Network) -> tuple[ProGAN, list[str]]:
@@ -194,9 +230,9 @@ def build_ptrblck(network: Network) -> tuple[ProGAN, list[str]]:
         InputError: as `build_tensorflow`.
     """
     tensors = dict(network.tensors)
-    blocks = reach(tensors, [f"features.{2 * i + 1}." for i in range(len(RESOLUTIONS))])
-    layers = [f"features.{k}" for k in range(2 * blocks)]
-    for layer in (*layers, "output"):
+    blocks = reach(tensors, lambda i: f"features.{2 * i + 1}.")
+    layers = [*(f"features.{k}" for k in range(2 * blocks)), "output"]
+    for layer in layers:
         _, n_in, size, _ = sizes(tensors, f"{layer}.conv.weight", 4)
         gain = 1 if layer == "output" else 2**0.5
         name = f"{layer}.wscale.scale"
@@ -206,40 +242,23 @@ def build_ptrblck(network: Network) -> tuple[ProGAN, list[str]]:
         # With the scale that the paper gives, weights stay as they are, to the bit.
         if abs(ratio - 1) > 1e-5:
             tensors[f"{layer}.conv.weight"] = tensors[f"{layer}.conv.weight"] * ratio
-    return _build_wscale(tensors, layers, "output")
+    return _build_wscale(tensors, layers)
 
 
-def _build_wscale(
-    tensors: Mapping[str, Tensor], layers: Sequence[str], output: str
-) -> tuple[ProGAN, list[str]]:
-    """From "<layer>.conv.weight" and "<layer>.wscale.b", as both ports have them; no layer is fused."""
-    _, z_dim, _, _ = sizes(tensors, f"{layers[0]}.conv.weight", 4)
-    channels = [sizes(tensors, f"{layer}.conv.weight", 4)[0] for layer in layers[1::2]]
-    entries: list[Entry] = [(f"{layer}.conv.weight", f"{layer}.wscale.b") for layer in (*layers, output)]
-    entries[0] = ((f"{layers[0]}.conv.weight", _projection), entries[0][1])
-    return _assemble(tensors, z_dim, channels, entries[:-1], entries[-1], [])
+def _build_wscale(tensors: Mapping[str, Tensor], layers: Sequence[str]) -> tuple[ProGAN, list[str]]:
+    """Build from "<layer>.conv.weight" and "<layer>.wscale.b", as both ports name them; no layer is fused."""
+    project, *others = layers
+    _, z_dim, _, _ = sizes(tensors, f"{project}.conv.weight", 4)
+    channels = [sizes(tensors, f"{layer}.conv.weight", 4)[0] for layer in others[:-1:2]]
+    sources: list[Layer] = [(f"{layer}.conv.weight", f"{layer}.wscale.b") for layer in others]
+    first: Layer = ((f"{project}.conv.weight", _projection), f"{project}.wscale.b")
+    return _assemble(tensors, z_dim, channels, [first, *sources])
 
 
 FORMATS = (
-    Format(
-        "ProGAN (NVIDIA, TensorFlow)",
-        lambda network: {"4x4/Dense/weight", "ToRGB_lod0/weight"} <= network.tensors.keys(),
-        build_tensorflow,
-    ),
-    Format(
-        "ProGAN (genforce)",
-        lambda network: {"layer0.weight", "output0.weight"} <= network.tensors.keys(),
-        build_genforce,
-    ),
-    Format(
-        "ProGAN (GAN Dissection)",
-        lambda network: {"layer1.conv.weight", "layer1.wscale.b"} <= network.tensors.keys(),
-        build_dissection,
-    ),
-    Format(
-        "ProGAN (ptrblck)",
-        lambda network: {"features.0.conv.weight", "features.0.wscale.b"} <= network.tensors.keys(),
-        build_ptrblck,
-    ),
+    Format("ProGAN (NVIDIA, TensorFlow)", has("4x4/Dense/weight", "ToRGB_lod0/weight"), build_tensorflow),
+    Format("ProGAN (genforce)", has("layer0.weight", "output0.weight"), build_genforce),
+    Format("ProGAN (GAN Dissection)", has("layer1.conv.weight", "layer1.wscale.b"), build_dissection),
+    Format("ProGAN (ptrblck)", has("features.0.conv.weight", "features.0.wscale.b"), build_ptrblck),
 )
 """Every known layout."""

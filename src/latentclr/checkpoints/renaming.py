@@ -8,8 +8,18 @@ from torch import Tensor, nn
 from latentclr.errors import InputError
 from latentclr.files import not_finite
 
-Source = str | tuple[str, Callable[[Tensor], Tensor]]
-"""Where one of our tensors comes from: a name in the file, or that and what to do with the tensor."""
+Change = Callable[[Tensor], Tensor]
+Source = str | tuple[str, Change]
+"""Where one of our tensors comes from: a name in the file, or that and a change of the tensor."""
+
+
+def parts(source: Source) -> tuple[str, Change]:
+    """The name and the change of a source."""
+    return source if isinstance(source, tuple) else (source, _unchanged)
+
+
+def _unchanged(tensor: Tensor) -> Tensor:
+    return tensor
 
 
 def fill(
@@ -35,16 +45,13 @@ def fill(
     """
     state = module.state_dict()
     assert set(names) == set(state), set(names) ^ set(state)
-    sources = {
-        ours: source if isinstance(source, tuple) else (source, _as_it_is) for ours, source in names.items()
-    }
+    sources = {ours: parts(source) for ours, source in names.items()}
     used = {theirs for theirs, _ in sources.values()}
     if missing := [theirs for theirs, _ in sources.values() if theirs not in tensors]:
         raise InputError(f"the checkpoint lacks {some(missing)}.")
     if left_over := sorted(set(tensors) - used - set(ignored)):
         raise InputError(f"the checkpoint holds tensors that belong nowhere: {some(left_over)}.")
-    if broken := not_finite({theirs: tensors[theirs] for theirs in used}):
-        raise InputError(f"the checkpoint holds values that are not finite, in {some(broken)}.")
+    require_finite({theirs: tensors[theirs] for theirs in used})
     found = {}
     for ours, (theirs, change) in sources.items():
         try:
@@ -56,7 +63,7 @@ def fill(
             ) from error
         if tensor.shape != state[ours].shape:
             expected = f"expected {tuple(state[ours].shape)}"
-            if change is not _as_it_is:
+            if change is not _unchanged:
                 expected += f" after its change to {tuple(tensor.shape)}"
             raise InputError(
                 f"tensor {theirs!r} of the checkpoint is {tuple(tensors[theirs].shape)}; {expected}."
@@ -65,22 +72,26 @@ def fill(
     module.load_state_dict(found, assign=True)
 
 
-def finite(tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """The tensors themselves.
+def require_finite(tensors: Mapping[str, Tensor]) -> None:
+    """Check the values of tensors.
 
     Raises:
-        InputError: one of them holds a value that is not finite.
+        InputError: one of them is not finite.
     """
     if broken := not_finite(tensors):
         raise InputError(f"the checkpoint holds values that are not finite, in {some(broken)}.")
-    return tensors
 
 
 def sizes(tensors: Mapping[str, Tensor], name: str, dimensions: int) -> tuple[int, ...]:
     """The shape of a tensor from which a network's sizes are read.
 
+    Args:
+        tensors: of the checkpoint, by name.
+        name: of the tensor.
+        dimensions: number of dimensions that it must have.
+
     Raises:
-        InputError: it is missing, or has another number of dimensions, or is empty.
+        InputError: the tensor is missing, or has another number of dimensions, or is empty.
     """
     if name not in tensors:
         raise InputError(f"the checkpoint lacks {name}.")
@@ -92,31 +103,51 @@ def sizes(tensors: Mapping[str, Tensor], name: str, dimensions: int) -> tuple[in
     return shape
 
 
+def count(tensors: Mapping[str, Tensor], name: Callable[[int], str]) -> int:
+    """How many of the tensors name(0), name(1), ... are there without a gap."""
+    found = 0
+    while name(found) in tensors:
+        found += 1
+    return found
+
+
+def positive(name: str, value: object, below: float) -> float:
+    """A setting of a checkpoint as a number.
+
+    Args:
+        name: of the setting, for the message.
+        value: of the setting.
+        below: limit of the value.
+
+    Raises:
+        InputError: the value is no number, or not in (0, below).
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < below:
+        raise InputError(f"the network has {name}={value!r}; expected a number in (0, {below:g}).")
+    return float(value)
+
+
 def some(names: list[str]) -> str:
-    """The first few names, and how many more there are."""
+    """The first few names, and how many more there are, for messages."""
     more = f" and {len(names) - 4} more" if len(names) > 4 else ""
     return ", ".join(names[:4]) + more
 
 
-def _as_it_is(tensor: Tensor) -> Tensor:
-    return tensor
-
-
 def hwio(kernel: Tensor) -> Tensor:
-    """A convolution's kernel from TensorFlow's order of axes, (height, width, in, out), to (out, in, ...)."""
+    """Turn a kernel from TensorFlow's axes (height, width, in, out) to (out, in, height, width)."""
     return kernel.permute(3, 2, 0, 1)
 
 
 def mirrored(kernel: Tensor) -> Tensor:
-    """A convolution's kernel turned round in both directions."""
+    """Flip a kernel in both directions."""
     return kernel.flip(2, 3)
 
 
 def hwio_mirrored(kernel: Tensor) -> Tensor:
-    """Both."""
+    """Turn a kernel as `hwio` and flip it as `mirrored`."""
     return mirrored(hwio(kernel))
 
 
 def reshaped(*shape: int) -> Callable[[Tensor], Tensor]:
-    """A change for `names`: the same numbers in another shape."""
+    """A change for a `Source`: the same numbers in another shape."""
     return lambda tensor: torch.reshape(tensor, shape)

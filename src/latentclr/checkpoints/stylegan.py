@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latentclr.checkpoints.network import Format, Network
-from latentclr.checkpoints.progan import RESOLUTIONS, grown, reach, usual
-from latentclr.checkpoints.renaming import Source, fill, hwio, hwio_mirrored, mirrored, sizes
+from latentclr.checkpoints.network import Format, Network, has
+from latentclr.checkpoints.progan import genforce_blocks, reach, static_arguments, tensorflow_scopes
+from latentclr.checkpoints.renaming import Source, fill, hwio, hwio_mirrored, mirrored, positive, sizes
 from latentclr.errors import InputError
 from latentclr.generators.stylegan import StyleGAN
 
@@ -41,23 +41,18 @@ MAX_MAPPING = 64
 
 
 def build_tensorflow(network: Network) -> tuple[StyleGAN, list[str]]:
-    """The generator of NVIDIA's `G_style`, and the tensors of the file that it has no use for.
+    """The generator of NVIDIA's `G_style`, and the tensors of the file without use.
 
     Raises:
         InputError: tensors are missing, left over, of impossible shapes or not finite; the network is a
             variant or not fully grown.
     """
     tensors = network.tensors
-    given = usual(network.config, USUAL)
-    ignored = grown(tensors, "lod", "synthesis/lod")
-    ignored += [
-        name for name in tensors if name.startswith("synthesis/ToRGB_lod") and "ToRGB_lod0/" not in name
-    ]
-    scopes = [f"synthesis/{r}x{r}/" for r in RESOLUTIONS]
-    scopes = scopes[: reach(tensors, scopes)]
+    given = static_arguments(network.config, USUAL)
+    scopes, ignored = tensorflow_scopes(tensors, "synthesis/")
     layers = [f"{scope}{name}" for scope in scopes for name in ("Conv0_up", "Conv1")]
     layers[:2] = ["synthesis/4x4/Const", "synthesis/4x4/Conv"]
-    depth = reach(tensors, [f"mapping/Dense{i}/" for i in range(MAX_MAPPING)])
+    depth = reach(tensors, "mapping/Dense{}/".format, MAX_MAPPING)
     fused_from = _fused_from(given.get("fused_scale", "auto"))
     label_name = "mapping/LabelConcat/weight"
     conditional = label_name in tensors or given.get("label_size")
@@ -66,7 +61,7 @@ def build_tensorflow(network: Network) -> tuple[StyleGAN, list[str]]:
         [sizes(tensors, f"mapping/Dense{i}/weight", 2)[1] for i in range(depth)],
         z_dim=sizes(tensors, "mapping/Dense0/weight", 2)[0],
         label=sizes(tensors, label_name, 2) if conditional else None,
-        mapping_lr=_number(given.get("mapping_lrmul", 0.01)),
+        mapping_lr=positive("mapping_lrmul", given.get("mapping_lrmul", 0.01), 1e6),
     )
     names: dict[str, Source] = {
         "w_avg": "dlatent_avg",
@@ -81,8 +76,8 @@ def build_tensorflow(network: Network) -> tuple[StyleGAN, list[str]]:
         names[f"mapping.dense.{i}.bias"] = f"mapping/Dense{i}/bias"
     for k, layer in enumerate(layers):
         if k:
-            fused = k % 2 == 0 and 4 << k // 2 >= fused_from
-            names[f"blocks.{k}.conv.weight"] = (f"{layer}/weight", hwio_mirrored if fused else hwio)
+            change = hwio_mirrored if _is_fused(k, fused_from) else hwio
+            names[f"blocks.{k}.conv.weight"] = (f"{layer}/weight", change)
         names[f"blocks.{k}.epilogue.noise"] = f"synthesis/noise{k}"
         names[f"blocks.{k}.epilogue.noise_strength"] = f"{layer}/Noise/weight"
         names[f"blocks.{k}.epilogue.bias"] = f"{layer}/bias"
@@ -93,7 +88,7 @@ def build_tensorflow(network: Network) -> tuple[StyleGAN, list[str]]:
 
 
 def build_genforce(network: Network) -> tuple[StyleGAN, list[str]]:
-    """The generator of genforce's StyleGAN, and the tensors of the file that it has no use for.
+    """The generator of genforce's StyleGAN, and the tensors of the file without use.
 
     Its files say neither which layers are fused nor the mapping network's learning rate: both are NVIDIA's
     defaults, as in genforce's code.
@@ -102,39 +97,45 @@ def build_genforce(network: Network) -> tuple[StyleGAN, list[str]]:
         InputError: as `build_tensorflow`.
     """
     tensors = network.tensors
-    ignored = grown(tensors, "synthesis.lod")
+    blocks, ignored = genforce_blocks(tensors, "synthesis.")
     ignored += _usual_blurs(tensors)
-    blocks = reach(tensors, [f"synthesis.layer{2 * i + 1}." for i in range(len(RESOLUTIONS))])
-    depth = reach(tensors, [f"mapping.dense{i}." for i in range(MAX_MAPPING)])
-    others = [f"synthesis.output{i}.{part}" for i in range(blocks - 1) for part in ("weight", "bias")]
-    ignored += [name for name in others if name in tensors]
+    depth = reach(tensors, "mapping.dense{}.".format, MAX_MAPPING)
+    label_name = "mapping.label_weight"
+    conditional = label_name in tensors
     generator = _empty(
         [sizes(tensors, f"synthesis.layer{2 * i + 1}.weight", 4)[0] for i in range(blocks)],
         [sizes(tensors, f"mapping.dense{i}.weight", 2)[0] for i in range(depth)],
         z_dim=sizes(tensors, "mapping.dense0.weight", 2)[1],
-        label=sizes(tensors, name, 2) if (name := "mapping.label_weight") in tensors else None,
+        label=sizes(tensors, label_name, 2) if conditional else None,
         mapping_lr=0.01,
     )
-    names: dict[str, Source] = {}
-    for ours in generator.state_dict():
-        part, _, entry = ours.rpartition(".")
-        if ours == "w_avg":
-            names[ours] = "truncation.w_avg"
-        elif part == "mapping":
-            names[ours] = ours
-        elif part.startswith("mapping.dense."):
-            names[ours] = f"mapping.dense{part.removeprefix('mapping.dense.')}.{entry}"
-        elif part.startswith("to_image"):
-            names[ours] = f"synthesis.output{blocks - 1}.{entry}"
-        else:
-            _, number, *inner = part.split(".")
-            theirs = {"noise": "apply_noise.noise", "noise_strength": "apply_noise.weight"}.get(entry, entry)
-            style = "style." if inner[-1:] == ["style"] else ""
-            source = f"synthesis.layer{number}.{style}{theirs}"
-            fused = inner == ["conv"] and int(number) % 2 == 0 and 4 << int(number) // 2 >= FUSED_FROM
-            names[ours] = (source, mirrored) if fused else source
+    names: dict[str, Source] = {
+        "w_avg": "truncation.w_avg",
+        "to_image.conv.weight": f"synthesis.output{blocks - 1}.weight",
+        "to_image.bias": f"synthesis.output{blocks - 1}.bias",
+        "blocks.0.const": "synthesis.layer0.const",
+    }
+    if conditional:
+        names[label_name] = label_name
+    for i in range(depth):
+        for part in ("weight", "bias"):
+            names[f"mapping.dense.{i}.{part}"] = f"mapping.dense{i}.{part}"
+    for k in range(2 * blocks):
+        layer = f"synthesis.layer{k}"
+        if k:
+            weight = f"{layer}.weight"
+            names[f"blocks.{k}.conv.weight"] = (weight, mirrored) if _is_fused(k, FUSED_FROM) else weight
+        names[f"blocks.{k}.epilogue.noise"] = f"{layer}.apply_noise.noise"
+        names[f"blocks.{k}.epilogue.noise_strength"] = f"{layer}.apply_noise.weight"
+        for entry in ("bias", "style.weight", "style.bias"):
+            names[f"blocks.{k}.epilogue.{entry}"] = f"{layer}.{entry}"
     fill(generator, tensors, names, ignored=ignored)
     return generator, ignored
+
+
+def _is_fused(layer: int, fused_from: float) -> bool:
+    """Whether a layer is one of those that double the resolution, and fused."""
+    return layer > 0 and layer % 2 == 0 and 4 << layer // 2 >= fused_from
 
 
 def _empty(
@@ -145,7 +146,7 @@ def _empty(
     label: tuple[int, ...] | None,
     mapping_lr: float,
 ) -> StyleGAN:
-    """The network of that shape, without memory. A class's vector (classes, z) is as long as z."""
+    """A generator of these sizes, without memory. `label` is the shape (classes, z) of the class vectors."""
     num_classes, z_dim = label or (0, z_dim)
     with torch.device("meta"):
         return StyleGAN(
@@ -165,14 +166,8 @@ def _fused_from(option: Any) -> float:
     return FUSED_FROM if option == "auto" else 0.0 if option else math.inf
 
 
-def _number(value: Any) -> float:
-    if not isinstance(value, int | float) or not 0 < value < 1e6:
-        raise InputError(f"the network has mapping_lrmul={value!r}; expected a number above 0.")
-    return float(value)
-
-
 def _usual_blurs(tensors: Mapping[str, Tensor]) -> list[str]:
-    """Names of the blur filters, which are of no further use if they are the usual ones."""
+    """Names of the blur filters; refuses others than the usual one, which we have ourselves."""
     line = torch.tensor([1.0, 2.0, 1.0])
     wanted = torch.outer(line, line) / 16
     found = [name for name in tensors if name.endswith(".blur.kernel")]
@@ -183,15 +178,7 @@ def _usual_blurs(tensors: Mapping[str, Tensor]) -> list[str]:
 
 
 FORMATS = (
-    Format(
-        "StyleGAN (NVIDIA, TensorFlow)",
-        lambda network: "synthesis/4x4/Const/StyleMod/weight" in network.tensors,
-        build_tensorflow,
-    ),
-    Format(
-        "StyleGAN (genforce)",
-        lambda network: {"synthesis.layer0.const", "mapping.dense0.weight"} <= network.tensors.keys(),
-        build_genforce,
-    ),
+    Format("StyleGAN (NVIDIA, TensorFlow)", has("synthesis/4x4/Const/StyleMod/weight"), build_tensorflow),
+    Format("StyleGAN (genforce)", has("synthesis.layer0.const", "mapping.dense0.weight"), build_genforce),
 )
 """Every known layout."""
