@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, count
-from math import inf
 from pathlib import Path
 from random import Random
 
@@ -17,6 +16,7 @@ from latentclr.errors import InputError
 from latentclr.evaluate.calibration import calibrate, usual_target
 from latentclr.files import write_bytes
 from latentclr.generators import Generator, Latents
+from latentclr.limits import POSITIVE, Limit, at_least, check_limits
 from latentclr.runs.folders import FolderKind
 from latentclr.study.options import DEFAULT
 from latentclr.study.options import Options as Options
@@ -35,7 +35,15 @@ from latentclr.study.plan import (
 )
 from latentclr.study.questions import CONSENT_TEXT, INSTRUCTIONS_TEXT, usual_questions
 
-MAX_PICTURES = 10_000
+LIMITS = {
+    "pictures": Limit(least=1, most=10_000),
+    "per_direction": at_least(1),
+    "per_participant": at_least(1),
+    "alpha": POSITIVE,
+    "multiple": POSITIVE,
+    "preference": at_least(0),
+    "seed": Limit(least=0, below=2**63),
+}
 SEEDS = 1_000_000
 """Seeds of pictures are below, so that people can type them."""
 STUDY_FOLDER = FolderKind("a study", STUDY)
@@ -141,40 +149,17 @@ def check(sources: Sequence[Source], generator: Generator, options: Options) -> 
         source.directions.require(generator)
         if not source.shown:
             raise InputError(f"{source.name} has no direction to show; choose some.")
-    pictures, shown, top = options.pictures, options.per_direction, generator.resolution
-    numbers = (*vars(options.checks).values(), options.preference)
-    rules = (
-        (
-            1 <= shown <= pictures <= MAX_PICTURES,
-            f"{shown} of {pictures} pictures for each direction: give 1 to {MAX_PICTURES} pictures, and no "
-            "more of them for each direction.",
-        ),
-        (
-            pictures >= 3 or not options.checks.drastic,
-            "the drastic check needs three pictures or more; add pictures or leave it out.",
-        ),
-        (min(numbers) >= 0, "numbers of checks and pairs must be 0 or more."),
-        (
-            len(sources) > 1 or not options.preference,
-            "the preference question compares two runs or more; give another run.",
-        ),
-        (
-            options.per_participant is None or options.per_participant >= 1,
-            "a participant sees at least one direction; leave the number out for all.",
-        ),
-        *(
-            (number is None or 0 < number < inf, f"{name}={number} must be above 0 and finite.")
-            for name, number in (("alpha", options.alpha), ("multiple", options.multiple))
-        ),
-        (
-            options.size is None or 8 <= options.size <= top,
-            f"size={options.size}: give 8 to {top} pixels.",
-        ),
-        (0 <= options.seed < 2**63, f"seed={options.seed} must be 0 or more, and below 2^63."),
-    )
-    for holds, sentence in rules:
-        if not holds:
-            raise InputError(sentence)
+    check_limits(vars(options), {**LIMITS, "size": Limit(least=8, most=generator.resolution)})
+    check_limits(vars(options.checks), dict.fromkeys(vars(options.checks), at_least(0)))
+    if options.per_direction > options.pictures:
+        raise InputError(
+            f"{options.per_direction} of {options.pictures} pictures for each direction: give more pictures, "
+            "or fewer for each direction."
+        )
+    if options.checks.drastic and options.pictures < 3:
+        raise InputError("the drastic check needs three pictures or more; add pictures or leave it out.")
+    if options.preference and len(sources) < 2:
+        raise InputError("the preference question compares two runs or more; give another run.")
 
 
 def picture_count(sources: Sequence[Source], options: Options) -> int:
