@@ -6,9 +6,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from alembic import command
 from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
@@ -58,18 +57,11 @@ def connect(url: str) -> Engine:
     return engine
 
 
-def upgrade(connection: Connection, revision: str = "head") -> None:
-    """Bring the tables to a layout, in the transaction of the connection: wholly or not at all."""
-    config = Config()
+def upgrade(connection: Connection) -> None:
+    """Bring the tables to the newest layout, in the transaction of the connection: wholly or not at all."""
+    config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    script = ScriptDirectory.from_config(config)
-
-    def plan(current: Any, _: Any) -> Any:
-        return script._upgrade_revs(revision, current)
-
-    with EnvironmentContext(config, script, fn=plan) as environment:
-        environment.configure(connection=connection, transactional_ddl=True)
-        environment.run_migrations()
+    command.upgrade(config, "head")
 
 
 @contextmanager

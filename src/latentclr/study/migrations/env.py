@@ -1,0 +1,6 @@
+"""What alembic runs: migrations over the connection, and in the transaction, that `database.upgrade` gives."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"], transactional_ddl=True)
+context.run_migrations()
