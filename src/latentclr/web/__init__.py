@@ -1,11 +1,10 @@
-"""What both pages share: how a server is started and what it refuses.
+"""What the explorer and the pages of studies share: how a server is started and what it refuses.
 
-Importing this imports no library of the extras; what needs one says so in a sentence.
+Importing this imports no optional library.
 """
 
-from latentclr.web.extras import needs
+from latentclr.web.extras import needs, offline
 from latentclr.web.guards import SAME_ORIGIN, UNEXPECTED, Guards, host_of
-from latentclr.web.offline import offline
 from latentclr.web.sentences import as_sentences
 from latentclr.web.server import HOST, PORT, check_host, running, serve
 

@@ -1,4 +1,4 @@
-"""What stands between the network and a page (ASGI): who may ask, how much, and what a page may load."""
+"""Protection of a page (ASGI): who may send requests, how large, and what the page may load."""
 
 import asyncio
 import base64
@@ -12,7 +12,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
+Header = tuple[bytes, bytes]
+Headers = list[Header]
 
 BODY = 16 * 2**20
 """Bytes that a request may bring."""
@@ -20,9 +21,9 @@ SAME_ORIGIN = (
     "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
-"""What a page may load unless it says otherwise: its own files. No other machine is ever asked."""
+"""What a page may load unless it says otherwise: its own files, and nothing from other machines."""
 REFUSED_AFTER = 0.5
-"""Seconds until a wrong password is answered: nobody tries millions."""
+"""Seconds until a wrong password is answered, so that nobody can try millions."""
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 LOGGER = logging.getLogger("latentclr.web")
@@ -30,7 +31,7 @@ LOGGER = logging.getLogger("latentclr.web")
 HEADERS = {
     "x-content-type-options": "nosniff",
     # Not "no-referrer": a browser then sends "Origin: null" with the page's own forms, and `_foreign` could
-    # not tell them from another page's. Like this, too, no other server is told anything.
+    # not tell them from another page's. With "same-origin", too, other servers learn nothing.
     "referrer-policy": "same-origin",
     "x-frame-options": "DENY",
     "cross-origin-opener-policy": "same-origin",
@@ -43,8 +44,39 @@ class _TooLargeError(Exception):
     """A body is longer than allowed."""
 
 
+class _Exchange:
+    """One request, whose body is counted, and its answer, whose headers are completed.
+
+    Attributes:
+        started: whether the answer has begun.
+        too_large: whether the body is longer than allowed; then the app must not answer.
+    """
+
+    def __init__(
+        self, receive: Receive, send: Send, left: int, complete: Callable[[Iterable[Header]], Headers]
+    ) -> None:
+        self._receive, self._send, self._left, self._complete = receive, send, left, complete
+        self.started = self.too_large = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            self.too_large = True
+            raise _TooLargeError
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            if self.too_large:  # the app has caught the error of `receive`
+                raise _TooLargeError
+            self.started = True
+            message = {**message, "headers": self._complete(message.get("headers", ()))}
+        await self._send(message)
+
+
 class Guards:
-    """An ASGI app that answers for another one where this must not be asked.
+    """An ASGI app around another one: it answers requests itself that must not reach the other.
 
     - 400: no Host header or another one than the server's names (a foreign page whose name points to this
       machine could otherwise read what is here), or control characters in the path.
@@ -65,11 +97,11 @@ class Guards:
         body: int = BODY,
         content: str = SAME_ORIGIN,
     ) -> None:
-        """Guard an app.
+        """Put guards around an app.
 
         Args:
-            app: that is asked.
-            names: hosts that requests may be addressed to, in small letters, without port; None: any.
+            app: ASGI.
+            names: hosts that requests may be addressed to, in lower case, without port; None: any.
             auth: "user:password" that every request must give; None: nothing is asked.
             body: bytes that a request may bring.
             content: the content-security-policy.
@@ -81,7 +113,7 @@ class Guards:
         self._content = (b"content-security-policy", content.encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer or pass on one connection."""
+        """Answer one connection, or pass it on to the app."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -89,47 +121,28 @@ class Guards:
             await receive()
             await send({"type": "websocket.close", "code": 1008})
             return
-        started, too_large = False, False
-        left = self._body
+        exchange = _Exchange(receive, send, self._body, self._with_ours)
+        refused = await self._refused(scope) or await self._pass_on(scope, exchange)
+        if refused is not None and not exchange.started:
+            await _answer(exchange.send, *refused)
 
-        async def counted() -> Message:
-            nonlocal left, too_large
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if left < 0:
-                too_large = True
-                raise _TooLargeError
-            return message
-
-        async def with_headers(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                if too_large:  # the app has made something else of it
-                    raise _TooLargeError
-                started = True
-                message = {**message, "headers": self._with_ours(message.get("headers", ()))}
-            await send(message)
-
-        refused = await self._refused(scope)
-        if refused is not None:
-            await _answer(with_headers, *refused)
-            return
+    async def _pass_on(self, scope: Scope, exchange: "_Exchange") -> tuple[int, str] | None:
+        """Let the app answer; None, or status and sentence of the answer if it could not."""
         try:
-            await self._app(scope, counted, with_headers)
+            await self._app(scope, exchange.receive, exchange.send)
         except _TooLargeError:
-            too_large = False  # from here on it is our answer
-            if not started:
-                await _answer(with_headers, 413, self._limit())
+            exchange.too_large = False  # from here on it is our answer
+            return 413, self._limit()
         except Exception:
             LOGGER.exception("unexpected error in %s %s", scope.get("method"), scope.get("path"))
-            if not started:
-                await _answer(with_headers, 500, UNEXPECTED)
+            return 500, UNEXPECTED
+        return None
 
     def _limit(self) -> str:
         return f"What was sent is too large: at most {self._body // 2**20} MB are taken."
 
     async def _refused(self, scope: Scope) -> tuple[int, str] | None:
-        """Status and sentence of an answer without the app; None: it may be asked."""
+        """Status and sentence of a refusal; None: the app may answer."""
         headers: Headers = [(name.lower(), value) for name, value in scope["headers"]]
         hosts = [value for name, value in headers if name == b"host"]
         host = host_of(hosts[0]) if len(hosts) == 1 else ""
@@ -150,7 +163,7 @@ class Guards:
             return 413, self._limit()
         return None
 
-    def _with_ours(self, headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    def _with_ours(self, headers: Iterable[Header]) -> Headers:
         ours = {name for name, _ in self._headers}
         kept = [(name, value) for name, value in headers if name.lower() not in ours]
         own = any(name.lower() == self._content[0] for name, _ in kept)
@@ -158,11 +171,11 @@ class Guards:
 
 
 UNEXPECTED = "Something went wrong in the server; the terminal that it runs in shows what."
-"""What a client is told of a defect."""
+"""The answer to a client when the app failed."""
 
 
 def host_of(header: bytes) -> str:
-    """The host of a Host header, in small letters and without port and brackets; "" if it is none.
+    """The host of a Host header, in lower case and without port and brackets; "" if it is malformed.
 
     >>> host_of(b"LocalHost:7860"), host_of(b"[::1]:7860"), host_of(b"127.0.0.1"), host_of(b"a b")
     ('localhost', '::1', '127.0.0.1', '')
@@ -181,7 +194,7 @@ def host_of(header: bytes) -> str:
 
 
 def _foreign(headers: dict[bytes, bytes], host: bytes) -> bool:
-    """Whether a browser says that another page sends this; other programs say nothing."""
+    """Whether a browser declares that another page sends this request; other programs declare nothing."""
     if headers.get(b"sec-fetch-site", b"same-origin") not in (b"same-origin", b"none"):
         return True
     origin = headers.get(b"origin")
@@ -191,7 +204,6 @@ def _foreign(headers: dict[bytes, bytes], host: bytes) -> bool:
 
 
 async def _answer(send: Send, status: int, sentence: str) -> None:
-    """Answer in one line of text."""
     body = (sentence + "\n").encode()
     headers: Headers = [
         (b"content-type", b"text/plain; charset=utf-8"),

@@ -1,4 +1,4 @@
-"""Errors as an app answers them: a sentence, never a traceback."""
+"""Errors of an app as answers: a sentence, never a traceback."""
 
 from typing import TYPE_CHECKING
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 def as_sentences(app: "FastAPI") -> None:
-    """Let an app answer `InputError` with 400 and its sentence, and a defect with 500 and one that hides it.
+    """Let an app answer `InputError` with 400 and its message, other errors with 500 and no details.
 
-    (The traceback of a defect is in the server's log. What a request lacks or has of the wrong type, FastAPI
-    answers with 422 by itself.)
+    The traceback of other errors is in the server's log. FastAPI answers requests whose fields are missing or
+    of a wrong type with 422 by itself.
     """
     from fastapi.responses import PlainTextResponse
 

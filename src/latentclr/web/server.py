@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 PORT = 7860
-"""Where pages are, unless something else is there already."""
+"""Port that is tried first."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 WAIT = 1
-"""Seconds that answers under way have when the server stops: streams of events never end by themselves."""
+"""Seconds that unfinished answers have when the server stops: streams of events never end by themselves."""
 EVERYWHERE = ("0.0.0.0", "::")
 MOST = 256
 """Connections at a time; further ones are answered with 503."""
@@ -56,7 +56,7 @@ def serve(
             all addresses ("0.0.0.0") answers to any.
         body: bytes that a request may bring.
         content: the content-security-policy of answers that have none of their own.
-        ready: told the address ("http://127.0.0.1:7860") once it can be opened.
+        ready: called with the address ("http://127.0.0.1:7860") once it can be opened.
 
     Raises:
         InputError: the host or port cannot be used, or a password is missing.
@@ -71,7 +71,17 @@ def serve(
 def running(
     app: App, *, auth: str | None = None, body: int = BODY, content: str = SAME_ORIGIN
 ) -> Iterator[str]:
-    """Serve an app from a thread on a free port of this machine; gives its address. See `serve`."""
+    """Serve an app from a thread on a free port of this machine.
+
+    Args:
+        app: ASGI.
+        auth: "user:password" that every request must give.
+        body: bytes that a request may bring.
+        content: the content-security-policy of answers that have none of their own.
+
+    Yields:
+        The address.
+    """
     check_host(HOST, auth)
     started = threading.Event()
     with closing(_listening(HOST, 0)) as listener:
@@ -89,10 +99,15 @@ def running(
 
 
 def check_host(host: str, auth: str | None, *, asks_itself: bool = False) -> None:
-    """Make sure that others than this machine's users are let in with a password only.
+    """Make sure that only this machine's users can do without a password.
+
+    Args:
+        host: address to listen at.
+        auth: "user:password" that every request must give; None: nothing is asked.
+        asks_itself: the app asks visitors who they are.
 
     Raises:
-        InputError: they would not be; or the password is no "user:password".
+        InputError: others could reach the page without a password, or `auth` is no "user:password".
     """
     if auth is not None:
         user, colon, password = auth.partition(":")
@@ -123,23 +138,23 @@ def _names(host: str, names: Collection[str] = ()) -> Collection[str] | None:
 def _server(app: App, started: Callable[[], None]) -> "Server":
     import uvicorn
 
-    logging.getLogger("uvicorn.error").addFilter(_cut)
+    logging.getLogger("uvicorn.error").addFilter(_not_cut)
 
-    class Told(uvicorn.Server):
-        """Says when it has started."""
+    class Announced(uvicorn.Server):
+        """Calls `started` when it has started."""
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
                 started()
 
-    return Told(
+    return Announced(
         uvicorn.Config(
             app,
             log_level="warning",
             access_log=False,
             server_header=False,
-            proxy_headers=False,  # what a client says of its address is not believed
+            proxy_headers=False,  # a client's claims about its address are not trusted
             timeout_graceful_shutdown=WAIT,
             limit_concurrency=MOST,
             ws="none",
@@ -147,14 +162,14 @@ def _server(app: App, started: Callable[[], None]) -> "Server":
     )
 
 
-def _cut(record: logging.LogRecord) -> bool:
-    """Not that streams were cut when the server was stopped, with a traceback for each."""
+def _not_cut(record: logging.LogRecord) -> bool:
+    """Drop the tracebacks of streams that were cut when the server was stopped."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, asyncio.CancelledError) and not record.getMessage().startswith("Cancel ")
 
 
 def _listening(host: str, port: int | None) -> socket.socket:
-    """A socket that listens; bound here, so that nobody takes a free port in between.
+    """A listening socket, bound here, so that no other process takes a free port in between.
 
     Raises:
         InputError: the host is not this machine's, or the port is taken or not allowed.
@@ -167,26 +182,18 @@ def _listening(host: str, port: int | None) -> socket.socket:
         if port is None:
             with suppress(OSError, UnicodeError):
                 return _bound(host, 0)
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        reason = (getattr(error, "strerror", None) or str(error)).lower().partition(" (while ")[0]
         raise InputError(
             f"cannot listen at {host}, port {PORT if port is None else port}: {reason}; choose another one."
         ) from error
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    # As names are looked up; of several addresses of a name (localhost), the first.
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(128)
-    except OSError:
-        listener.close()
-        raise
-    return listener
+    # Of several addresses of a name (localhost), the first. (uvicorn's `Config.bind_socket` would end the
+    # process if the port is taken.)
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    ipv6 = family == socket.AF_INET6
+    return socket.create_server(address, family=family, backlog=128, dualstack_ipv6=ipv6)
 
 
 def _address(host: str, listener: socket.socket) -> str:

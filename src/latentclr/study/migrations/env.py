@@ -1,4 +1,4 @@
-"""What alembic runs: migrations over the connection, and in the transaction, that `database.upgrade` gives."""
+"""Run by alembic: migrates over the connection, and in its transaction, that `database.upgrade` gives."""
 
 from alembic import context
 
