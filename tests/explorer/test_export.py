@@ -13,7 +13,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from latentclr import InputError
-from latentclr.explorer import containers, export
+from latentclr.containers import PNG_START
+from latentclr.explorer import export
 from latentclr.explorer.export import LoopKind, PictureKind, loop_file, picture_file, read_recipe
 from latentclr.explorer.recipe import MOST_EDITS, MOST_SEEDS, Edit, Recipe
 
@@ -174,11 +175,11 @@ def hostile() -> dict[str, bytes]:
     bomb = zlib.compress(b" " * 5_000_000, 9)
     loop_of_boxes = struct.pack(">I", 0) + b"moov"
     return {
-        "png of exapixels": containers.PNG + png_chunk(b"IHDR", huge) + png_chunk(b"IDAT", bomb),
-        "png with a text bomb": containers.PNG + png_chunk(b"zTXt", b"latentclr\0\0" + bomb),
-        "png with an international bomb": containers.PNG + png_chunk(b"iTXt", b"latentclr\0\1\0\0\0" + bomb),
-        "png of very many chunks": containers.PNG + png_chunk(b"tEXt", b"") * 20_000,
-        "png with a chunk beyond its end": containers.PNG + struct.pack(">I", 2**32 - 1) + b"tEXt",
+        "png of exapixels": PNG_START + png_chunk(b"IHDR", huge) + png_chunk(b"IDAT", bomb),
+        "png with a text bomb": PNG_START + png_chunk(b"zTXt", b"latentclr\0\0" + bomb),
+        "png with an international bomb": PNG_START + png_chunk(b"iTXt", b"latentclr\0\1\0\0\0" + bomb),
+        "png of very many chunks": PNG_START + png_chunk(b"tEXt", b"") * 20_000,
+        "png with a chunk beyond its end": PNG_START + struct.pack(">I", 2**32 - 1) + b"tEXt",
         "webp with a chunk beyond its end": b"RIFF\0\0\0\0WEBPEXIF\xff\xff\xff\xff",
         "webp with exif that is none": b"RIFF\0\0\0\0WEBPEXIF\x08\0\0\0II*\0\xff\xff\xff\xff",
         "gif that goes on for ever": b"GIF89a" + bytes(7) + b"\x21\xfe\0" * 20_000,

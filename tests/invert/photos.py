@@ -276,7 +276,7 @@ BAD: Mapping[str, tuple[Callable[[], bytes], str]] = {
     "SVG": (lambda: b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "is an SVG drawing"),
     "HEIC": (lambda: b"\0\0\0\x18ftypheic" + bytes(100), "is a HEIC, AVIF or video file"),
     "archive": (lambda: b"PK\3\4" + bytes(100), "is a ZIP archive"),
-    "PNG, only its first bytes": (lambda: PNG, "is damaged or not whole"),
+    "PNG, only its first bytes": (lambda: PNG, "is a damaged PNG, or not all of it"),
     "PNG, no header": (lambda: PNG + chunk(b"IDAT", b"") + chunk(b"IEND", b""), "is a damaged PNG"),
     "PNG, two headers": (
         lambda: PNG + header(9, 9) + header(60_000, 60_000) + png()[33:],
@@ -296,7 +296,7 @@ BAD: Mapping[str, tuple[Callable[[], bytes], str]] = {
         "claims 50,000 x 50,000 pixels; 64 million are the limit for a PNG",
     ),
     "PNG, the largest size": (lambda: made_png(2**31 - 1, 2**31 - 1, b""), "2,147,483,647 x 2,147,483,647"),
-    "JPEG, only its first bytes": (lambda: b"\xff\xd8\xff\xe0", "is damaged or not whole"),
+    "JPEG, only its first bytes": (lambda: b"\xff\xd8\xff\xe0", "is a damaged JPEG, or not all of it"),
     "JPEG, no picture": (
         lambda: b"\xff\xd8" + segment(0xFE, b"hi") + b"\xff\xd9",
         "is a JPEG without a picture",

@@ -6,8 +6,8 @@ from typing import Literal
 from PIL import Image
 
 from latentclr.errors import InputError
-from latentclr.explorer.containers import note_of
 from latentclr.explorer.drawing import FPS
+from latentclr.explorer.notes import note_of
 from latentclr.explorer.recipe import Recipe
 from latentclr.images import picture_bytes, video_bytes
 

@@ -17,8 +17,8 @@ from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
+from latentclr.containers import Container, check_rows, exif_value, open_container
 from latentclr.errors import InputError
-from latentclr.invert.containers import JPEG, PNG, WEBP, Container, check_rows, open_container
 
 ORIENTATION = 0x0112
 """Number of the EXIF entry that says how the photo must be turned."""
@@ -116,7 +116,7 @@ def decode_photo(data: bytes, *, name: str = "the photo", limits: Limits = LIMIT
     try:
         container = open_container(data)
         _check_size(container, limits)
-        if container.kind == PNG:
+        if container.kind == "PNG":
             check_rows(container)
     except InputError as error:
         raise InputError(f"{name} {error}") from error
@@ -139,7 +139,7 @@ def decode_photo(data: bytes, *, name: str = "the photo", limits: Limits = LIMIT
 
 def _check_size(container: Container, limits: Limits) -> None:
     width, height = container.width, container.height
-    most = limits.webp_pixels if container.kind == WEBP else limits.pixels
+    most = limits.webp_pixels if container.kind == "WebP" else limits.pixels
     if not width or not height:
         raise InputError("has no pixels; send it again.")
     if width * height > most:
@@ -150,15 +150,8 @@ def _check_size(container: Container, limits: Limits) -> None:
 
 
 def _orientation(exif: bytes) -> int:
-    """1 to 8; 1 where EXIF does not say it, or says nonsense."""
-    found = Image.Exif()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found.load(exif)
-            value = found.get(ORIENTATION, 1)
-    except Exception:  # as above; a photo with a damaged note is a photo
-        return 1
+    """1 to 8; 1 where EXIF does not say it, or says nonsense: a photo with damaged metadata is a photo."""
+    value = exif_value(exif, ORIENTATION)
     return value if isinstance(value, int) and value in _TURNS else 1
 
 
@@ -167,7 +160,7 @@ def _picture(container: Container, side: int) -> tuple[Image.Image, int]:
     with Image.open(io.BytesIO(container.data), formats=[container.kind]) as picture:
         if picture.size != (container.width, container.height):
             raise InputError("two sizes in one file")
-        if container.kind == JPEG:  # decodes to an eighth, a quarter or half where that is enough
+        if container.kind == "JPEG":  # decodes to an eighth, a quarter or half where that is enough
             picture.draft("", (side, side))
         drawn = round(container.width / picture.width)
         picture.load()

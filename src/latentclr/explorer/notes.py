@@ -1,25 +1,19 @@
-"""The notes in picture files, read by walking from label to label: no picture is decoded.
+"""The notes in picture files, read without decoding a picture.
 
-A file that somebody uploads may be made to be expensive: a few bytes that unpack to gigapixels, lengths that
-point beyond its end, a million labels. Nothing is unpacked here, every step goes forward, there are so many
-steps and no more, and what does not fit ends the walk.
+Uploads may be made to be expensive (`latentclr.containers`): the chunks of PNG and WebP are walked there, the
+blocks of GIF and the boxes of MP4 here. The number of steps is limited, and what does not fit ends the walk.
 """
 
-from collections.abc import Iterator
-from typing import Literal
+from itertools import islice
 
+from latentclr.containers import EXIF_START, PNG_START, exif_value, png_chunks, webp_chunks
 from latentclr.errors import InputError
 from latentclr.images import DESCRIPTION, NOTE
 
-PNG = b"\x89PNG\r\n\x1a\n"
 MOST_STEPS = 10_000
-"""Labels on one level of a file; an animation has a few hundred."""
+"""Parts on one level of a file; an animation has a few hundred."""
 LARGEST_NOTE = 1_000_000
 """Bytes."""
-ASCII = 2
-"""EXIF's number of the type."""
-
-Order = Literal["big", "little"]
 
 
 def note_of(data: bytes) -> str | None:
@@ -29,7 +23,7 @@ def note_of(data: bytes) -> str | None:
         InputError: the file is damaged.
     """
     try:
-        if data.startswith(PNG):
+        if data.startswith(PNG_START):
             found = _png(data)
         elif data.startswith(b"RIFF") and data[8:12] == b"WEBP":
             found = _webp(data)
@@ -47,12 +41,12 @@ def note_of(data: bytes) -> str | None:
 
 
 def _png(data: bytes) -> bytes | None:
-    """The value of the text chunk of our key, which stands before the pixels."""
-    for kind, body in _chunks(data, len(PNG), "big"):
-        if kind == b"IDAT":
+    """The value of the text chunk with our key, which stands before the pixels."""
+    for name, content, _ in islice(png_chunks(data), MOST_STEPS):
+        if name == b"IDAT":
             return None
-        key, _, rest = body.partition(b"\0") if kind in (b"tEXt", b"iTXt") else (b"", b"", b"")
-        if key == NOTE.encode() and kind == b"tEXt":
+        key, _, rest = bytes(content).partition(b"\0") if name in (b"tEXt", b"iTXt") else (b"", b"", b"")
+        if key == NOTE.encode() and name == b"tEXt":
             return rest
         if key == NOTE.encode() and rest[:1] == b"\0":  # not compressed
             return rest[2:].split(b"\0", 2)[2]
@@ -61,38 +55,11 @@ def _png(data: bytes) -> bytes | None:
 
 def _webp(data: bytes) -> bytes | None:
     """The description in the EXIF chunk."""
-    for kind, body in _chunks(data, 12, "little"):
-        if kind == b"EXIF":
-            return _description(body.removeprefix(b"Exif\0\0"))
+    for name, content, _ in islice(webp_chunks(data), MOST_STEPS):
+        if name == b"EXIF":
+            found = exif_value(bytes(content).removeprefix(EXIF_START), DESCRIPTION)
+            return found.encode() if isinstance(found, str) else None
     return None
-
-
-def _description(exif: bytes) -> bytes | None:
-    """The description in the first directory of EXIF data."""
-    order: Order = "big" if exif.startswith(b"MM") else "little"
-
-    def number(place: int, size: int) -> int:
-        return int.from_bytes(_exactly(exif, place, size), order)
-
-    start = number(4, 4)
-    for i in range(min(number(start, 2), MOST_STEPS)):
-        place = start + 2 + 12 * i
-        if number(place, 2) == DESCRIPTION and number(place + 2, 2) == ASCII:
-            size = number(place + 4, 4)
-            return _exactly(exif, place + 8 if size <= 4 else number(place + 8, 4), size)
-    return None
-
-
-def _chunks(data: bytes, place: int, order: Order) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and body of the chunks of a PNG (big-endian, with a checksum) or a RIFF file (little, padded)."""
-    for _ in range(MOST_STEPS):
-        if place + 8 > len(data):
-            return
-        first, second = data[place : place + 4], data[place + 4 : place + 8]
-        length, kind = (first, second) if order == "big" else (second, first)
-        size = int.from_bytes(length, order)
-        yield kind, _exactly(data, place + 8, size)
-        place += 8 + size + (4 if order == "big" else size % 2)
 
 
 def _gif(data: bytes) -> bytes | None:
