@@ -249,7 +249,7 @@ def _jpeg(data: bytes) -> Container:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Markers and bytes of the segments of a JPEG; coded pixels belong to the segment that starts their scan."""
+    """Markers and bytes of the segments of a JPEG; coded pixels belong to the start of their scan."""
     place = 2
     while True:
         while data[place : place + 2] == b"\xff\xff":  # filling
