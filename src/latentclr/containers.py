@@ -215,7 +215,8 @@ def _png(data: bytes) -> Container:
         if name in _PNG_KEPT and zlib.crc32(whole[4:-4]) != int.from_bytes(whole[-4:]):
             raise InputError("is a damaged PNG (a checksum is wrong); send it again.")
         if name == b"IHDR":
-            size = struct.unpack_from(">II", content)
+            width, height = struct.unpack_from(">II", content)
+            size = width, height
         if name == b"eXIf":
             exif = bytes(content)
         elif name in _PNG_KEPT:
