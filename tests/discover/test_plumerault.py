@@ -17,6 +17,7 @@ from torch.testing import assert_close
 from latentclr import InputError
 from latentclr.discover import transforms
 from latentclr.discover.axis import bent, fit_axis
+from latentclr.discover.base import Setup
 from latentclr.discover.plumerault import (
     Ball,
     Plumerault,
@@ -25,10 +26,8 @@ from latentclr.discover.plumerault import (
     blur_matrix,
     typical,
 )
-from latentclr.discover.trained import Setup
 from latentclr.discover.transforms import TRANSFORMS
 from latentclr.engine.checkpoint import Keeper
-from latentclr.engine.world import ALONE
 from latentclr.images import blurred
 
 ON_BLOB = Plumerault(transforms=AXES, largest=0.12)
@@ -73,7 +72,7 @@ def test_alpha_one_is_the_largest_amount(blob: Blob) -> None:
 
 def learner_of(blob: Blob, settings: Plumerault) -> TrajectoryLearner:
     settings = replace(settings, trajectories=2, held_out=2)
-    return TrajectoryLearner(settings, Setup(blob, (0,), torch.Generator().manual_seed(5), ALONE))
+    return TrajectoryLearner(settings, Setup(blob, (0,), torch.Generator().manual_seed(5)))
 
 
 def test_errors_equal_a_loop_over_their_definition(blob: Blob) -> None:

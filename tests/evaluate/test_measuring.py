@@ -14,6 +14,7 @@ from torch.testing import assert_close
 
 from latentclr import Directions, InputError, Random
 from latentclr.directions import Linear
+from latentclr.discover.base import Setup
 from latentclr.evaluate.attributes import Scale, Statistics, statistic_scales
 from latentclr.evaluate.calibration import rms
 from latentclr.evaluate.measuring import cosine_distance, measure
@@ -26,7 +27,7 @@ MULTIPLES = (1.0, -1.0, 0.5)
 def conditional(toy: Toy) -> Directions:
     model = Linear(3, toy.latent_dim, rng=rng())
     return Random(k=3).result(
-        toy, model, slots=(0, 1), scale=torch.ones(3), scores=torch.ones(3), sorted_by="nothing"
+        Setup(toy, (0, 1), rng()), model, scale=torch.ones(3), scores=torch.ones(3), sorted_by="nothing"
     )
 
 

@@ -13,6 +13,7 @@ from torch.testing import assert_close
 
 from latentclr import InputError, Random
 from latentclr.directions import Linear
+from latentclr.discover.base import Setup
 from latentclr.evaluate.strength import Measure, Strengths, match_strength
 
 STRENGTHS = (0.5, 2.0, 0.03, 7.0)
@@ -106,7 +107,11 @@ def test_conditional_directions_and_bends_are_measured_as_edits_change_pictures(
     latents = latents_of(toy)
     model = Linear(3, toy.latent_dim, rng=torch.Generator().manual_seed(0))
     directions = Random(k=3).result(
-        toy, model, slots=(1,), scale=torch.ones(3), scores=torch.ones(3), sorted_by="nothing"
+        Setup(toy, (1,), torch.Generator()),
+        model,
+        scale=torch.ones(3),
+        scores=torch.ones(3),
+        sorted_by="nothing",
     )
     lengths = torch.tensor([0.5, 1.0, 2.0])
     found = Measure(toy).change(model, latents, lengths, slots=(1,))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from latentclr import Directions, Random
 from latentclr.directions import Global
+from latentclr.discover.base import Setup
 from latentclr.generators import IMAGE, Generator, Latents, Layer
 
 PIXELS = 4
@@ -58,9 +59,8 @@ def planted(
     """Directions along the given vectors."""
     k, dim = rows.shape
     return Random(k=k).result(
-        generator,
+        Setup(generator, slots, torch.Generator()),
         Global.from_state({"theta": rows.clone()}, k=k, dim=dim),
-        slots=slots,
         scale=torch.ones(k) if scale is None else scale,
         scores=torch.ones(k),
         sorted_by="nothing",

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import safetensors
@@ -31,15 +31,48 @@ def never() -> bool:
 
 
 @dataclass(frozen=True)
+class Setup:
+    """Where a method searches, and how the search goes.
+
+    Attributes:
+        generator: at the method's truncation, frozen; its device is where the work is done.
+        slots: that edits move.
+        rng: on the CPU. Everything random comes from it, in the same order in every process.
+        log: see `Discoverer.fit`, as for the next three.
+        stop: asked between steps.
+        keep: where checkpoints go.
+        world: the processes that share the work.
+    """
+
+    generator: Generator
+    slots: tuple[int, ...]
+    rng: torch.Generator
+    log: Log = no_log
+    stop: Stop = never
+    keep: Keeper | None = None
+    world: World = ALONE
+
+    @property
+    def device(self) -> torch.device:
+        """The generator's device."""
+        return self.generator.device
+
+
+@dataclass(frozen=True)
 class Discoverer(MethodSettings, ABC):
     """A method with its hyperparameters: `fit` finds directions in a generator.
 
-    A subclass is a frozen dataclass; the docstring of each field is the help of its option on the
-    command line. (Fields in a class of their own in `discover.settings` are read without torch.) Values are
-    checked when it is made; what depends on the generator is checked in `fit`, before any work.
+    A subclass is a frozen dataclass with a `find`; the docstring of each field is the help of its option on
+    the command line. (Fields in a class of their own in `discover.settings` are read without torch.) Values
+    are checked when it is made; what depends on the generator is checked in `find`, before any work.
     """
 
-    @abstractmethod
+    # Fields that subclasses declare: the slots that edits move, None for all; and the generator's truncation,
+    # of methods that have one.
+    slots: ClassVar[Any]
+    truncation: ClassVar[Any] = None
+
+    @final
     def fit(
         self,
         generator: Generator,
@@ -55,23 +88,38 @@ class Discoverer(MethodSettings, ABC):
 
         Args:
             generator: frozen; its device is where the work is done.
-            log: told (step, values) as it goes; values may be empty.
+            log: called with (step, values) as the search goes on; values may be empty.
             stop: asked between steps; once True, `fit` returns the best so far.
-            keep: where a method that trains keeps itself, and goes on from if it was there before; `log` is
-                then told first what it was told before. None: nowhere.
+            keep: where a method that trains keeps its checkpoints, and from where it goes on if there is one;
+                `log` is then called first with what was logged before. None: nowhere.
             world: the processes that share the work; all of them call `fit`, with equal arguments.
 
         Raises:
-            InputError: a hyperparameter that is out of range or that this generator cannot serve.
+            InputError: this generator cannot serve a hyperparameter.
+        """
+        slots = generator.check_slots(self.slots)
+        if self.truncation is not None:
+            generator = generator.at(self.truncation)
+        rng = torch.Generator().manual_seed(self.seed)
+        return self.find(Setup(generator.settled(), slots, rng, log, stop, keep, world))
+
+    @abstractmethod
+    def find(self, setup: Setup) -> Directions:
+        """Find directions: the method itself, which `fit` calls.
+
+        Args:
+            setup: the generator, the slots, and how the search goes.
+
+        Raises:
+            InputError: this generator cannot serve a hyperparameter.
         """
 
     @final
     def result(
         self,
-        generator: Generator,
+        setup: Setup,
         model: DirectionModel,
         *,
-        slots: tuple[int, ...],
         scale: Float[Tensor, " k"],
         scores: Float[Tensor, " k"],
         **origin: Any,
@@ -79,18 +127,17 @@ class Discoverer(MethodSettings, ABC):
         """What `fit` returns: the model with a record of how it was found.
 
         Args:
-            generator: in which the directions were found.
+            setup: of the search.
             model: the directions, in their final order.
-            slots: that edits move by default.
             scale: length of an edit with alpha = 1.
             scores: that the order goes by, largest first.
             origin: JSON values that the method adds to the record; "sorted_by" says what the scores are.
         """
         return Directions(
             model=model.requires_grad_(False).cpu(),
-            space=generator.space,
-            num_slots=generator.num_slots,
-            slots=slots,
+            space=setup.generator.space,
+            num_slots=setup.generator.num_slots,
+            slots=setup.slots,
             scale=scale.cpu(),
             scores=scores.cpu(),
             names=("",) * model.k,
@@ -98,7 +145,7 @@ class Discoverer(MethodSettings, ABC):
                 {
                     "method": self.method,
                     "hyperparameters": self.hyperparameters(),
-                    "generator": GeneratorRecord.of(generator).to_json(),
+                    "generator": GeneratorRecord.of(setup.generator).to_json(),
                     "versions": {
                         "latentclr": version("latentclr"),
                         "torch": torch.__version__,
@@ -113,10 +160,9 @@ class Discoverer(MethodSettings, ABC):
     @final
     def named_result(
         self,
-        generator: Generator,
+        setup: Setup,
         model: DirectionModel,
         *,
-        slots: tuple[int, ...],
         scale: Float[Tensor, " k"],
         scores: Float[Tensor, " k"],
         names: Sequence[str],
@@ -126,9 +172,8 @@ class Discoverer(MethodSettings, ABC):
         """The result of a method that names each direction after what it changes; the highest score is first.
 
         Args:
-            generator: in which the directions were found.
+            setup: of the search.
             model: the directions, in the order of `names`.
-            slots: that edits move by default.
             scale: length of an edit with alpha = 1.
             scores: that the order goes by.
             names: of the directions.
@@ -138,9 +183,8 @@ class Discoverer(MethodSettings, ABC):
         order = largest_first(scores)
         named = {key: {names[i]: values[i] for i in order} for key, values in facts.items()}
         directions = self.result(
-            generator,
+            setup,
             model.select(order),
-            slots=slots,
             scale=scale[order],
             scores=scores[order],
             **named,

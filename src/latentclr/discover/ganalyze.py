@@ -19,8 +19,9 @@ from torch import Tensor, nn
 
 from latentclr.directions import Directions, Global
 from latentclr.directions.edits import moved
+from latentclr.discover.base import Setup
 from latentclr.discover.settings.ganalyze import GANalyzeSettings
-from latentclr.discover.trained import Learner, Setup, Trained
+from latentclr.discover.trained import Learner, Trained
 from latentclr.engine.training import Training, adam, set_rate
 from latentclr.errors import InputError
 from latentclr.generators import Generator, Latents
@@ -169,9 +170,8 @@ class AttributeLearner(Learner):
         scale = vectors.norm(dim=1)
         state = {"theta": vectors / scale.unsqueeze(1)}
         return method.named_result(
-            generator,
+            self.setup,
             Global.from_state(state, k=len(facts), dim=generator.latent_dim),
-            slots=self.setup.slots,
             scale=scale,
             scores=torch.tensor([fact["r2"] for fact in facts]),
             names=method.attributes,

@@ -20,13 +20,11 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from latentclr.directions import Directions, Global
-from latentclr.discover.base import Discoverer, never, no_log
+from latentclr.discover.base import Discoverer, Setup
 from latentclr.discover.moments import Axes, Moments, Sketch, basis_of, signed
 from latentclr.discover.settings.ganspace import GANSpaceSettings
-from latentclr.engine.checkpoint import Keeper
 from latentclr.engine.precision import products
-from latentclr.engine.training import Log, Stop
-from latentclr.engine.world import ALONE, World
+from latentclr.engine.world import World
 from latentclr.errors import InputError
 from latentclr.generators import Generator
 from latentclr.linalg import unit
@@ -58,15 +56,7 @@ class GANSpace(GANSpaceSettings, Discoverer):
         """Chunks of samples: what `log` counts."""
         return -(-self.samples // CHUNK)
 
-    def fit(
-        self,
-        generator: Generator,
-        *,
-        log: Log = no_log,
-        stop: Stop = never,
-        keep: Keeper | None = None,
-        world: World = ALONE,
-    ) -> Directions:
+    def find(self, setup: Setup) -> Directions:
         """Find the components; sorted by the variance that they explain, signs by `moments.signed`.
 
         alpha counts standard deviations of w along its direction, as the authors' sigmas do; in z it is a
@@ -82,16 +72,15 @@ class GANSpace(GANSpaceSettings, Discoverer):
             InputError: a field out of range, an unknown layer or slot, or a layer that does not vary in k
                 dimensions.
         """
+        generator, world = setup.generator, setup.world
         self._check(generator)
-        slots = generator.check_slots(self.slots)
-        generator = generator.at(self.truncation).settled()
         if self.layer is None and generator.space == "w":
             layer = None
         else:
             layer = generator.layer(self.layer or generator.layers[0].name).name
 
         def report(chunk: int) -> None:
-            log(chunk, {})
+            setup.log(chunk, {})
 
         with torch.no_grad(), products("float32"):
             stream = Stream(generator, layer, self.samples, self.seed, world)
@@ -110,9 +99,8 @@ class GANSpace(GANSpaceSettings, Discoverer):
             scale = torch.ones_like(scale)
         what = "w" if layer is None else f"the activations of {layer}"
         return self.result(
-            generator,
+            setup,
             Global.from_state({"theta": directions}, k=self.k, dim=generator.latent_dim),
-            slots=slots,
             scale=scale.float(),
             scores=(axes.variances / moments.variance).float(),
             sorted_by=f"explained variance: share of that of {what}",

@@ -14,10 +14,8 @@ from torch import Tensor
 
 from latentclr.directions import Directions, Global
 from latentclr.directions.edits import read
-from latentclr.discover.base import Discoverer, largest_first, never, no_log
+from latentclr.discover.base import Discoverer, Setup, largest_first
 from latentclr.discover.settings.interfacegan import InterFaceGANSettings
-from latentclr.engine.checkpoint import Keeper
-from latentclr.engine.training import Log, Stop
 from latentclr.engine.world import ALONE, World
 from latentclr.errors import InputError
 from latentclr.generators import Generator
@@ -73,15 +71,7 @@ class Extremes:
 class InterFaceGAN(InterFaceGANSettings, Discoverer):
     """Normals of linear boundaries between pictures with much and with little of an attribute."""
 
-    def fit(
-        self,
-        generator: Generator,
-        *,
-        log: Log = no_log,
-        stop: Stop = never,
-        keep: Keeper | None = None,
-        world: World = ALONE,
-    ) -> Directions:
+    def find(self, setup: Setup) -> Directions:
         """Find one direction for each attribute, named after it and pointing to more of it.
 
         An edit with alpha = 1 has length 1 in latent space. Directions are sorted by the share of held-out
@@ -99,9 +89,7 @@ class InterFaceGAN(InterFaceGANSettings, Discoverer):
                 all pictures, or a direction that lies in the span of its conditions.
         """
         scored = attributes_of(self.attributes)
-        slots = generator.check_slots(self.slots)
-        generator = generator.at(self.truncation).settled()
-        rng = torch.Generator().manual_seed(self.seed)
+        generator, slots, rng, world = setup.generator, setup.slots, setup.rng, setup.world
         points, scores = scored_latents(
             generator, scored, self.samples, slots=slots, batch=self.batch, rng=rng, world=world
         )
@@ -124,7 +112,7 @@ class InterFaceGAN(InterFaceGANSettings, Discoverer):
         directions = world.from_first(torch.stack([boundary.normal for boundary in boundaries]))
         accuracies = world.from_first(accuracies)
         order = largest_first(accuracies)
-        log(
+        setup.log(
             1,
             {
                 "accuracy": float(accuracies.mean()),
@@ -132,9 +120,8 @@ class InterFaceGAN(InterFaceGANSettings, Discoverer):
             },
         )
         return self.named_result(
-            generator,
+            setup,
             Global.from_state({"theta": directions.float()}, k=len(found), dim=generator.latent_dim),
-            slots=slots,
             scale=torch.ones(len(found)),
             scores=accuracies,
             names=self.attributes,

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.directions import DirectionModel, Directions, Global, Linear, Nonlinear
+from latentclr.discover.base import Setup
 from latentclr.discover.budget import planned
 from latentclr.discover.contrast import Contrast
 from latentclr.discover.effects import Effects, check_visible
@@ -23,7 +24,7 @@ from latentclr.discover.ordering import visible_first
 from latentclr.discover.pruning import consistency, likeness, most_distinct, places
 from latentclr.discover.settings.latentclr import PRESETS as PRESETS
 from latentclr.discover.settings.latentclr import LatentCLRSettings
-from latentclr.discover.trained import Learner, Setup, Trained
+from latentclr.discover.trained import Learner, Trained
 from latentclr.engine.fusion import forget_compiled, fused
 from latentclr.engine.memory import parse_bytes
 from latentclr.engine.training import Training, adam, set_rate
@@ -150,9 +151,8 @@ class ContrastiveLearner(Learner):
         model, kept = self._pruned()
         model, seen, record = visible_first(generator, model, self.held_out, shift=method.alpha, slots=slots)
         return method.result(
-            generator,
+            self.setup,
             model,
-            slots=slots,
             scale=torch.ones(method.k),
             scores=seen,
             layer=self.effects.layer,

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from latentclr.directions import Directions, Global
 from latentclr.directions.edits import moved, read
 from latentclr.discover.axis import Axis, fit_axis
+from latentclr.discover.base import Setup
 from latentclr.discover.settings.plumerault import PlumeraultSettings
-from latentclr.discover.trained import Learner, Setup, Trained
+from latentclr.discover.trained import Learner, Trained
 from latentclr.discover.transforms import (
     UNSEEN,
     Mask,
@@ -181,13 +182,12 @@ class TrajectoryLearner(Learner):
         fits = [self._fitted(found[:, i], errors[:, i]) for i in range(len(self.transforms))]
         shown = 1 - (errors / still.clamp_min(UNSEEN)).mean((0, 2, 3))
         return method.named_result(
-            self.setup.generator,
+            self.setup,
             Global.from_state(
                 {"theta": torch.stack([fit.axis.direction for fit in fits]).float()},
                 k=len(fits),
                 dim=self.setup.generator.latent_dim,
             ),
-            slots=self.setup.slots,
             scale=torch.tensor([fit.scale * self.ball.deviation for fit in fits]),
             scores=torch.tensor([fit.score for fit in fits]),
             names=method.transforms,

@@ -6,19 +6,16 @@ eigenvectors of A^T A: no samples, no training.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
 from latentclr.directions import Directions, Global
-from latentclr.discover.base import Discoverer, never, no_log
+from latentclr.discover.base import Discoverer, Setup
 from latentclr.discover.moments import principal
 from latentclr.discover.settings.sefa import SeFaSettings
-from latentclr.engine.checkpoint import Keeper
-from latentclr.engine.training import Log, Stop
-from latentclr.engine.world import ALONE, World
 from latentclr.errors import InputError
 from latentclr.generators import Generator
 from latentclr.linalg import unit
@@ -33,15 +30,7 @@ TO_RGB = ".torgb"
 class SeFa(SeFaSettings, Discoverer):
     """Eigenvectors of the weights by which layers read their latent: exact and at once, without samples."""
 
-    def fit(
-        self,
-        generator: Generator,
-        *,
-        log: Log = no_log,
-        stop: Stop = never,
-        keep: Keeper | None = None,
-        world: World = ALONE,
-    ) -> Directions:
+    def find(self, setup: Setup) -> Directions:
         """Factorise; sorted by eigenvalue, signs by `moments.signed`. Nothing is drawn: seed has no effect.
 
         Of a StyleGAN or StyleGAN2, the affine maps from w to the styles are factorised (in space z, the first
@@ -55,9 +44,11 @@ class SeFa(SeFaSettings, Discoverer):
             InputError: k below 1 or above the number of dimensions that these layers read, an unknown layer
                 or slot, or a layer that reads no latent.
         """
+        generator = setup.generator
         layers = _read_layers(generator, self.layers)
         read = {generator.layer(name).slot for name in layers}
-        slots = generator.check_slots(sorted(read) if self.slots is None else self.slots)
+        if self.slots is None:
+            setup = replace(setup, slots=generator.check_slots(sorted(read)))
         gram = _gram([generator.style_weight(name) for name in layers], normalize=self.normalize)
         values, rows = principal(gram, len(gram))
         rank = int((values > UNREAD * values[0]).sum())
@@ -68,9 +59,8 @@ class SeFa(SeFaSettings, Discoverer):
             )
         model = Global.from_state({"theta": rows[: self.k]}, k=self.k, dim=generator.latent_dim)
         return self.result(
-            generator,
+            setup,
             model,
-            slots=slots,
             scale=torch.ones(self.k),
             scores=(values / values.sum())[: self.k].float(),
             sorted_by="eigenvalue, as a share of the sum of all",

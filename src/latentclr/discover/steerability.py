@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from latentclr.directions import DirectionModel, Directions, Global, Nonlinear
 from latentclr.directions.edits import moved, read
+from latentclr.discover.base import Setup
 from latentclr.discover.settings.steerability import SteerabilitySettings
-from latentclr.discover.trained import Learner, Setup, Trained
+from latentclr.discover.trained import Learner, Trained
 from latentclr.discover.transforms import (
     one_rate_for_all_entries,
     pictures_at_once,
@@ -175,9 +176,8 @@ class WalkLearner(Learner):
         model, scale = self.walks.found()
         names = self.method.transforms
         return self.method.named_result(
-            self.setup.generator,
+            self.setup,
             model,
-            slots=self.setup.slots,
             scale=scale,
             scores=torch.tensor([training.values[name] for name in names]),
             names=names,

@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
@@ -11,35 +10,10 @@ from torch import Tensor, nn
 
 from latentclr.artefacts import GeneratorRecord
 from latentclr.directions import Directions
-from latentclr.discover.base import Discoverer, never, no_log
-from latentclr.engine.checkpoint import Keeper
+from latentclr.discover.base import Discoverer, Setup
 from latentclr.engine.graph import Graphed
 from latentclr.engine.precision import Precision, products
-from latentclr.engine.training import Course, Log, Stop, Training, fill, resume, run
-from latentclr.engine.world import ALONE, World
-from latentclr.generators import Generator
-
-
-@dataclass(frozen=True)
-class Setup:
-    """Where a method trains.
-
-    Attributes:
-        generator: at the method's truncation, frozen; its device is where the work is done.
-        slots: that edits move.
-        rng: on the CPU. Everything random comes from it, in the same order in every process.
-        world: the processes that share the work.
-    """
-
-    generator: Generator
-    slots: tuple[int, ...]
-    rng: torch.Generator
-    world: World
-
-    @property
-    def device(self) -> torch.device:
-        """The generator's device."""
-        return self.generator.device
+from latentclr.engine.training import Course, Training, fill, resume, run
 
 
 class Learner(ABC):
@@ -106,35 +80,21 @@ class Trained(Discoverer):
     may_differ: ClassVar[Collection[str]] = ()
     """Fields that may change from the start of a training to its resumption."""
 
-    # Fields that the subclass declares.
-    slots: tuple[int, ...] | None
-    steps: int
-    truncation: float
+    steps: int  # a field of every subclass
 
     @abstractmethod
     def learner(self, setup: Setup) -> Learner:
         """What `fit` trains, at its start. Everything random is drawn from `setup.rng`."""
 
     @final
-    def fit(
-        self,
-        generator: Generator,
-        *,
-        log: Log = no_log,
-        stop: Stop = never,
-        keep: Keeper | None = None,
-        world: World = ALONE,
-    ) -> Directions:
-        """Train; the directions are those of the validation with the least loss. See `Discoverer.fit`."""
-        slots = generator.check_slots(self.slots)
-        generator = generator.at(self.truncation).settled()
-        setup = Setup(generator, slots, torch.Generator().manual_seed(self.seed), world)
+    def find(self, setup: Setup) -> Directions:
+        """Train; the directions are those of the validation with the least loss."""
         learner = self.learner(setup)
         total = torch.zeros((), device=setup.device)
         training = Training(learner.modules, learner.optimizers, setup.rng, total)
-        record = GeneratorRecord.of(generator).to_json()
+        record = GeneratorRecord.of(setup.generator).to_json()
         about = {"method": self.method, "generator": record, **self.hyperparameters()}
-        course = Course(about, log, stop, keep, world, self.may_differ)
+        course = Course(about, setup.log, setup.stop, setup.keep, setup.world, self.may_differ)
         resume(training, course)
 
         def step(*batch: Tensor) -> None:
@@ -142,7 +102,7 @@ class Trained(Discoverer):
                 optimizer.zero_grad()
             loss = learner.learn(*(value.to(setup.device) for value in batch))
             parameters = [p for module in learner.modules.values() for p in module.parameters()]
-            world.sum([loss, *(p.grad for p in parameters if p.grad is not None)])
+            setup.world.sum([loss, *(p.grad for p in parameters if p.grad is not None)])
             learner.apply()
             training.total += loss
 

@@ -21,12 +21,13 @@ from torch.nn.functional import cross_entropy
 
 from latentclr.directions import Directions, Global
 from latentclr.directions.edits import moved, read
+from latentclr.discover.base import Setup
 from latentclr.discover.deformators import Deformator, make_deformator
 from latentclr.discover.ordering import visible_first
 from latentclr.discover.reconstructors import Network, Reconstructor, make_reconstructor
 from latentclr.discover.settings.voynov import PRESETS as PRESETS
 from latentclr.discover.settings.voynov import VoynovSettings, check_min_shift
-from latentclr.discover.trained import Learner, Setup, Trained
+from latentclr.discover.trained import Learner, Trained
 from latentclr.engine.training import Training, adam
 from latentclr.errors import InputError
 from latentclr.generators import Generator, Latents
@@ -147,9 +148,8 @@ class RecognitionLearner(Learner):
         )
         theta = found.state_dict()["theta"]
         return method.result(
-            generator,
+            self.setup,
             Global.from_state({"theta": unit(theta)}, k=method.k, dim=generator.latent_dim),
-            slots=slots,
             scale=theta.norm(dim=1) if method.deformator == "linear" else torch.ones(method.k),
             scores=seen,
             **training.record("accuracy", "shift_error"),
