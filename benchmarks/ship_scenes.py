@@ -19,8 +19,8 @@ from latentclr.checkpoints import load_generator, save_generator
 from latentclr.files import write_bytes, write_json
 from latentclr.images import save_picture
 from latentclr.pretrain import GENERATOR
-from latentclr.pretrain.judge import Judge
-from latentclr.pretrain.samples import sample_sheet
+from latentclr.pretrain.scene_metrics import SceneMetrics
+from latentclr.pretrain.trainer import sample_sheet
 from latentclr.scenes import SHAPES, WORLDS
 from latentclr.scorers import load_oracle
 
@@ -60,8 +60,8 @@ def main() -> None:
     generator = load_generator(arguments.runs[-1] / GENERATOR)
     if generator.num_classes:
         generator.class_names = SHAPES[: generator.num_classes]
-    judge = Judge(load_oracle(), arguments.name, pictures=arguments.pictures)
-    measured = {name: round(value, 4) for name, value in {**judge.references, **judge(generator)}.items()}
+    metrics = SceneMetrics(load_oracle(), arguments.name, pictures=arguments.pictures)
+    measured = {name: round(value, 4) for name, value in {**metrics.references, **metrics(generator)}.items()}
     card = {
         "what": f"{type(generator).__name__}, {generator.resolution} x {generator.resolution}, of the world "
         f"{arguments.name!r} (docs/scenes.md)",

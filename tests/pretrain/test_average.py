@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from latentclr.pretrain.average import decay, update_average
+from latentclr.pretrain.average import ema_decay, update_average
 
 
 def test_average_is_the_recursion() -> None:
@@ -31,9 +31,9 @@ def test_average_takes_weights_that_are_trained() -> None:
 def test_half_life() -> None:
     kept = 1.0
     for step in range(1, 101):
-        kept *= decay(16, 10**9 + step, half_life=1600.0, ramp=0.05)
+        kept *= ema_decay(16, 10**9 + step, half_life=1600.0, ramp=0.05)
     assert kept == pytest.approx(0.5)
 
 
 def test_the_first_step_forgets_the_random_start() -> None:
-    assert decay(16, 16, half_life=10_000.0, ramp=0.05) < 1e-6
+    assert ema_decay(16, 16, half_life=10_000.0, ramp=0.05) < 1e-6

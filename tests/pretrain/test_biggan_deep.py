@@ -14,10 +14,11 @@ from torch.testing import assert_close
 from latentclr.generators import BigGANDeep
 from latentclr.generators.biggan import DoublingConv, double
 from latentclr.generators.biggan_deep import Statistics, truncated_normal
-from latentclr.pretrain import BigGANDeepSettings, trainer
-from latentclr.pretrain.biggan_deep import BigGANDeepGame, fill_statistics, pictures_of, start
-from latentclr.pretrain.spectral import weights_in_use
+from latentclr.pretrain import BigGANDeepSettings
+from latentclr.pretrain.biggan_deep import BigGANDeepGame, fill_statistics, generate_from, new_game
+from latentclr.pretrain.spectral import normalized_weights
 from latentclr.pretrain.state import State
+from latentclr.pretrain.trainer import train_step
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -29,7 +30,7 @@ def trained() -> BigGANDeepGame:
     settings = small("biggan-deep", standing=6)
     state = State.new(settings)
     for _ in range(4):
-        trainer._step(state, settings, stripes)
+        train_step(state, stripes)
     assert isinstance(state.game, BigGANDeepGame)
     return state.game
 
@@ -69,7 +70,7 @@ def test_an_embedding_for_each_picture_equals_a_class_for_all() -> None:
     generator = small_biggan_deep().double()  # batches of three and of one round in other places
     z = torch.randn(3, generator.z_dim, generator=rng(), dtype=torch.float64)
     labels = torch.tensor([2, 0, 2])
-    pictures = pictures_of(generator, z, labels)
+    pictures = generate_from(generator, z, labels)
     for i, label in enumerate(labels.tolist()):
         assert_close(pictures[i : i + 1], generator.for_class(label)(generator.map(z[i : i + 1])))
 
@@ -79,7 +80,7 @@ def test_latents_of_training_are_those_of_the_contract(trained: BigGANDeepGame) 
     assert_close(trained.generator.map(z)[:, 3], truncated_normal(z))
 
 
-def test_the_average_is_a_plain_generator_with_the_weights_in_use(trained: BigGANDeepGame) -> None:
+def test_the_average_is_a_plain_generator_with_the_normalized_weights(trained: BigGANDeepGame) -> None:
     assert not any(is_parametrized(module) for module in trained.average.modules())
     parametrized = [name for name, module in trained.generator.named_modules() if is_parametrized(module)]
     assert "gen_z" in parametrized
@@ -87,7 +88,7 @@ def test_the_average_is_a_plain_generator_with_the_weights_in_use(trained: BigGA
     assert "blocks.0.norms.0.gain" in parametrized
     assert "classes" not in parametrized
     trained.update_average(0.0)
-    for name, weight in zip(trained.names, weights_in_use(trained.generator, trained.names), strict=True):
+    for name, weight in zip(trained.names, normalized_weights(trained.generator, trained.names), strict=True):
         assert_close(trained.average.get_parameter(name).detach(), weight.detach(), rtol=1e-6, atol=1e-7)
     # The training generator without its power iterations, and the average with statistics of the batch.
     z, labels = torch.randn(5, 6, generator=rng()), torch.tensor([0, 1, 2, 2, 1])
@@ -95,9 +96,9 @@ def test_the_average_is_a_plain_generator_with_the_weights_in_use(trained: BigGA
         for module in trained.generator.modules():
             if type(module).__name__ == "_SpectralNorm":
                 module.eval()
-        expected = pictures_of(trained.generator, z, labels)
+        expected = generate_from(trained.generator, z, labels)
         trained.generator.train()
-        pictures = pictures_of(trained.average.train(), z, labels)
+        pictures = generate_from(trained.average.train(), z, labels)
         trained.average.freeze()
     # Ten layers of sums of up to 144 terms: errors of random signs grow with the root, to 38 units.
     assert_close(pictures, expected, atol=1e-5, rtol=1e-4)
@@ -112,9 +113,9 @@ def test_exported_statistics_are_those_of_batches_at_each_truncation(trained: Bi
     labels = torch.arange(6) % 3
     for truncation in (0.02, 0.5, 1.0):
         # The very batch that the table was made of: by stored statistics or its own, the same pictures.
-        stored = pictures_of(exported.at(truncation), z, labels)
+        stored = generate_from(exported.at(truncation), z, labels)
         exported.train()
-        own = pictures_of(exported.at(truncation), z, labels)
+        own = generate_from(exported.at(truncation), z, labels)
         exported.freeze()
         assert_close(stored, own, atol=2e-5, rtol=1e-4)
     table = exported.norm.statistics
@@ -124,7 +125,7 @@ def test_exported_statistics_are_those_of_batches_at_each_truncation(trained: Bi
 
 def test_statistics_by_hand() -> None:
     settings = BigGANDeepSettings(resolution=8, width=4, d_channels=(4, 4), num_classes=2)
-    generator = start(settings, rng()).average
+    generator = new_game(settings, rng()).average
     fill_statistics(generator, 5, rng(3))
     first = generator.get_submodule("blocks.0.norms.0.statistics")
     assert isinstance(first, Statistics)
@@ -169,7 +170,7 @@ def test_a_step_gives_the_class_of_the_real_picture_to_the_generated_one(
         return verdicts
 
     monkeypatch.setattr(game.discriminator, "forward", forward)
-    trainer._step(state, settings, stripes)
+    train_step(state, stripes)
     both, fake = seen
     assert torch.equal(both[:4], both[4:])
     assert torch.equal(fake, both[:4])

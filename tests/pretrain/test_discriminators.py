@@ -10,19 +10,19 @@ from torch.testing import assert_close
 
 from latentclr.generators.resample import binomial
 from latentclr.pretrain.discriminators import (
+    BigGANBlock,
+    DownBlock,
     EqualConv,
     PoolingConv,
-    ProjectionBlock,
     ProjectionDiscriminator,
-    StyleGAN2Block,
     StyleGAN2Discriminator,
-    with_deviation,
+    append_minibatch_stddev,
 )
 from latentclr.pretrain.spectral import (
+    initialize_orthogonally,
     layers_with_weights,
     normalize_spectrally,
-    orthogonal,
-    weights_in_use,
+    normalized_weights,
 )
 
 
@@ -33,7 +33,7 @@ def rng(seed: int = 0) -> torch.Generator:
 @pytest.mark.parametrize(("n", "group"), [(8, 4), (4, 4), (6, 3), (2, 2), (1, 1), (7, 1)])
 def test_minibatch_deviation_by_hand(n: int, group: int) -> None:
     x = torch.randn(n, 3, 2, 2, generator=rng(), dtype=torch.float64)
-    y = with_deviation(x)
+    y = append_minibatch_stddev(x)
     assert_close(y[:, :3], x)
     groups = n // group
     for i in range(n):
@@ -88,7 +88,7 @@ def test_downsampling_conv_filters_then_takes_every_second_pixel(size: int) -> N
 
 
 def test_block_keeps_the_variance() -> None:
-    block = StyleGAN2Block(32, 32)
+    block = DownBlock(32, 32)
     with torch.no_grad():
         for parameter in block.parameters():
             if parameter.dim() > 1:
@@ -124,7 +124,7 @@ def test_pooling_conv_is_convolution_then_mean(size: int) -> None:
 
 def test_projection_block() -> None:
     for down in (False, True):
-        block = ProjectionBlock(3, 5, down=down).double()
+        block = BigGANBlock(3, 5, down=down).double()
         x = torch.randn(2, 3, 8, 8, generator=rng(), dtype=torch.float64)
         before = x.clone()
         h = conv2d(x.clamp(min=0), block.conv1.weight, block.conv1.bias, padding=1).clamp(min=0)
@@ -178,16 +178,16 @@ def test_first_weights_are_orthogonal_and_draw_from_the_generator_alone() -> Non
     assert_close(weight @ weight.T, torch.eye(len(weight)), atol=1e-5, rtol=0)
 
 
-def test_weights_in_use_are_divided_and_make_no_iteration() -> None:
+def test_normalized_weights_are_divided_and_make_no_iteration() -> None:
     network: Any = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3), torch.nn.Linear(3, 2))
-    orthogonal(network, rng())
+    initialize_orthogonally(network, rng())
     with torch.no_grad():
         network[0].weight.mul_(3)
     normalize_spectrally([network[0]], rng())
     with torch.no_grad():
         network[0].parametrizations.weight.original.mul_(5)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    weights = weights_in_use(network, ["0.weight", "0.bias", "1.weight"])
+    weights = normalized_weights(network, ["0.weight", "0.bias", "1.weight"])
     assert network.training
     assert all(bool((before[name] == value).all()) for name, value in network.state_dict().items())
     matrix = before["0.parametrizations.weight.original"].flatten(1)

@@ -9,7 +9,7 @@ import torch
 
 from latentclr import ZOO, LatentCLR, load_generator
 from latentclr.invert.shipped import NAMES as ENCODERS
-from latentclr.pretrain.judge import Judge
+from latentclr.pretrain.scene_metrics import SceneMetrics
 from latentclr.scenes import BY_NAME, WORLDS
 from latentclr.scorers import load_oracle
 
@@ -47,10 +47,10 @@ def test_classes_look_as_they_are_called() -> None:
 @pytest.mark.statistics
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_card_says_what_is_measured(name: str) -> None:
-    judge = Judge(load_oracle(), name, pictures=PICTURES)
-    found, said = judge(load_generator(name)), card(name)["measured"]
+    metrics = SceneMetrics(load_oracle(), name, pictures=PICTURES)
+    found, said = metrics(load_generator(name)), card(name)["measured"]
     # With fewer pictures a Frechet distance is larger: by about that between two sets of renders.
-    few = judge.references["frechet of renders"] - said["frechet of renders"]
+    few = metrics.references["frechet of renders"] - said["frechet of renders"]
     assert found["frechet"] == pytest.approx(said["frechet"] + few, rel=0.3)
     for key, value in found.items():
         if key.startswith("uniform"):

@@ -20,12 +20,12 @@ from latentclr import Generator, InputError, load_generator
 from latentclr.files import read_tensors
 from latentclr.generators.resample import binomial, upsample2d
 from latentclr.pretrain import ARCHITECTURES, BigGANDeepSettings, StyleGAN2Settings, train, trainer
-from latentclr.pretrain.average import decay
+from latentclr.pretrain.average import ema_decay
 from latentclr.pretrain.settings import Settings
-from latentclr.pretrain.spectral import weights_in_use
+from latentclr.pretrain.spectral import normalized_weights
 from latentclr.pretrain.state import State
-from latentclr.pretrain.stylegan2 import StyleGAN2Game, second_from
-from latentclr.pretrain.trainer import wants_bfloat16
+from latentclr.pretrain.stylegan2 import StyleGAN2Game, style_mixing
+from latentclr.pretrain.trainer import train_step, uses_bfloat16
 
 
 def blank(n: int, rng: torch.Generator) -> tuple[Tensor, None]:
@@ -89,7 +89,7 @@ def test_the_average_follows_and_the_networks_learn(kind: str) -> None:
     state = State.new(settings)
     start = copy.deepcopy(state.game)
     for _ in range(3):
-        trainer._step(state, settings, stripes)
+        train_step(state, stripes)
     for before, after in ((start.generator, state.game.generator), (start.average, state.game.average)):
         for name, parameter in after.named_parameters():
             unused = "attention" in name
@@ -113,11 +113,11 @@ def test_steps_of_stylegan2_equal_a_plain_transcription() -> None:
     adam_d = PlainAdam(list(d.parameters()), 2.5e-3 * c, 0.99**c)
 
     for step in range(6):
-        trainer._step(state, settings, stripes)
+        train_step(state, stripes)
         real, _ = stripes(4, rng)
         real = real.double()
         z = torch.randn(8, 6, generator=rng).double()
-        second = second_from(4, g.num_slots, 0.5, rng)
+        second = style_mixing(4, g.num_slots, 0.5, rng)
 
         def fakes(z: Tensor, second: Tensor) -> Tensor:
             w = g.mapped(z)
@@ -140,7 +140,7 @@ def test_steps_of_stylegan2_equal_a_plain_transcription() -> None:
             w_avg = 0.995 * g.mapping.w_avg + 0.005 * g.mapped(z).mean(0)
         adam_g.step(torch.autograd.grad(softplus(-d(fakes(z, second))).mean(), list(g.parameters())))
         g.mapping.w_avg.copy_(w_avg)
-        kept = decay(4, 4 * (step + 1), half_life=10_000.0, ramp=0.05)
+        kept = ema_decay(4, 4 * (step + 1), half_life=10_000.0, ramp=0.05)
         for slow, value in zip(average.parameters(), g.parameters(), strict=True):
             slow.copy_(kept * slow + (1 - kept) * value.detach())
 
@@ -197,14 +197,14 @@ def test_r1_comes_every_so_many_steps_with_that_weight(
 
 def test_style_mixing() -> None:
     rng = torch.Generator().manual_seed(0)
-    second = second_from(4000, 6, 0.25, rng)
+    second = style_mixing(4000, 6, 0.25, rng)
     assert not bool(second[:, 0].any())
     assert 800 < int(second[:, -1].sum()) < 1200
     first = second.int().argmax(1)[second.any(1)]
     assert set(first.tolist()) == {1, 2, 3, 4, 5}
     assert bool((second.int().diff(dim=1) >= 0).all())
-    assert not bool(second_from(100, 6, 0.0, rng).any())
-    assert bool(second_from(100, 6, 1.0, rng)[:, -1].all())
+    assert not bool(style_mixing(100, 6, 0.0, rng).any())
+    assert bool(style_mixing(100, 6, 1.0, rng)[:, -1].all())
 
 
 @pytest.mark.parametrize(("kind", "at"), [("stylegan2", 1), ("stylegan2", 5), ("biggan-deep", 5)])
@@ -228,7 +228,7 @@ def test_a_training_that_starts_from_another_has_its_networks(kind: str, tmp_pat
     before, _ = read_tensors(tmp_path / "checkpoint.safetensors", kind="a checkpoint")
     settings = small(kind, pictures=8, seed=5)
     state = State.new(settings)
-    state.begin_with(tmp_path, settings)
+    state.begin_with(tmp_path)
     for name, value in state.game.tensors().items():
         assert bool((value == before[name]).all()), name
     assert state.step == 0
@@ -262,7 +262,7 @@ def test_a_training_that_starts_from_a_generator(kind: str, tmp_path: Path) -> N
     assert drawn.shape == expected.shape
     assert float((drawn - expected).detach().abs().mean()) > 0.01
     names = [name for name, _ in state.game.average.named_parameters()]
-    for name, used in zip(names, weights_in_use(state.game.generator, names), strict=True):
+    for name, used in zip(names, normalized_weights(state.game.generator, names), strict=True):
         kept = before.get_parameter(name)  # spectral norm divides anew, by one number for each layer
         assert_rounded((used * kept.norm()).detach(), kept * used.detach().norm(), terms=kept.numel() + 2)
     if kind == "stylegan2":
@@ -278,7 +278,7 @@ def test_growing_to_twice_the_resolution(tmp_path: Path) -> None:
     larger = small("stylegan2", resolution=32, channels=(16, 12, 8, 4))
     state = State.new(larger)
     fresh = {name: value.clone() for name, value in state.game.tensors().items()}
-    state.begin_with(tmp_path, larger)
+    state.begin_with(tmp_path)
 
     before = load_generator(str(tmp_path / "generator.safetensors"))
     after = state.game.exported(0)
@@ -332,7 +332,7 @@ def test_a_head_start_leaves_the_generator_alone(kind: str) -> None:
     state = State.new(settings)
     first = copy.deepcopy(state.game)
     for step in range(3):
-        trainer._step(state, settings, stripes)
+        train_step(state, stripes)
         moved = any(
             bool((value != first.generator.get_parameter(name)).any())
             for name, value in state.game.generator.named_parameters()
@@ -393,10 +393,10 @@ def test_another_training_is_not_resumed(tmp_path: Path) -> None:
 def test_no_checkpoint_of_other_networks(tmp_path: Path) -> None:
     settings = small("stylegan2", pictures=4)
     assert isinstance(settings, StyleGAN2Settings)
-    state = State.new(settings)
-    state.save(tmp_path, replace(settings, w_dim=12))
+    other = replace(settings, w_dim=12)
+    replace(State.new(settings), settings=other).save(tmp_path)
     with pytest.raises(InputError, match="other networks"):
-        State.new(replace(settings, w_dim=12)).load(tmp_path, replace(settings, w_dim=12))
+        State.new(other).load(tmp_path)
 
 
 def test_equal_seeds_equal_bytes(tmp_path: Path) -> None:
@@ -464,9 +464,9 @@ def test_defaults_are_possible(kind: str) -> None:
 def test_bfloat16_only_where_the_processor_computes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for able in ({}, {"avx512_bf16": True}, {"amx_bf16": True}, {"avx512_bf16": False}):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able, raising=False)
-        assert wants_bfloat16("auto", "cpu") == any(able.values())
-        assert wants_bfloat16("bfloat16", "cpu")
-        assert not wants_bfloat16("float32", "cpu")
+        assert uses_bfloat16("auto", "cpu") == any(able.values())
+        assert uses_bfloat16("bfloat16", "cpu")
+        assert not uses_bfloat16("float32", "cpu")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from latentclr.pretrain import Pool
-    from latentclr.pretrain.judge import Judge
+    from latentclr.pretrain.scene_metrics import SceneMetrics
 
 LOG = "log.jsonl"
 
@@ -83,7 +83,7 @@ class Pretrain(Generic[Architecture]):
                 start=self.start,
                 class_names=data.class_names if isinstance(settings, BigGANDeepSettings) else (),
                 source=source,
-                measure=self.judge(),
+                measure=self.metrics(),
                 stop=interrupted,
                 log=log,
             )
@@ -135,18 +135,18 @@ class Pretrain(Generic[Architecture]):
             return replace(found, labels=labels, class_names=("picture",))
         return found
 
-    def judge(self) -> Judge | None:
-        """What looks at exported generators of scenes; None for other data and sizes."""
-        from latentclr.pretrain.judge import Judge
+    def metrics(self) -> SceneMetrics | None:
+        """The metrics of exported generators of scenes; None for other data and sizes."""
+        from latentclr.pretrain.scene_metrics import SceneMetrics
         from latentclr.scenes import WORLDS
         from latentclr.scorers import load_oracle
         from latentclr.scorers.oracle import SIZE
 
         if self.data not in WORLDS or self.settings.resolution != SIZE:
             return None
-        judge = Judge(load_oracle(), self.data)
-        say("  ".join(f"{name} {value:.4g}" for name, value in judge.references.items()))
-        return judge
+        metrics = SceneMetrics(load_oracle(), self.data)
+        say("  ".join(f"{name} {value:.4g}" for name, value in metrics.references.items()))
+        return metrics
 
     def scenes(self, *, conditional: bool) -> Pool:
         """Scenes, drawn once."""

@@ -23,10 +23,10 @@ from latentclr.pretrain.game import Game, Labels, Pictures
 from latentclr.pretrain.losses import hinge_discriminator, hinge_generator
 from latentclr.pretrain.settings import BigGANDeepSettings as BigGANDeepSettings
 from latentclr.pretrain.spectral import (
+    initialize_orthogonally,
     layers_with_weights,
     normalize_spectrally,
-    orthogonal,
-    weights_in_use,
+    normalized_weights,
 )
 
 
@@ -37,10 +37,10 @@ class BigGANDeepGame(Game):
     averages the weights as they are used, after the division.
 
     Args:
-        generator: of the shape to train; is given weights and put into training mode.
+        generator: of the shape to train; gets random weights and is put into training mode.
         discriminator: with its weights.
         rng: for the weights.
-        standing: pictures for the statistics of each truncation.
+        standing: number of pictures for the batch statistics of each truncation.
     """
 
     generator: BigGANDeep
@@ -54,7 +54,7 @@ class BigGANDeepGame(Game):
         *,
         standing: int,
     ) -> None:
-        orthogonal(generator, rng)
+        initialize_orthogonally(generator, rng)
         self.average = copy.deepcopy(generator).freeze()
         self.generator = generator.train().requires_grad_(True)
         classes: nn.Module = generator.classes  # the shared embedding alone is left as it is, as published
@@ -65,45 +65,50 @@ class BigGANDeepGame(Game):
         self.update_average(0.0)
 
     def generate(self, labels: Labels, n: int, rng: torch.Generator) -> Pictures:
-        """Pictures of those classes."""
+        """See `Game.generate`; z is not truncated."""
         z = torch.randn(n, self.generator.z_dim, generator=rng).to(self.generator.device)
-        return pictures_of(self.generator, z, labels)
+        return generate_from(self.generator, z, labels)
 
     def discriminator_loss(self, real: Pictures, fake: Pictures, labels: Labels) -> Float[Tensor, ""]:
-        """Hinge; real and generated pictures go through in one batch."""
-        labels = needed(labels)
-        verdicts = self.discriminator(torch.cat([real, fake]), labels.repeat(2))
-        return hinge_discriminator(verdicts[: len(real)], verdicts[len(real) :])
+        """The hinge loss; real and generated pictures go through the discriminator in one batch."""
+        labels = require_labels(labels)
+        logits = self.discriminator(torch.cat([real, fake]), labels.repeat(2))
+        return hinge_discriminator(logits[: len(real)], logits[len(real) :])
 
     def generator_loss(self, fake: Pictures, labels: Labels) -> Float[Tensor, ""]:
-        """Hinge."""
-        return hinge_generator(self.discriminator(fake, needed(labels)))
+        """The hinge loss of the generator."""
+        return hinge_generator(self.discriminator(fake, require_labels(labels)))
 
-    def update_average(self, kept: float) -> None:
-        """Average the weights as they are used."""
-        update_average(list(self.average.parameters()), weights_in_use(self.generator, self.names), kept)
+    def update_average(self, decay: float) -> None:
+        """Average the weights after their division by spectral norms."""
+        update_average(list(self.average.parameters()), normalized_weights(self.generator, self.names), decay)
 
     def exported(self, seed: int) -> BigGANDeep:
-        """A copy with statistics."""
+        """A copy of the average with batch statistics for each truncation."""
         generator = copy.deepcopy(self.average).freeze()
         rng = torch.Generator().manual_seed(seed)
         fill_statistics(generator, self.standing, rng)
         return generator
 
 
-def pictures_of(generator: BigGANDeep, z: Float[Tensor, "n z_dim"], labels: Labels) -> Pictures:
-    """Pictures of those classes, one for each z."""
-    embedding = generator.classes.weight.T[needed(labels)]
+def generate_from(generator: BigGANDeep, z: Float[Tensor, "n z_dim"], labels: Labels) -> Pictures:
+    """Pictures in the generator's own mode, training or not.
+
+    Args:
+        generator: may be in training.
+        z: latents as its `map` takes them.
+        labels: the class of each.
+
+    Raises:
+        InputError: there are no labels.
+    """
+    embedding = generator.classes.weight.T[require_labels(labels)]
     *_, (_, pictures) = generator.run_embedded(generator.map(z), embedding)
     return pictures
 
 
-def needed(labels: Labels) -> Int[Tensor, " n"]:
-    """The labels themselves.
-
-    Raises:
-        InputError: there are none.
-    """
+def require_labels(labels: Labels) -> Int[Tensor, " n"]:
+    """The labels, if there are any; otherwise InputError."""
     if labels is None:
         raise InputError("the data have no classes, which a BigGAN-deep needs; one class will do.")
     return labels
@@ -111,14 +116,14 @@ def needed(labels: Labels) -> Int[Tensor, " n"]:
 
 @torch.no_grad()
 def fill_statistics(generator: BigGANDeep, n: int, rng: torch.Generator) -> None:
-    """Fill the tables of statistics ("standing statistics"): each row by a batch at its truncation.
+    """Fill the tables of batch statistics ("standing statistics"): each row by a batch at its truncation.
 
     Every row sees the same z and the same classes, in equal parts, so that neighbouring rows differ little.
     Brock and others (ICLR 2019), appendix C.
 
     Args:
         generator: frozen; stays so.
-        n: pictures of the batch.
+        n: number of pictures in the batch.
         rng: for z.
     """
     z = torch.randn(n, generator.z_dim, generator=rng).to(generator.device)
@@ -130,13 +135,13 @@ def fill_statistics(generator: BigGANDeep, n: int, rng: torch.Generator) -> None
         at = generator.view(truncation=row / (generator.n_stats - 1))
         with ExitStack() as hooks:
             for table in tables:
-                hook = table.register_forward_pre_hook(partial(_keep, row))
+                hook = table.register_forward_pre_hook(partial(_keep_statistics, row))
                 hooks.callback(hook.remove)
-            pictures_of(at, z, labels)
+            generate_from(at, z, labels)
     generator.freeze()
 
 
-def _keep(row: int, table: nn.Module, inputs: tuple[Any, ...]) -> None:
+def _keep_statistics(row: int, table: nn.Module, inputs: tuple[Any, ...]) -> None:
     assert isinstance(table, Statistics)
     x: Tensor = inputs[0]
     # As running statistics with momentum 1: ten times faster than torch.var_mean with channels last.
@@ -145,8 +150,13 @@ def _keep(row: int, table: nn.Module, inputs: tuple[Any, ...]) -> None:
     table.variances[row] *= (count - 1) / count  # it divides by n - 1 here, by n where it normalises
 
 
-def start(settings: BigGANDeepSettings, rng: torch.Generator) -> BigGANDeepGame:
-    """Both networks with random weights."""
+def new_game(settings: BigGANDeepSettings, rng: torch.Generator) -> BigGANDeepGame:
+    """Both networks with random weights.
+
+    Args:
+        settings: shape of the networks.
+        rng: for the weights.
+    """
     generator = BigGANDeep(
         settings.z_dim,
         settings.class_dim,

@@ -1,7 +1,7 @@
-"""Where real pictures come from.
+"""Sources of real pictures.
 
-A source is a function of a number and a random generator that gives so many pictures in [-1, 1] and, if it
-has any, their classes.
+A source is a function of a number n and a random generator that returns n pictures in [-1, 1] and, if it has
+any, their classes.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from latentclr.errors import InputError
 
 Draw = Callable[[int, torch.Generator], tuple[Float[Tensor, "n 3 h w"], Int[Tensor, " n"] | None]]
-"""A source of pictures."""
+"""The type of a source."""
 
 MEMORY_LIMIT = 4_000_000_000
-"""Bytes of pictures that are held in memory at most."""
+"""Largest number of bytes of pictures that are held in memory."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Pool:
     Attributes:
         pictures: 8 bits a channel.
         labels: the class of each; None: there are none.
-        class_names: of class 0, 1, ...
-        flip: show half of the pictures mirrored, left and right exchanged.
+        class_names: names of class 0, 1, ...
+        flip: mirror half of the drawn pictures, left and right exchanged.
     """
 
     pictures: UInt8[Tensor, "n 3 h w"]
@@ -42,7 +42,12 @@ class Pool:
     def __call__(
         self, n: int, rng: torch.Generator
     ) -> tuple[Float[Tensor, "n 3 h w"], Int[Tensor, " n"] | None]:
-        """Draw n of them."""
+        """Draw pictures and their classes.
+
+        Args:
+            n: number of pictures.
+            rng: for the choice.
+        """
         which = torch.randint(len(self.pictures), (n,), generator=rng)
         pictures = from_bytes(self.pictures[which])
         if self.flip:
@@ -56,12 +61,12 @@ def pool(draw: Draw, n: int, rng: torch.Generator, *, chunk: int = 256) -> Pool:
 
     Args:
         draw: the source.
-        n: pictures to keep.
-        rng: what they are drawn with.
-        chunk: pictures drawn at a time.
+        n: number of pictures to keep, at least 1.
+        rng: given to the source.
+        chunk: number of pictures drawn at a time.
 
     Raises:
-        InputError: they do not fit into memory.
+        InputError: n is 0, or the pictures do not fit into memory.
     """
     kept: Tensor | None = None
     kept_labels: Tensor | None = None
@@ -81,20 +86,25 @@ def pool(draw: Draw, n: int, rng: torch.Generator, *, chunk: int = 256) -> Pool:
 
 
 def to_bytes(pictures: Float[Tensor, "n 3 h w"]) -> UInt8[Tensor, "n 3 h w"]:
-    """[-1, 1] as 0 .. 255, to the nearest."""
+    """Pictures in [-1, 1] as 8-bit ones, rounded to the nearest value."""
     return pictures.mul(127.5).add_(127.5).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def from_bytes(pictures: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
-    """0 .. 255 as [-1, 1]."""
+    """8-bit pictures as ones in [-1, 1]."""
     return pictures.to(torch.float32).sub_(127.5).mul_(1 / 127.5)
 
 
 def check_memory(n: int, height: int, width: int) -> None:
     """Refuse more pictures than are held in memory.
 
+    Args:
+        n: number of pictures.
+        height: of each, in pixels.
+        width: of each, in pixels.
+
     Raises:
-        InputError: too many.
+        InputError: they take more than `MEMORY_LIMIT`.
     """
     needed = n * 3 * height * width
     if needed > MEMORY_LIMIT:
@@ -112,11 +122,11 @@ def folder(path: Path, size: int, *, classes: bool = False, flip: bool = False) 
     Args:
         path: the folder.
         size: height and width to scale to.
-        classes: the folders directly in it are the classes, in alphabetical order.
-        flip: show half of the pictures mirrored.
+        classes: whether the folders directly in it are the classes, in alphabetical order.
+        flip: mirror half of the drawn pictures.
 
     Raises:
-        InputError: no folder, no picture in it, one that cannot be read, or too many.
+        InputError: there is no folder, no picture in it, one that cannot be read, or there are too many.
     """
     path = Path(path)
     if not path.is_dir():
@@ -142,8 +152,12 @@ def folder(path: Path, size: int, *, classes: bool = False, flip: bool = False) 
 def read_picture(file: Path, size: int) -> UInt8[np.ndarray, "h w 3"]:
     """The middle square of a picture, scaled; upright, as its EXIF data says.
 
+    Args:
+        file: the picture.
+        size: height and width to scale to.
+
     Raises:
-        InputError: it cannot be read.
+        InputError: the file cannot be read as a picture.
     """
     try:
         with Image.open(file) as opened:
@@ -156,13 +170,7 @@ def read_picture(file: Path, size: int) -> UInt8[np.ndarray, "h w 3"]:
             left, top = ((length - side) // 2 for length in picture.size)
             square = picture.convert("RGB").crop((left, top, left + side, top + side))
             fitted = square.resize((size, size), Image.Resampling.LANCZOS)
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-    ) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{file} cannot be read as a picture ({' '.join(str(error).split())}).") from error
     return np.array(fitted)
 

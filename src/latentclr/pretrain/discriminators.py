@@ -1,4 +1,4 @@
-"""The generators' opponents: pictures in, one number for each out (above 0: taken for real).
+"""Discriminators: pictures in, one logit for each out (above 0: taken for real).
 
 They are needed for training only and are not part of an exported generator.
 """
@@ -15,10 +15,10 @@ from torch.nn.functional import avg_pool2d, conv2d, leaky_relu, pad
 from latentclr.generators.equalized import EqualLinear
 from latentclr.generators.resample import binomial, downsample2d, filter2d
 from latentclr.generators.stylegan2 import GAIN, SLOPE
-from latentclr.pretrain.spectral import layers_with_weights, normalize_spectrally, orthogonal
+from latentclr.pretrain.spectral import initialize_orthogonally, layers_with_weights, normalize_spectrally
 
 GROUP = 4
-"""Pictures that minibatch standard deviation compares with each other."""
+"""Number of pictures that minibatch standard deviation compares with each other."""
 
 
 class EqualConv(nn.Module):
@@ -29,10 +29,10 @@ class EqualConv(nn.Module):
     Args:
         n_in: input channels.
         n_out: output channels.
-        size: of the kernel, odd.
+        size: height and width of the kernel, odd.
         down: halve the resolution: the filter, then stride 2.
-        activate: bias and leaky ReLU; otherwise neither.
-        gain: of the output.
+        activate: add a bias and apply leaky ReLU; otherwise neither.
+        gain: factor of the output.
     """
 
     def __init__(
@@ -54,7 +54,12 @@ class EqualConv(nn.Module):
     def forward(
         self, x: Float[Tensor, "n c h w"], kernel: Float[Tensor, "k k"]
     ) -> Float[Tensor, "n d h2 w2"]:
-        """`kernel` is the filter of the resampling."""
+        """Maps of the same or half the height and width.
+
+        Args:
+            x: maps.
+            kernel: the filter of the resampling.
+        """
         weight = self.weight * (self.gain / math.sqrt(self.weight[0].numel()))
         bias = None if self.bias is None else self.bias * self.gain
         size, taps = weight.shape[-1], len(kernel)
@@ -69,7 +74,7 @@ class EqualConv(nn.Module):
         return x if bias is None else leaky_relu(x, SLOPE, inplace=True)
 
 
-class StyleGAN2Block(nn.Module):
+class DownBlock(nn.Module):
     """Two convolutions, the second of which halves the resolution, beside a 1 x 1 shortcut."""
 
     def __init__(self, n_in: int, n_out: int) -> None:
@@ -82,7 +87,12 @@ class StyleGAN2Block(nn.Module):
     def forward(
         self, x: Float[Tensor, "n c h w"], kernel: Float[Tensor, "k k"]
     ) -> Float[Tensor, "n d h2 w2"]:
-        """Half the height and width."""
+        """Maps of half the height and width.
+
+        Args:
+            x: maps.
+            kernel: the filter of the resampling.
+        """
         skip: Tensor = self.skip(x, kernel)
         x = self.conv1(self.conv0(x, kernel), kernel)
         return skip + x
@@ -92,7 +102,7 @@ class StyleGAN2Discriminator(nn.Module):
     """The residual discriminator of StyleGAN2 (Karras and others, CVPR 2020, figure 7c).
 
     Args:
-        channels: of each resolution from 4 up, as of the generator.
+        channels: number of channels at each resolution from 4 up, as of the generator.
     """
 
     kernel: Tensor
@@ -101,7 +111,7 @@ class StyleGAN2Discriminator(nn.Module):
         super().__init__()
         largest_first = list(reversed(channels))
         self.from_rgb = EqualConv(3, largest_first[0], 1)
-        self.blocks = nn.ModuleList(StyleGAN2Block(n_in, n_out) for n_in, n_out in pairwise(largest_first))
+        self.blocks = nn.ModuleList(DownBlock(n_in, n_out) for n_in, n_out in pairwise(largest_first))
         last = channels[0]
         self.conv = EqualConv(last + 1, last, 3)
         self.hidden = EqualLinear(16 * last, last)
@@ -121,25 +131,30 @@ class StyleGAN2Discriminator(nn.Module):
     def forward(
         self, pictures: Float[Tensor, "n 3 h w"], labels: Int[Tensor, " n"] | None = None
     ) -> Float[Tensor, " n"]:
-        """A number for each picture; classes are not looked at."""
+        """A logit for each picture.
+
+        Args:
+            pictures: in [-1, 1], of the highest resolution.
+            labels: not used.
+        """
         x = self.from_rgb(pictures, self.kernel)
         for block in self.blocks:
             x = block(x, self.kernel)
-        x = self.conv(with_deviation(x), self.kernel)
+        x = self.conv(append_minibatch_stddev(x), self.kernel)
         x = leaky_relu(self.hidden(x.flatten(1)), SLOPE) * GAIN
         return self.out(x).squeeze(1)  # type: ignore[no-any-return]
 
 
-def with_deviation(x: Float[Tensor, "n c h w"], group: int = GROUP) -> Float[Tensor, "n c1 h w"]:
-    """The maps and, as one more channel, how much the pictures of a group differ ("minibatch stddev").
+def append_minibatch_stddev(x: Float[Tensor, "n c h w"], group: int = GROUP) -> Float[Tensor, "n c1 h w"]:
+    """The maps and, as one more channel, how much the pictures of a group differ.
 
-    A group is every (n / group)-th picture. The number is the standard deviation over the group, averaged
+    A group is every (n / group)-th picture. The value is the standard deviation over the group, averaged
     over channels and places. Karras, Aila, Laine, Lehtinen: Progressive Growing of GANs for Improved Quality,
     Stability, and Variation (ICLR 2018), section 3.
 
     Args:
         x: maps.
-        group: pictures of a group; fewer where the batch has fewer or is no multiple of it.
+        group: number of pictures in a group; fewer where the batch has fewer or is no multiple of it.
     """
     n = len(x)
     group = next(size for size in range(min(group, n), 0, -1) if n % size == 0)
@@ -160,14 +175,14 @@ class PoolingConv(nn.Conv2d):
         super().__init__(in_channels, out_channels, 3, padding=1)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
-        """Half the height and width."""
+        """Maps of half the height and width."""
         whole = pad(self.weight, (1, 1, 1, 1)) / 4
         kernel = whole[:, :, :4, :4] + whole[:, :, :4, 1:] + whole[:, :, 1:, :4] + whole[:, :, 1:, 1:]
         return conv2d(x, kernel.contiguous(memory_format=torch.channels_last), self.bias, stride=2, padding=1)
 
 
-class ProjectionBlock(nn.Module):
-    """ReLU, 3 x 3, ReLU, 3 x 3, halved, beside a 1 x 1 shortcut.
+class BigGANBlock(nn.Module):
+    """ReLU, 3 x 3, ReLU, 3 x 3, downsampling, beside a 1 x 1 shortcut.
 
     Args:
         n_in: input channels.
@@ -184,7 +199,7 @@ class ProjectionBlock(nn.Module):
         self.shortcut = nn.Conv2d(n_in, n_out, 1) if n_in != n_out or down else None
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
-        """The sum of both branches."""
+        """The sum of both branches, of the same or half the height and width."""
         h: Tensor = self.conv2(self.conv1(x if self.first else x.relu()).relu_())
         if self.down:  # the mean first: a 1 x 1 convolution does the same to it, with fewer pixels
             x = avg_pool2d(x, 2)
@@ -193,15 +208,15 @@ class ProjectionBlock(nn.Module):
 
 
 class ProjectionDiscriminator(nn.Module):
-    """A residual discriminator with spectral norm that is told the class by projection.
+    """A residual discriminator with spectral norm, conditioned on the class by projection.
 
     D(x, y) = v . f(x) + e_y . f(x), with e_y learned for each class. Miyato and Koyama: cGANs with Projection
     Discriminator (ICLR 2018), equation 5; spectral norm: Miyato, Kataoka, Koyama, Yoshida (ICLR 2018); the
     blocks are those of Brock and others: BigGAN (ICLR 2019), figure 15c.
 
     Args:
-        channels: of each resolution from 4 up: what the block at that resolution gives.
-        num_classes: how many there are.
+        channels: number of output channels of the block at each resolution from 4 up.
+        num_classes: number of classes.
     """
 
     def __init__(self, channels: Sequence[int], num_classes: int) -> None:
@@ -209,7 +224,7 @@ class ProjectionDiscriminator(nn.Module):
         sizes = [3, *reversed(channels)]
         self.blocks = nn.Sequential(
             *(
-                ProjectionBlock(n_in, n_out, first=i == 0, down=i < len(channels) - 1)
+                BigGANBlock(n_in, n_out, first=i == 0, down=i < len(channels) - 1)
                 for i, (n_in, n_out) in enumerate(pairwise(sizes))
             )
         )
@@ -219,12 +234,16 @@ class ProjectionDiscriminator(nn.Module):
 
     def initialize(self, rng: torch.Generator) -> None:
         """Orthogonal weights, biases 0, then spectral norm of every layer."""
-        orthogonal(self, rng)
+        initialize_orthogonally(self, rng)
         normalize_spectrally([*layers_with_weights(self), self.classes], rng)
 
     def forward(self, pictures: Float[Tensor, "n 3 h w"], labels: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
-        """A number for each picture."""
+        """A logit for each picture.
+
+        Args:
+            pictures: in [-1, 1], of the highest resolution.
+            labels: the class of each.
+        """
         x = self.blocks(pictures).relu().sum((2, 3))
-        read: Tensor = self.out.weight + self.classes(labels)
-        verdicts: Tensor = (x * read).sum(1) + self.out.bias
-        return verdicts
+        logits: Tensor = (x * (self.out.weight + self.classes(labels))).sum(1) + self.out.bias
+        return logits

@@ -1,4 +1,4 @@
-"""The two networks that a training trains."""
+"""The two networks of a training, whatever their architecture."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ AnyGame = TypeVar("AnyGame", bound="Game")
 
 
 class Game(ABC):
-    """The two networks of a training, and how they meet.
+    """A generator and its discriminator in training, with their losses.
 
     Attributes:
         generator: in training mode.
@@ -39,26 +39,43 @@ class Game(ABC):
 
     @abstractmethod
     def generate(self, labels: Labels, n: int, rng: torch.Generator) -> Pictures:
-        """Pictures of the generator in training, of those classes where there are any."""
+        """Pictures of the generator in training.
+
+        Args:
+            labels: the class of each; None: there are none.
+            n: number of pictures.
+            rng: for the latents.
+        """
 
     @abstractmethod
     def discriminator_loss(self, real: Pictures, fake: Pictures, labels: Labels) -> Float[Tensor, ""]:
-        """What the discriminator minimises."""
+        """The loss that the discriminator minimises.
+
+        Args:
+            real: real pictures.
+            fake: as many generated pictures, without gradients.
+            labels: the class of each pair; None: there are none.
+        """
 
     @abstractmethod
     def generator_loss(self, fake: Pictures, labels: Labels) -> Float[Tensor, ""]:
-        """What the generator minimises."""
+        """The loss that the generator minimises.
+
+        Args:
+            fake: generated pictures, with gradients.
+            labels: the class of each; None: there are none.
+        """
 
     @abstractmethod
-    def update_average(self, kept: float) -> None:
-        """Move the average towards the generator."""
+    def update_average(self, decay: float) -> None:
+        """Move the average towards the generator (see `average.update_average`)."""
 
     @abstractmethod
     def exported(self, seed: int) -> Generator:
-        """The averaged generator, ready to draw; later training does not change it."""
+        """A copy of the averaged generator, ready for use; the seed is for statistics that it may need."""
 
     def networks(self) -> dict[str, nn.Module]:
-        """All networks, by name."""
+        """The three networks by the names of their attributes."""
         return {"generator": self.generator, "discriminator": self.discriminator, "average": self.average}
 
     def tensors(self) -> dict[str, Tensor]:
@@ -71,10 +88,10 @@ class Game(ABC):
 
     @torch.no_grad()
     def take_over(self, generator: Generator) -> None:
-        """Begin with the weights of a finished generator; the discriminator knows nothing yet.
+        """Begin with the weights of a finished generator; the discriminator keeps its first ones.
 
         Raises:
-            InputError: it is of another shape.
+            InputError: the generator has other settings than the average.
         """
         if type(generator) is not type(self.average) or generator.settings() != self.average.settings():
             raise InputError(
@@ -91,13 +108,13 @@ class Game(ABC):
                 getattr(module, attribute).copy_(value)
 
     def grown(self, before: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What to begin with after a training at half the resolution; tensors that are left out stay.
+        """The tensors to begin with after a training at half the resolution; those left out stay as they are.
 
         Args:
-            before: its tensors, as of `tensors`.
+            before: the tensors of that training, as of `tensors`.
 
         Raises:
-            KeyError: it lacks one that is needed.
+            KeyError: one that is needed is missing.
             InputError: these networks cannot grow.
         """
         raise InputError(

@@ -1,7 +1,7 @@
-"""What generator and discriminator minimise.
+"""Losses of generator and discriminator.
 
-D is the discriminator's output before any squashing: above 0 it takes a picture for real. Every loss is a
-mean over the batch.
+D is the discriminator's logit: above 0 it takes a picture for real. Every loss is a mean over the batch, and
+`real` and `fake` are logits of real and generated pictures.
 """
 
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import softplus
 
-Verdicts = Float[Tensor, " n"]
+Logits = Float[Tensor, " n"]
 """The discriminator's output for each picture."""
 Loss = Float[Tensor, ""]
 
 
-def logistic_discriminator(real: Verdicts, fake: Verdicts) -> Loss:
+def logistic_discriminator(real: Logits, fake: Logits) -> Loss:
     """-log sigmoid(D(x)) - log(1 - sigmoid(D(G(z)))), by softplus(a) = log(1 + exp(a)).
 
     Goodfellow and others: Generative Adversarial Nets (NeurIPS 2014), equation 1.
@@ -24,7 +24,7 @@ def logistic_discriminator(real: Verdicts, fake: Verdicts) -> Loss:
     return softplus(-real).mean() + softplus(fake).mean()
 
 
-def logistic_generator(fake: Verdicts) -> Loss:
+def logistic_generator(fake: Logits) -> Loss:
     """-log sigmoid(D(G(z))): "non-saturating", since its gradient is largest where the generator is worst.
 
     Goodfellow and others (NeurIPS 2014), section 3.
@@ -32,7 +32,7 @@ def logistic_generator(fake: Verdicts) -> Loss:
     return softplus(-fake).mean()
 
 
-def hinge_discriminator(real: Verdicts, fake: Verdicts) -> Loss:
+def hinge_discriminator(real: Logits, fake: Logits) -> Loss:
     """max(0, 1 - D(x)) + max(0, 1 + D(G(z))).
 
     Lim and Ye: Geometric GAN (2017), equation 8; Brock and others: BigGAN (ICLR 2019), section 3.
@@ -40,13 +40,13 @@ def hinge_discriminator(real: Verdicts, fake: Verdicts) -> Loss:
     return (1 - real).relu().mean() + (1 + fake).relu().mean()
 
 
-def hinge_generator(fake: Verdicts) -> Loss:
-    """-D(G(z)). Lim and Ye (2017), equation 9."""
+def hinge_generator(fake: Logits) -> Loss:
+    """-D(G(z)), the generator's side of the hinge loss. Lim and Ye (2017), equation 9."""
     return -fake.mean()
 
 
 def r1_penalty(
-    discriminator: Callable[[Float[Tensor, "n c h w"]], Verdicts],
+    discriminator: Callable[[Float[Tensor, "n c h w"]], Logits],
     real: Float[Tensor, "n c h w"],
     gamma: float,
 ) -> Loss:
@@ -74,6 +74,11 @@ def lazy_adam(lr: float, betas: tuple[float, float], interval: int) -> tuple[flo
 
     >>> lazy_adam(0.0017, (0.0, 0.99), 16)[0]
     0.0016
+
+    Args:
+        lr: learning rate without the additional steps.
+        betas: of Adam without them.
+        interval: k, steps from one penalty to the next.
     """
     c = interval / (interval + 1)
     return round(lr * c, 15), (betas[0] ** c, betas[1] ** c)

@@ -1,4 +1,4 @@
-"""Orthogonal first weights, and weights divided by their largest singular value, as BigGAN is trained with.
+"""Orthogonal initial weights, and weights divided by their largest singular value, as BigGAN is trained.
 
 Miyato, Kataoka, Koyama, Yoshida: Spectral Normalization for Generative Adversarial Networks (ICLR 2018);
 Brock, Donahue, Simonyan: BigGAN (ICLR 2019), section 3.
@@ -20,21 +20,29 @@ def layers_with_weights(network: nn.Module) -> list[nn.Conv2d | nn.Linear]:
 
 
 @torch.no_grad()
-def orthogonal(network: nn.Module, rng: torch.Generator) -> None:
-    """Give every layer an orthogonal matrix (rows are output channels) and zero biases."""
+def initialize_orthogonally(network: nn.Module, rng: torch.Generator) -> None:
+    """Give every layer an orthogonal matrix (rows are output channels) and zero biases.
+
+    Args:
+        network: changes.
+        rng: for the matrices.
+    """
     for module in network.modules():
         if isinstance(module, Weighted):
-            first = torch.empty(module.weight.shape)
-            module.weight.copy_(orthogonal_(first, generator=rng))
+            module.weight.copy_(orthogonal_(torch.empty(module.weight.shape), generator=rng))
             if getattr(module, "bias", None) is not None:
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
 
 def normalize_spectrally(layers: Iterable[nn.Module], rng: torch.Generator) -> None:
-    """From now on, let each layer's weight be divided by an estimate of its largest singular value.
+    """Make each layer divide its weight by an estimate of its largest singular value, from now on.
 
     The estimate is one power iteration at each run in training mode. PyTorch starts it from the global random
     state, which is put back as it was.
+
+    Args:
+        layers: change.
+        rng: for the start of the power iterations.
     """
     seed = int(torch.randint(2**62, (1,), generator=rng))
     with torch.random.fork_rng(devices=[]):
@@ -44,10 +52,14 @@ def normalize_spectrally(layers: Iterable[nn.Module], rng: torch.Generator) -> N
 
 
 @torch.no_grad()
-def weights_in_use(network: nn.Module, names: Iterable[str]) -> list[Tensor]:
-    """The weights of those names as the network's layers use them: with spectral norm, divided.
+def normalized_weights(network: nn.Module, names: Iterable[str]) -> list[Tensor]:
+    """Weights as the network's layers use them: divided, where there is spectral norm.
 
     No power iteration is made.
+
+    Args:
+        network: in training mode.
+        names: of the weights, as "layer.attribute".
     """
     network.eval()
     values = []

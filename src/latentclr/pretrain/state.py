@@ -1,4 +1,4 @@
-"""All that a training is at one moment, in one file: resumed, it goes on as if it had never stopped."""
+"""The whole state of a training in one file: resumed, it goes on as if it had never stopped."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentclr.checkpoints import load_generator
 from latentclr.engine.checkpoint import KIND, read_state, write_state
 from latentclr.engine.training import Curves, adam_tensors, fill, prepare_adam
 from latentclr.errors import InputError
@@ -16,16 +17,12 @@ from latentclr.pretrain.game import Game
 from latentclr.pretrain.losses import lazy_adam
 from latentclr.pretrain.settings import Settings
 
-STARTS: Mapping[str, Callable[..., Game]] = {"stylegan2": stylegan2.start, "biggan-deep": biggan_deep.start}
-"""What makes the networks, by the kind of settings."""
-MAY_DIFFER = (
-    "pictures",
-    "log_every",
-    "checkpoint_every",
-    "export_every",
-    "precision",
-    "device",
-)
+NEW_GAMES: Mapping[str, Callable[..., Game]] = {
+    "stylegan2": stylegan2.new_game,
+    "biggan-deep": biggan_deep.new_game,
+}
+"""Makes the networks, by the kind of settings."""
+MAY_DIFFER = ("pictures", "log_every", "checkpoint_every", "export_every", "precision", "device")
 """Settings that may change from the start of a training to its resumption."""
 
 
@@ -34,15 +31,17 @@ class State:
     """A training that is running.
 
     Attributes:
+        settings: of the training.
         game: both networks and the average.
-        adam_g: of the generator.
-        adam_d: of the discriminator.
-        rng: everything random comes from here.
-        step: steps done.
+        adam_g: optimiser of the generator.
+        adam_d: optimiser of the discriminator.
+        rng: source of all randomness.
         sums: of the losses since the last line of the log: generator, discriminator, R1.
+        step: steps done.
         curves: what was logged, over pictures seen.
     """
 
+    settings: Settings
     game: Game
     adam_g: torch.optim.Adam
     adam_d: torch.optim.Adam
@@ -56,11 +55,12 @@ class State:
         """The start of a training."""
         rng = torch.Generator().manual_seed(settings.seed)
         with torch.random.fork_rng(devices=[]):  # PyTorch's layers draw first weights that are replaced
-            game = STARTS[settings.kind](settings, rng).to(settings.device)
+            game = NEW_GAMES[settings.kind](settings, rng).to(settings.device)
         lr, betas = settings.lr_d, settings.betas
         if settings.r1_gamma:
             lr, betas = lazy_adam(lr, betas, settings.r1_every)
         return cls(
+            settings,
             game,
             _adam(game.generator, settings.lr_g, settings.betas, settings.adam_eps),
             _adam(game.discriminator, lr, betas, settings.adam_eps),
@@ -68,78 +68,84 @@ class State:
             torch.zeros(3, device=settings.device),
         )
 
-    def save(self, folder: Path, settings: Settings) -> None:
-        """Write everything; see `write_state`."""
-        about = {"kind": settings.kind, "settings": asdict(settings)}
+    @property
+    def seen(self) -> int:
+        """Number of real pictures seen so far, repetitions counted."""
+        return self.step * self.settings.batch
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint (see `write_state`) into a folder."""
+        about = {"kind": self.settings.kind, "settings": asdict(self.settings)}
         write_state(folder, self._tensors(), {**about, "step": self.step, "curves": self.curves})
 
-    def load(self, folder: Path, settings: Settings) -> bool:
-        """Become what was saved. Returns whether there was anything.
+    def load(self, folder: Path) -> bool:
+        """Become what was saved. Returns whether there was a checkpoint.
 
         Raises:
-            InputError: damaged, or of another training.
+            InputError: it is damaged, or of another training.
         """
         found = read_state(folder)
         if found is None:
             return False
         tensors, header = found
-        self._check(folder, header, settings)
+        self._check(folder, header)
         fill(self._tensors(), tensors)
         self.rng.set_state(tensors["rng"])
         self.step, self.curves = header["step"], header["curves"]
         return True
 
-    def begin_with(self, folder: Path, settings: Settings) -> None:
-        """Take over the weights of another training, at the same or half the resolution, and nothing else.
-
-        At half the resolution, the layers that it lacks keep their first weights. Adam starts anew.
+    def begin_with(self, start: str | Path) -> None:
+        """Take over weights, and nothing else: Adam starts anew.
 
         Args:
-            folder: of the other training.
-            settings: of this one.
+            start: the folder of another training, at the same or half the resolution (the layers that it
+                lacks keep their first weights); or a generator, by name or file.
 
         Raises:
-            InputError: no training is there, or its networks do not fit.
+            InputError: neither is there, or its networks do not fit.
         """
-        found = read_state(folder)
-        if found is None or found[1].get("kind") != settings.kind:
-            raise InputError(f"{folder} does not hold {KIND} of a {settings.kind}.")
+        if not Path(start).is_dir():
+            self.game.take_over(load_generator(start, device=self.settings.device))
+            return
+        kind, resolution = self.settings.kind, self.settings.resolution
+        found = read_state(Path(start))
+        if found is None or found[1].get("kind") != kind:
+            raise InputError(f"{start} does not hold {KIND} of a {kind}.")
         tensors, header = found
         before = header["settings"]["resolution"]
-        if settings.resolution not in (before, 2 * before):
+        if resolution not in (before, 2 * before):
             raise InputError(
-                f"{folder} was trained at {before} x {before}: start a training at {before} or {2 * before} "
-                f"from it, not at {settings.resolution}."
+                f"{start} was trained at {before} x {before}: start a training at {before} or {2 * before} "
+                f"from it, not at {resolution}."
             )
         mine = self.game.tensors()
-        others = f"{folder} holds other networks than these settings describe."
+        misfit = f"{start} holds other networks than these settings describe."
         try:
-            same = before == settings.resolution
-            theirs = {name: tensors[name] for name in mine} if same else self.game.grown(tensors)
+            theirs = (
+                {name: tensors[name] for name in mine} if before == resolution else self.game.grown(tensors)
+            )
         except KeyError as error:
-            raise InputError(others) from error
+            raise InputError(misfit) from error
         if any(mine[name].shape != tensor.shape for name, tensor in theirs.items()):
-            raise InputError(others)
+            raise InputError(misfit)
         with torch.no_grad():
             for name, tensor in theirs.items():
                 mine[name].copy_(tensor)
 
-    def note(self, pictures: int, values: Mapping[str, float]) -> None:
-        """Add a point to each curve."""
+    def note(self, values: Mapping[str, float]) -> None:
+        """Add a point to the curve of each value."""
         for name, value in values.items():
-            self.curves.setdefault(name, []).append([pictures, value])
+            self.curves.setdefault(name, []).append([self.seen, value])
 
     def _tensors(self) -> dict[str, Tensor]:
-        tensors = {"rng": self.rng.get_state(), "sums": self.sums}
-        tensors |= self.game.tensors()
-        for name, adam in (("adam_g", self.adam_g), ("adam_d", self.adam_d)):
-            tensors |= dict(adam_tensors(name, adam))
-        return tensors
+        tensors = {"rng": self.rng.get_state(), "sums": self.sums, **self.game.tensors()}
+        return tensors | dict(adam_tensors("adam_g", self.adam_g)) | dict(adam_tensors("adam_d", self.adam_d))
 
-    def _check(self, folder: Path, header: Mapping[str, Any], settings: Settings) -> None:
-        if header.get("kind") != settings.kind:
-            raise InputError(f"{folder} is the training of a {header.get('kind')}, not of a {settings.kind}.")
-        for name, value in asdict(settings).items():
+    def _check(self, folder: Path, header: Mapping[str, Any]) -> None:
+        kind = self.settings.kind
+        if header.get("kind") != kind:
+            raise InputError(f"{folder} is the training of a {header.get('kind')}, not of a {kind}.")
+        for name, value in asdict(self.settings).items():
             now = list(value) if isinstance(value, tuple) else value
             before = header["settings"].get(name, now)
             if name not in MAY_DIFFER and before != now:

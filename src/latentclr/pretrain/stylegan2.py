@@ -9,7 +9,7 @@ import copy
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from latentclr.generators import StyleGAN2
@@ -19,8 +19,8 @@ from latentclr.pretrain.game import Game, Labels, Pictures
 from latentclr.pretrain.losses import logistic_discriminator, logistic_generator
 from latentclr.pretrain.settings import StyleGAN2Settings as StyleGAN2Settings
 
-W_AVG_KEPT = 0.995
-"""Of the running mean of w, at each step (as published)."""
+W_AVG_DECAY = 0.995
+"""Decay of the running mean of w, at each step (as published)."""
 
 
 class StyleGAN2Game(Game):
@@ -29,7 +29,7 @@ class StyleGAN2Game(Game):
     Args:
         generator: with its weights; is put into training mode.
         discriminator: with its weights.
-        mixing: share of the pictures that are made of two w.
+        mixing: share of the pictures that are made of two w, 0 to 1.
     """
 
     generator: StyleGAN2
@@ -42,38 +42,38 @@ class StyleGAN2Game(Game):
         self.mixing = mixing
 
     def generate(self, labels: Labels, n: int, rng: torch.Generator) -> Pictures:
-        """Pictures, some of them made of two w ("style mixing"); the mean of w follows."""
+        """See `Game.generate`; some pictures are of two w ("style mixing"), and the mean of w is updated."""
         generator = self.generator
         z = torch.randn(2 * n if self.mixing else n, generator.z_dim, generator=rng).to(generator.device)
         w = generator.mapped(z)
         with torch.no_grad():
-            generator.mapping.w_avg.lerp_(w.mean(0).to(torch.float32), 1 - W_AVG_KEPT)
+            generator.mapping.w_avg.lerp_(w.mean(0).to(torch.float32), 1 - W_AVG_DECAY)
         latents = w[:n].unsqueeze(1).expand(-1, generator.num_slots, -1)
         if self.mixing:
-            second = second_from(n, generator.num_slots, self.mixing, rng).to(generator.device)
+            second = style_mixing(n, generator.num_slots, self.mixing, rng).to(generator.device)
             latents = torch.where(second.unsqueeze(2), w[n:].unsqueeze(1), latents)
         pictures: Tensor = generator(latents)
         return pictures
 
     def discriminator_loss(self, real: Pictures, fake: Pictures, labels: Labels) -> Float[Tensor, ""]:
-        """Logistic."""
+        """The logistic loss of the discriminator."""
         return logistic_discriminator(self.discriminator(real), self.discriminator(fake))
 
     def generator_loss(self, fake: Pictures, labels: Labels) -> Float[Tensor, ""]:
-        """Logistic, non-saturating."""
+        """The non-saturating logistic loss of the generator."""
         return logistic_generator(self.discriminator(fake))
 
-    def update_average(self, kept: float) -> None:
+    def update_average(self, decay: float) -> None:
         """Average all weights; the mean of w is an average already and is copied."""
-        update_average(list(self.average.parameters()), list(self.generator.parameters()), kept)
+        update_average(list(self.average.parameters()), list(self.generator.parameters()), decay)
         self.average.mapping.w_avg.copy_(self.generator.mapping.w_avg)
 
     def exported(self, seed: int) -> StyleGAN2:
-        """A copy."""
+        """A frozen copy of the average; the seed is not used."""
         return copy.deepcopy(self.average).freeze()
 
     def grown(self, before: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The generator's last block is new and adds nothing yet; the discriminator's first is new."""
+        """See `Game.grown`; new are the generator's last block, which adds nothing yet, and D's first."""
         begin = {}
         last = f"synthesis.b{self.generator.resolution}."
         for name, own in self.tensors().items():
@@ -90,18 +90,29 @@ class StyleGAN2Game(Game):
         return begin
 
 
-def second_from(n: int, slots: int, probability: float, rng: torch.Generator) -> Tensor:
+def style_mixing(n: int, slots: int, probability: float, rng: torch.Generator) -> Bool[Tensor, "n slots"]:
     """For each picture and slot, whether it reads the picture's second w.
 
     A picture that is mixed reads it from a random slot on, 1 to slots - 1.
+
+    Args:
+        n: number of pictures.
+        slots: number of slots of the generator.
+        probability: of a picture to be mixed.
+        rng: decides which are mixed, and from which slot on.
     """
     first = torch.randint(1, slots, (n,), generator=rng)
     mixed = torch.rand(n, generator=rng) < probability
     return mixed.unsqueeze(1) & (torch.arange(slots) >= first.unsqueeze(1))
 
 
-def start(settings: StyleGAN2Settings, rng: torch.Generator) -> StyleGAN2Game:
-    """Both networks with random weights."""
+def new_game(settings: StyleGAN2Settings, rng: torch.Generator) -> StyleGAN2Game:
+    """Both networks with random weights.
+
+    Args:
+        settings: shape of the networks.
+        rng: for the weights.
+    """
     channels = settings.channels[: settings.resolution.bit_length() - 2]
     mapping = (settings.w_dim,) * settings.mapping_layers
     generator = StyleGAN2(settings.resolution, channels, z_dim=settings.z_dim, mapping=mapping, noise=False)

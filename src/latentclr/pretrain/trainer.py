@@ -1,4 +1,8 @@
-"""The training loop: what is the same for every architecture."""
+"""The training loop: what is the same for every architecture.
+
+It is not `engine.training.run`, which keeps the state with the best validation loss: a GAN has none. And here
+logs, exports and checkpoints are due after a number of pictures, so that equal trainings leave equal files.
+"""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -7,27 +11,28 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
-from latentclr.checkpoints import load_generator, save_generator
+from latentclr.checkpoints import save_generator
 from latentclr.engine.checkpoint import has_state
-from latentclr.engine.training import Clock
+from latentclr.engine.training import Clock, Log, Stop
 from latentclr.errors import InputError
 from latentclr.files import make_folder, write_json
 from latentclr.generators import Generator
-from latentclr.images import save_picture
-from latentclr.pretrain.average import decay
+from latentclr.images import save_picture, to_pil
+from latentclr.pretrain.average import ema_decay
 from latentclr.pretrain.data import Draw
 from latentclr.pretrain.losses import r1_penalty
-from latentclr.pretrain.samples import sample_sheet
 from latentclr.pretrain.settings import Settings
 from latentclr.pretrain.state import State
 
 GENERATOR = "generator.safetensors"
 RECORD = "training.json"
 SAMPLES = "samples"
+SIDE = 8
+"""Rows and columns of a sheet of samples."""
 
-Log = Callable[[int, Mapping[str, float]], None]
 Measure = Callable[[Generator], Mapping[str, float]]
 
 
@@ -41,7 +46,7 @@ def train(
     class_names: Sequence[str] = (),
     source: Mapping[str, Any] | None = None,
     measure: Measure | None = None,
-    stop: Callable[[], bool] = lambda: False,
+    stop: Stop = lambda: False,
     log: Log = lambda _step, _values: None,
 ) -> Generator:
     """Train a generator, and leave it in a folder.
@@ -62,9 +67,9 @@ def train(
             with those of a generator, by name or file (then give the discriminator a head start).
         class_names: of class 0, 1, ..., written into the generator's file.
         source: JSON values about where the generator comes from, written into its file.
-        measure: looks at each generator that is exported (a Fréchet distance, say); for the curves.
+        measure: measures each exported generator (a Fréchet distance, say); for the curves.
         stop: asked after each step; True saves and ends.
-        log: is told losses and speed with the number of steps done.
+        log: called with the number of steps done, losses and speed.
 
     Returns:
         The averaged generator.
@@ -78,46 +83,60 @@ def train(
         raise InputError(f"{out} holds a training already: resume it, or choose another folder.")
     state = State.new(settings)
     state.game.average.class_names = tuple(class_names)
-    if state.load(out, settings):
-        pass  # it goes on from there
-    elif start is not None and Path(start).is_dir():
-        state.begin_with(Path(start), settings)
-    elif start is not None:
-        state.game.take_over(load_generator(start, device=settings.device))
+    if not state.load(out) and start is not None:
+        state.begin_with(start)
+
+    def export(*, measured: bool) -> Generator:
+        generator = state.game.exported(settings.seed)
+        about = {"training": settings.kind, "pictures": state.seen, "seed": settings.seed, **(source or {})}
+        save_generator(generator, out / GENERATOR, source=about)
+        save_picture(sample_sheet(generator), out / SAMPLES / f"{state.seen:09d}.png")
+        if measured and measure is not None:
+            values = dict(measure(generator))
+            state.note(values)
+            log(state.step, {"pictures": state.seen, **values})
+        curves = dict(sorted(state.curves.items()))
+        write_json(out / RECORD, {"settings": settings.record(), "pictures": state.seen, "curves": curves})
+        return generator
+
     end = math.ceil(settings.pictures / settings.batch)
     clock = Clock(state.step)
     with torch.enable_grad():
         while state.step < end and not stop():
-            _step(state, settings, data)
-            seen = state.step * settings.batch
+            train_step(state, data)
             if state.step % settings.log_every == 0:
-                values = _means(state, settings)
-                state.note(seen, values)
+                values = _mean_losses(state)
+                state.note(values)
                 speed = clock.rate(state.step) * settings.batch
-                log(state.step, {**values, "pictures": seen, "pictures_per_second": speed})
-            if state.step == end:
-                break
-            if _due(seen, settings.export_every, settings.batch):
-                _export(state, settings, out, source, measure, log)
-            if _due(seen, settings.checkpoint_every, settings.batch):
-                state.save(out, settings)
+                log(state.step, {**values, "pictures": state.seen, "pictures_per_second": speed})
+            if state.step < end and _due(state, settings.export_every):
+                export(measured=True)
+            if state.step < end and _due(state, settings.checkpoint_every):
+                state.save(out)
         finished = state.step == end
-        state.save(out, settings)  # first what cannot be made again
-        generator = _export(state, settings, out, source, measure if finished else None, log)
+        state.save(out)  # first what cannot be made again
+        generator = export(measured=finished)
         if finished and measure is not None:
-            state.save(out, settings)
+            state.save(out)
     return generator
 
 
-def _step(state: State, settings: Settings, data: Draw) -> None:
+def train_step(state: State, data: Draw) -> None:
     """One step of the discriminator and one of the generator, on the same latents.
 
     The generator runs once for both: it has not changed in between. Neither step computes gradients that the
     other needs: the discriminator sees the pictures detached, and the generator's step asks for the gradients
     of the generator alone.
+
+    Args:
+        state: changes.
+        data: the source of real pictures.
+
+    Raises:
+        InputError: the pictures do not have the resolution of the settings.
     """
-    game = state.game
-    real, labels = _real(settings, data, state.rng)
+    game, settings = state.game, state.settings
+    real, labels = _real(state, data)
     with _autocast(settings):
         fake = game.generate(labels, settings.batch, state.rng)
         loss_d = game.discriminator_loss(real, fake.detach(), labels)
@@ -132,7 +151,7 @@ def _step(state: State, settings: Settings, data: Draw) -> None:
         state.adam_d.zero_grad()
         state.sums[2] += penalty.detach() * settings.r1_every
 
-    if state.step * settings.batch >= settings.head_start:
+    if state.seen >= settings.head_start:
         with _autocast(settings):
             loss_g = game.generator_loss(fake, labels)
         loss_g.backward(inputs=list(game.generator.parameters()))
@@ -142,12 +161,13 @@ def _step(state: State, settings: Settings, data: Draw) -> None:
 
     state.sums[1] += loss_d.detach()
     state.step += 1
-    seen = state.step * settings.batch
-    game.update_average(decay(settings.batch, seen, half_life=settings.ema_half_life, ramp=settings.ema_ramp))
+    half_life, ramp = settings.ema_half_life, settings.ema_ramp
+    game.update_average(ema_decay(settings.batch, state.seen, half_life=half_life, ramp=ramp))
 
 
-def _real(settings: Settings, data: Draw, rng: torch.Generator) -> tuple[Tensor, Tensor | None]:
-    pictures, labels = data(settings.batch, rng)
+def _real(state: State, data: Draw) -> tuple[Tensor, Tensor | None]:
+    settings = state.settings
+    pictures, labels = data(settings.batch, state.rng)
     expected = (settings.batch, 3, settings.resolution, settings.resolution)
     if pictures.shape != expected:
         raise InputError(f"the data are pictures {tuple(pictures.shape)}; {expected} are asked for.")
@@ -155,9 +175,9 @@ def _real(settings: Settings, data: Draw, rng: torch.Generator) -> tuple[Tensor,
     return pictures, None if labels is None else labels.to(settings.device)
 
 
-def _means(state: State, settings: Settings) -> dict[str, float]:
+def _mean_losses(state: State) -> dict[str, float]:
     """Mean losses since the last line of the log. The only place that waits for the device."""
-    loss_g, loss_d, r1 = (state.sums / settings.log_every).tolist()
+    loss_g, loss_d, r1 = (state.sums / state.settings.log_every).tolist()
     state.sums.zero_()
     if not math.isfinite(loss_g + loss_d + r1):
         raise InputError(
@@ -165,46 +185,28 @@ def _means(state: State, settings: Settings) -> dict[str, float]:
             "checkpoint is kept; try smaller learning rates or a larger r1_gamma."
         )
     values = {"loss_g": loss_g, "loss_d": loss_d}
-    return {**values, "r1": r1} if settings.r1_gamma else values
+    return {**values, "r1": r1} if state.settings.r1_gamma else values
 
 
-def _export(
-    state: State,
-    settings: Settings,
-    out: Path,
-    source: Mapping[str, Any] | None,
-    measure: Measure | None,
-    log: Log,
-) -> Generator:
-    seen = state.step * settings.batch
-    generator = state.game.exported(settings.seed)
-    about = {"training": settings.kind, "pictures": seen, "seed": settings.seed, **(source or {})}
-    save_generator(generator, out / GENERATOR, source=about)
-    save_picture(sample_sheet(generator), out / SAMPLES / f"{seen:09d}.png")
-    if measure is not None:
-        measured = dict(measure(generator))
-        state.note(seen, measured)
-        log(state.step, {"pictures": seen, **measured})
-    curves = dict(sorted(state.curves.items()))
-    write_json(out / RECORD, {"settings": settings.record(), "pictures": seen, "curves": curves})
-    return generator
-
-
-def _due(seen: int, every: int, batch: int) -> bool:
+def _due(state: State, every: int) -> bool:
     """Whether a multiple of `every` pictures lies in the last batch."""
-    return seen // every > (seen - batch) // every
+    return state.seen // every > (state.seen - state.settings.batch) // every
 
 
 def _autocast(settings: Settings) -> AbstractContextManager[Any]:
-    if not wants_bfloat16(settings.precision, settings.device):
+    if not uses_bfloat16(settings.precision, settings.device):
         return nullcontext()
     return torch.autocast(settings.device.split(":")[0], torch.bfloat16)
 
 
-def wants_bfloat16(precision: str, device: str) -> bool:
+def uses_bfloat16(precision: str, device: str) -> bool:
     """Whether activations are bfloat16: "auto" is only where the device multiplies such numbers itself.
 
     A CPU without such instructions takes ten times as long as with float32.
+
+    Args:
+        precision: "auto", "float32" or "bfloat16".
+        device: "cpu" or "cuda".
     """
     if precision != "auto":
         return precision == "bfloat16"
@@ -212,3 +214,16 @@ def wants_bfloat16(precision: str, device: str) -> bool:
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
     able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+@torch.inference_mode()
+def sample_sheet(generator: Generator) -> Image.Image:
+    """A square of pictures, of the seeds 0, 1, ...; if the generator has classes, each row is one of them."""
+    size = generator.resolution
+    sheet = Image.new("RGB", (SIDE * size, SIDE * size))
+    for row in range(SIDE):
+        view = generator.for_class(row % generator.num_classes) if generator.num_classes else generator
+        pictures = view(view.from_seeds(range(row * SIDE, (row + 1) * SIDE)))
+        for column, picture in enumerate(pictures):
+            sheet.paste(to_pil(picture), (column * size, row * size))
+    return sheet

@@ -1,4 +1,4 @@
-"""How good a generator of scenes is, by the oracle: of any picture it knows the factors."""
+"""How good a generator of scenes is, by the oracle, which reads the factors of any picture."""
 
 from collections.abc import Mapping
 
@@ -15,12 +15,14 @@ from latentclr.scorers.sets import distance_to_uniform, frechet_distance
 BATCH = 250
 
 
-class Judge:
+class SceneMetrics:
     """Compares a generator's pictures with renders of its world.
 
-    Called with a generator it gives "frechet" (distance to held-out renders on the oracle's features), for
-    each factor of the world "uniform NAME" (total variation distance of its histogram to the uniform one),
-    and for a generator with classes "shape accuracy" and "worst class".
+    Args:
+        oracle: reads features and factors of pictures.
+        world: name of the world.
+        pictures: number of scenes to render, and again for the references, and of pictures of a generator.
+        seed: of the scenes.
 
     Attributes:
         references: "frechet of renders" (between two halves of the renders: the best that can be) and
@@ -28,21 +30,23 @@ class Judge:
     """
 
     def __init__(self, oracle: Oracle, world: str, *, pictures: int = 2000, seed: int = 12345) -> None:
-        """Render `pictures` scenes of `world`, and as many again for the references."""
         self.oracle, self.world, self.pictures = oracle, world, pictures
         rng = torch.Generator().manual_seed(seed)
         renders, _ = sample(pictures, rng, world=world)
         others, _ = sample(pictures, rng, world=world)
         self._features = self._read(renders)[0]
         self.references = {
-            "frechet of renders": frechet_distance(self._read(others)[0], self._features),
-            "frechet of blurred renders": frechet_distance(
-                self._read(blurred(others, 1.0))[0], self._features
-            ),
+            f"frechet of {name}": frechet_distance(self._read(compared)[0], self._features)
+            for name, compared in (("renders", others), ("blurred renders", blurred(others, 1.0)))
         }
 
     def __call__(self, generator: Generator) -> Mapping[str, float]:
-        """The figures above, of `pictures` random pictures (as many of each class)."""
+        """Metrics of random pictures of a generator, equally many of each class.
+
+        "frechet" is the distance to the renders on the oracle's features; "uniform NAME" is, for each free
+        factor of the world, the total variation distance of its histogram to the uniform one; generators
+        with classes have "shape accuracy" and "worst class".
+        """
         drawn, labels = self._draw(generator)
         features, factors = self._read(drawn)
         found = {"frechet": frechet_distance(features, self._features)}
@@ -59,7 +63,7 @@ class Judge:
         return found
 
     def _distance_of_shapes(self, values: Float[Tensor, " n"]) -> float:
-        """To equal shares of the world's shapes; the oracle may see others too, whose share should be 0."""
+        """Distance to equal shares of the world's shapes; others that the oracle sees should have none."""
         shares = torch.bincount(values.long(), minlength=len(SHAPES)) / len(values)
         expected = torch.zeros(len(SHAPES))
         expected[: WORLDS[self.world].shapes] = 1 / WORLDS[self.world].shapes

@@ -1,4 +1,4 @@
-"""The judge: perfect generators of a world pass, broken ones do not."""
+"""Metrics of scenes: perfect generators of a world pass, broken ones do not."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from latentclr.generators import IMAGE, Generator, Latents, Layer
-from latentclr.pretrain.judge import Judge
+from latentclr.pretrain.scene_metrics import SceneMetrics
 from latentclr.scenes import draw, render
 from latentclr.scorers import load_oracle
 
@@ -48,35 +48,35 @@ class Renders(Generator):
 
 
 @pytest.fixture(scope="module")
-def judge() -> Judge:
-    return Judge(load_oracle(), "scenes-biggan", pictures=280)
+def metrics() -> SceneMetrics:
+    return SceneMetrics(load_oracle(), "scenes-biggan", pictures=280)
 
 
-def test_the_renderer_itself_is_at_the_floor(judge: Judge) -> None:
-    found = judge(Renders(classes=8))
-    assert found["frechet"] < 2 * judge.references["frechet of renders"]
-    assert judge.references["frechet of renders"] < judge.references["frechet of blurred renders"]
+def test_the_renderer_itself_is_at_the_floor(metrics: SceneMetrics) -> None:
+    found = metrics(Renders(classes=8))
+    assert found["frechet"] < 2 * metrics.references["frechet of renders"]
+    assert metrics.references["frechet of renders"] < metrics.references["frechet of blurred renders"]
     assert found["shape accuracy"] > 0.99
     assert found["worst class"] > 0.95
     assert all(value < 0.15 for name, value in found.items() if name.startswith("uniform"))
 
 
 def test_shapes_that_are_not_in_the_world_have_no_share() -> None:
-    judge = Judge(load_oracle(), "scenes", pictures=40)
+    metrics = SceneMetrics(load_oracle(), "scenes", pictures=40)
     even = torch.arange(100) % 4
-    assert judge._distance_of_shapes(even.float()) == 0
+    assert metrics._distance_of_shapes(even.float()) == 0
     one_is_a_cross = even.clone()
     one_is_a_cross[0] = 7
-    assert judge._distance_of_shapes(one_is_a_cross.float()) == pytest.approx(0.01)
-    assert judge._distance_of_shapes((even % 2).float()) == pytest.approx(0.5)
+    assert metrics._distance_of_shapes(one_is_a_cross.float()) == pytest.approx(0.01)
+    assert metrics._distance_of_shapes((even % 2).float()) == pytest.approx(0.5)
 
 
-def test_what_is_stuck_or_wrong_is_seen(judge: Judge) -> None:
-    stuck = judge(Renders(classes=0, stuck=True))
+def test_what_is_stuck_or_wrong_is_seen(metrics: SceneMetrics) -> None:
+    stuck = metrics(Renders(classes=0, stuck=True))
     assert stuck["uniform wall_hue"] > 0.8
     assert stuck["uniform floor_hue"] < 0.15
-    assert stuck["frechet"] > 3 * judge.references["frechet of renders"]
+    assert stuck["frechet"] > 3 * metrics.references["frechet of renders"]
     assert "shape accuracy" not in stuck
-    wrong = judge(Renders(classes=8, wrong=True))
+    wrong = metrics(Renders(classes=8, wrong=True))
     assert wrong["worst class"] < 0.1
     assert wrong["shape accuracy"] == pytest.approx(7 / 8, abs=0.03)
