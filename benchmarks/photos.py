@@ -34,7 +34,7 @@ from latentclr.invert.invert import METHODS, Settings, invert
 from latentclr.invert.objective import Target, psnr
 from latentclr.invert.photo import read_photo
 from latentclr.invert.pivotal import tune
-from latentclr.report.inversions import inversion_sheet
+from latentclr.report.sheet import inversion_sheet
 from latentclr.scorers.faces import FaceScorer, identity_distance, load_faces
 from latentclr.scorers.lpips import load_lpips
 from latentclr.scorers.weights import FACE_API
@@ -155,13 +155,10 @@ def measure(
             edits.append((text, tuned(directions.edit(latents, index, sign * alpha))))
     if sheets is not None:
         shown = [crops[i].shown(TILE) for i in SHOWN]
-        rest = [("at 64 pixels", pictures), *drawn.items(), *edits]
-        columns = [("photo", shown), *((text, [some[i] for i in SHOWN]) for text, some in rest)]
-        notes = [
-            [f"{result[text]['psnr'][i]:.1f} dB" for i in SHOWN] if text in drawn else [""] * len(SHOWN)
-            for text, _ in columns
-        ]
-        save_picture(inversion_sheet(columns, notes, tile=TILE), make_folder(sheets) / f"{name}.jpg")
+        rest = {"at 64 pixels": pictures, **drawn, **dict(edits)}
+        columns = {"photo": shown, **{text: [some[i] for i in SHOWN] for text, some in rest.items()}}
+        captions = {text: [f"{result[text]['psnr'][i]:.1f} dB" for i in SHOWN] for text in drawn}
+        save_picture(inversion_sheet(columns, captions, height=TILE), make_folder(sheets) / f"{name}.jpg")
     return result
 
 

@@ -36,13 +36,14 @@ def to_pil(picture: Float[Tensor, "3 h w"]) -> Image.Image:
     return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
 
 
-def side_by_side(pictures: Sequence[Image.Image]) -> Image.Image:
-    """Pictures of one size in a row."""
+def side_by_side(pictures: Sequence[Image.Image], columns: int | None = None) -> Image.Image:
+    """Pictures of one size in a row, or in rows of so many columns."""
     width, height = pictures[0].size
-    row = Image.new("RGB", (width * len(pictures), height))
+    columns = columns or len(pictures)
+    joined = Image.new("RGB", (width * columns, height * math.ceil(len(pictures) / columns)))
     for i, picture in enumerate(pictures):
-        row.paste(picture, (i * width, 0))
-    return row
+        joined.paste(picture, (i % columns * width, i // columns * height))
+    return joined
 
 
 def save_picture(picture: Image.Image, path: Path, *, note: str = "") -> None:

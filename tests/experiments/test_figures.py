@@ -4,13 +4,9 @@ import math
 
 import pytest
 from PIL import Image
-from tests.experiments.planted import Classes, axes
 
 from latentclr.evaluate.intervals import Interval
-from latentclr.experiments.pictures import Camera, draw
 from latentclr.experiments.plots import COLOURS, Dots, Series, dots, lines
-from latentclr.images import to_pil
-from latentclr.report.side_by_side import Block, Line
 
 
 def colours(picture: Image.Image) -> set[tuple[int, ...]]:
@@ -24,39 +20,6 @@ def bare(picture: Image.Image) -> bool:
     wide, high = picture.size
     strips = [(0, 0, wide, 3), (0, high - 3, wide, high), (0, 0, 3, high), (wide - 3, 0, wide, high)]
     return all(colours(picture.crop(box)) == {(255, 255, 255)} for box in strips)
-
-
-def test_a_row_shows_the_edits_in_their_order() -> None:
-    generator = Classes().for_class(0)
-    directions = axes(generator, 0, 1)
-    camera = Camera(generator, (3, 4), (-1.0, 0.0, 2.0))
-    line = camera.line("one", "", directions, 1, sign=-1)
-    assert len(line.tiles) == 6
-    latents = generator.from_seeds([3, 4])
-    expected = generator(directions.edit(latents, 1, -2.0))[1]
-    enlarged = to_pil(expected).resize((64, 64), Image.Resampling.LANCZOS)
-    assert line.tiles[5].tobytes() == enlarged.tobytes()
-    plain = to_pil(generator(latents)[0]).resize((64, 64), Image.Resampling.LANCZOS)
-    assert line.tiles[1].tobytes() == plain.tobytes()
-
-
-def test_every_tile_is_on_the_sheet() -> None:
-    paint = [(200, i, 0) for i in range(12)]
-    tiles = [Image.new("RGB", (10, 10), colour) for colour in paint]
-    line = Line("a long label of a row", "and a note\nof two lines\nof three", tuple(tiles[:6]))
-    other = Line("b", "", tuple(tiles[6:]))
-    sheet = draw(
-        "A title\nof two lines",
-        [
-            Block("a block whose title is much wider than its pictures are", (line, Line("empty", ""))),
-            Block("c", (other,)),
-        ],
-        (0, 1),
-        (-1.0, 0.0, 1.0),
-        10,
-    )
-    assert set(paint) <= colours(sheet)
-    assert bare(sheet)
 
 
 VALUES = (

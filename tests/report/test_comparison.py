@@ -29,7 +29,7 @@ from latentclr.report.comparison import (
     table,
     told_settings,
 )
-from latentclr.report.side_by_side import Block, Line, Shown, draw_blocks, heat_map, shade
+from latentclr.report.side_by_side import Shown, heat_map, shade
 
 STRENGTHS = (1.0, 0.5, 3.0, 0.2, 1.5, 0.8)
 ORDER = [2, 0, 3, 1]
@@ -236,29 +236,6 @@ def test_tiles_are_the_edits_that_they_are_said_to_be() -> None:
     blocks = shown.blocks([0, 1, 2])
     assert [block.title for block in blocks] == ["a (random)", "b (random)"]
     assert shown.match(1, blocks, 1).width < shown.side_by_side(blocks).width
-
-
-def test_blocks_stand_beside_each_other_with_rows_at_one_height() -> None:
-    colours = ["red", "green", "blue"]
-    lines = [
-        Line(str(i), "", tuple(Image.new("RGB", (10, 10), c) for _ in range(3)))
-        for i, c in enumerate(colours)
-    ]
-    sheet = draw_blocks([Block("a", tuple(lines)), Block("b", tuple(reversed(lines)))], [5], 10)
-    pixels = np.asarray(sheet)
-
-    def place(colour: tuple[int, int, int]) -> list[tuple[int, int]]:
-        ys, xs = np.nonzero((pixels == colour).all(-1))
-        corners = {(int(y), int(x)) for y, x in zip(ys, xs, strict=True)}
-        return sorted(
-            p for p in corners if (p[0] - 1, p[1]) not in corners and (p[0], p[1] - 1) not in corners
-        )
-
-    (red_left, red_right), (blue_left, blue_right) = (
-        sorted(place(colour), key=lambda p: p[1]) for colour in ((255, 0, 0), (0, 0, 255))
-    )
-    assert red_left[0] == blue_right[0] < blue_left[0] == red_right[0]
-    assert red_left[1] == blue_left[1] < red_right[1] == blue_right[1]
 
 
 def test_a_heat_map_boxes_the_pairs(turned: Comparison) -> None:

@@ -11,10 +11,11 @@ from tests.toy import Toy
 from latentclr import Directions, InputError, Random, contact_sheet
 from latentclr.evaluate.calibration import calibrate
 from latentclr.images import to_pil
-from latentclr.report.sheet import GAP, TEXT, strong_alpha
+from latentclr.report.grid import GAP, HEAD, LINE, Block, Grid, Row
+from latentclr.report.sheet import inversion_sheet, strong_alpha
 
 TILE = 32
-HEAD = 2 * (TEXT + 6) + GAP
+TOP = GAP + 2 * HEAD
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def tile(sheet: Image.Image, row: int, column: int, *, per_seed: int, seeds: int
     from_right = seeds * per_seed - column
     blocks_right = seeds - column // per_seed
     left = sheet.width - blocks_right * GAP - from_right * TILE - (GAP if seeds else 0)
-    top = HEAD + row * (TILE + 2)
+    top = TOP + row * (TILE + 2)
     return np.asarray(sheet.crop((left, top, left + TILE, top + TILE)))
 
 
@@ -60,10 +61,10 @@ def test_rows_can_be_chosen_and_laid_out_in_columns(toy: Toy, directions: Direct
     two = contact_sheet(toy, directions, seeds=[1], alphas=[0.0, 1.0], tile=TILE, indices=[2, 0])
     assert two.height == whole.height - (TILE + 2)
     wide = contact_sheet(toy, directions, seeds=[1], alphas=[0.0, 1.0], tile=TILE, columns=2)
-    assert wide.height == HEAD + 2 * (TILE + 2) + GAP
+    assert wide.height == TOP + 2 * (TILE + 2) + GAP
     assert wide.width > 1.5 * whole.width
     many = contact_sheet(toy, directions, seeds=[1], alphas=[0.0, 1.0], tile=TILE, columns=9)
-    assert many.height == HEAD + TILE + 2 + GAP
+    assert many.height == TOP + TILE + 2 + GAP
 
 
 def test_long_names_get_their_room(toy: Toy, directions: Directions) -> None:
@@ -74,7 +75,7 @@ def test_long_names_get_their_room(toy: Toy, directions: Directions) -> None:
 
 def test_size_of_a_tile_follows_the_generator(toy: Toy, directions: Directions) -> None:
     one = contact_sheet(toy, directions.select([0]), seeds=[1], alphas=[0.0])
-    assert one.height == HEAD + 96 + 2 + GAP
+    assert one.height == TOP + 96 + 2 + GAP
 
 
 def test_slots_and_truncation_change_the_pictures(toy: Toy, directions: Directions) -> None:
@@ -102,3 +103,67 @@ def test_no_random_state_is_used(toy: Toy, directions: Directions) -> None:
     first = contact_sheet(toy, directions, tile=TILE)
     assert torch.equal(torch.get_rng_state(), before)
     assert first.tobytes() == contact_sheet(toy, directions, tile=TILE).tobytes()
+
+
+def test_blocks_stand_beside_each_other_with_rows_at_one_height() -> None:
+    colours = ["red", "green", "blue"]
+    rows = [
+        Row(str(i), tiles=tuple(Image.new("RGB", (10, 10), c) for _ in range(3)))
+        for i, c in enumerate(colours)
+    ]
+    grid = Grid([("seed 5", ["-", "0", "+"])], (10, 10))
+    sheet = grid.draw("", [Block("a", tuple(rows)), Block("b", tuple(reversed(rows)))])
+    pixels = np.asarray(sheet)
+
+    def place(colour: tuple[int, int, int]) -> list[tuple[int, int]]:
+        ys, xs = np.nonzero((pixels == colour).all(-1))
+        corners = {(int(y), int(x)) for y, x in zip(ys, xs, strict=True)}
+        return sorted(
+            p for p in corners if (p[0] - 1, p[1]) not in corners and (p[0], p[1] - 1) not in corners
+        )
+
+    (red_left, red_right), (blue_left, blue_right) = (
+        sorted(place(colour), key=lambda p: p[1]) for colour in ((255, 0, 0), (0, 0, 255))
+    )
+    assert red_left[0] == blue_right[0] < blue_left[0] == red_right[0]
+    assert red_left[1] == blue_left[1] < red_right[1] == blue_right[1]
+
+
+def test_every_tile_is_on_the_sheet() -> None:
+    paint = [(200, i, 0) for i in range(12)]
+    tiles = [Image.new("RGB", (10, 10), colour) for colour in paint]
+    line = Row("a long label of a row", "and a note\nof two lines\nof three", tuple(tiles[:6]))
+    other = Row("b", "", tuple(tiles[6:]))
+    grid = Grid([(f"seed {seed}", ["-1", "0", "+1"]) for seed in (0, 1)], (10, 10))
+    sheet = grid.draw(
+        "A title\nof two lines",
+        [
+            Block("a block whose title is much wider than its pictures are", (line, Row("empty"))),
+            Block("c", (other,)),
+        ],
+    )
+    assert set(paint) <= {colour for _, colour in sheet.getcolors(10**6) or []}
+    pixels = np.asarray(sheet)
+    assert (pixels[[0, -1]] == 255).all()
+    assert (pixels[:, [0, -1]] == 255).all()
+
+
+def test_every_reconstruction_is_where_its_photo_and_column_are() -> None:
+    values = torch.tensor([[-1.0, -0.5], [0.0, 0.5], [1.0, 0.25]])  # columns, photos
+    columns = {f"column {c}": [torch.full((3, 8, 8), float(v)) for v in row] for c, row in enumerate(values)}
+    sheet = inversion_sheet(columns, {"column 1": ["20.0 dB", ""], "column 2": ["", "x"]}, height=64)
+    margin = sheet.width - 3 * (64 + GAP) - GAP
+    for c, row in enumerate(values.tolist()):
+        for i, value in enumerate(row):
+            x = margin + c * (64 + GAP) + 32
+            y = GAP + HEAD + i * (64 + 2 + LINE) + 32
+            level = sheet.getpixel((x, y))
+            assert isinstance(level, tuple)
+            assert abs(level[0] - (value + 1) * 127.5) < 2
+
+
+def test_wide_pictures_keep_their_shape() -> None:
+    picture = torch.zeros(3, 8, 16)
+    sheet = inversion_sheet({"photo": [picture]}, {}, height=50)
+    assert 100 < sheet.width < 150
+    assert 50 < sheet.height < 125

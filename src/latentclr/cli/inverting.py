@@ -26,7 +26,7 @@ from latentclr.invert.encoder import LatentEncoder
 from latentclr.invert.invert import Settings, invert
 from latentclr.invert.objective import Target, psnr
 from latentclr.invert.pivotal import Tuning, tune
-from latentclr.report.inversions import inversion_sheet
+from latentclr.report.sheet import inversion_sheet
 from latentclr.runs.inversions import (
     FIGURES,
     INVERSION,
@@ -181,14 +181,14 @@ class Inverting:
         """Photos before and after."""
         height = pictures.shape[2]
         tile = max(TILE, min(height, 2 * TILE))
-        columns: list[tuple[str, Sequence[Tensor]]] = [
-            ("photo", [crop.shown(tile) for crop in self.crops]),
-            (f"at {height} pixels", list(pictures)),
-            *((name, list(some)) for name, some in drawn.items()),
-        ]
-        nothing = [""] * len(pictures)
-        notes = [[told(one) for one in near[name]] for name in drawn]
-        return inversion_sheet(columns, [nothing, nothing, *notes], tile=tile)
+        photos = [crop.shown(tile) for crop in self.crops]
+        columns: dict[str, Tensor | Sequence[Tensor]] = {
+            "photo": photos,
+            f"at {height} pixels": pictures,
+            **drawn,
+        }
+        captions = {name: [told(one) for one in some] for name, some in near.items()}
+        return inversion_sheet(columns, captions, height=tile)
 
     def record(self, found: Inversion, near: Mapping[str, Near], seconds: float) -> dict[str, Any]:
         """What goes into figures.json."""

@@ -17,12 +17,14 @@ from latentclr.evaluate.intervals import Interval, Intervals, told
 from latentclr.evaluate.naming import FLOOR
 from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells, grouped, plural
 from latentclr.experiments.bench import Bench, own_class
-from latentclr.experiments.pictures import ENDS, Camera
 from latentclr.experiments.statistics import halves, means, others, over_seeds, strongest
 from latentclr.generators import Generator
-from latentclr.report.side_by_side import Block, Line
+from latentclr.report.grid import Block, Row
+from latentclr.report.sheet import EditSheet
 
 OURS = "latentclr"
+ENDS = (-2.0, 0.0, 2.0)
+"""Multiples of the matched strength where several methods stand side by side."""
 
 
 def plan(settings: Settings, generator: Generator) -> tuple[Wanted, ...]:
@@ -62,10 +64,10 @@ def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
     groups = grouped(runs, [one.method for one in runs])
     measured = {method: measure_method(bench, group) for method, group in groups.items()}
     rows = [row for method, found in measured.items() for row in _rows(bench, method, found)]
-    camera = Camera(bench.generator, bench.settings.pictures[:2], ENDS)
+    sheet = EditSheet(bench.generator, bench.settings.pictures[:2], ENDS)
     shown = {method: found for method, found in measured.items() if method != "random"} or measured
-    blocks = [Block(method, tuple(_lines(bench, camera, found))) for method, found in shown.items()]
-    figure = camera.draw(
+    blocks = [Block(method, tuple(_lines(bench, sheet, found))) for method, found in shown.items()]
+    figure = sheet.draw(
         f"Each method's best direction for each attribute, in {bench.where}, on the same pictures at one "
         "visible strength.\nEffect on the attribute and mean effect on the others (leak), in standard "
         "deviations, on other pictures than those that chose the direction.",
@@ -143,7 +145,7 @@ def _rows(bench: Bench, method: str, found: Measured) -> list[dict[str, Cell]]:
     return rows
 
 
-def _lines(bench: Bench, camera: Camera, found: Measured) -> list[Line]:
+def _lines(bench: Bench, sheet: EditSheet, found: Measured) -> list[Row]:
     """Rows of the first run."""
     intervals = over_seeds(
         found.effects[:1], lambda _, means: effect_and_leak(means), bench.settings.bootstrap
@@ -154,8 +156,8 @@ def _lines(bench: Bench, camera: Camera, found: Measured) -> list[Line]:
         k = int(found.best[0][i])
         weak = "" if effect.value >= FLOOR else " (weak)"
         note = f"direction {k}\neffect {told(effect.value)}{weak}\nleak {told(leak.value)}"
-        sign = -1 if int(found.signs[0][i]) < 0 else 1
-        lines.append(camera.line(name, note, found.calibrated[0], k, sign=sign))
+        sign = -1.0 if int(found.signs[0][i]) < 0 else 1.0
+        lines.append(Row(name, note, sheet.tiles(found.calibrated[0], k, scale=sign)))
     return lines
 
 

@@ -22,11 +22,11 @@ from latentclr.evaluate.intervals import Interval, Intervals, Weights, weighted_
 from latentclr.evaluate.strength import Measure
 from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells
 from latentclr.experiments.bench import Bench, needs_classes, own_class
-from latentclr.experiments.pictures import Camera
 from latentclr.generators import Generator
 from latentclr.linalg import unit
 from latentclr.report.comparison import ALONE
-from latentclr.report.side_by_side import Block
+from latentclr.report.grid import Block, Row
+from latentclr.report.sheet import EditSheet
 
 SEEN = 16
 """Latents on which changes of pictures are compared."""
@@ -190,23 +190,24 @@ def _figure(
     views: Mapping[int, Generator],
     drawn: Mapping[tuple[str, int | None], Drawn],
 ) -> Image.Image:
-    camera = Camera(bench.generator, bench.settings.pictures[:2])
+    sheet = EditSheet(bench.generator, bench.settings.pictures[:2])
     blocks = []
     for label, view in views.items():
         match = next(one for one in matched if one.across and one.run.label == label)
         order = match.looks.value.argsort().tolist()[:ROWS]
         mine, theirs = drawn[match.run.name, label], drawn[match.other.name, label]
-        lines = []
+        rows: list[Row] = []
         for i in order:
             note = f"looks {match.looks.at(i)}\nbest effects {match.effects.at(i)}"
             j = match.partners[i]
-            sign = -1 if float((mine.looks[:, i] * theirs.looks[:, j]).sum()) < 0 else 1
+            sign = -1.0 if float((mine.looks[:, i] * theirs.looks[:, j]).sum()) < 0 else 1.0
             said = "no match" if match.alone[i] else ""
-            lines.append(camera.line(f"direction {i}", said, mine.directions, i, generator=view))
-            lines.append(camera.line(f"nearest: {j}", note, theirs.directions, j, sign=sign, generator=view))
+            own = sheet.tiles(mine.directions, i, generator=view)
+            nearest = sheet.tiles(theirs.directions, j, scale=sign, generator=view)
+            rows += [Row(f"direction {i}", said, own), Row(f"nearest: {j}", note, nearest)]
         title = f"found in class {bench.class_name(label)}"
-        blocks.append(Block(title, tuple(lines)))
-    return camera.draw(
+        blocks.append(Block(title, tuple(rows)))
+    return sheet.draw(
         "The directions of one class that are least matched by those of the other, and below each its "
         f"nearest match, all drawn in the first class.\nIn {bench.generator.name}, at one visible strength; "
         f"|cos| between changes of the picture (looks) and on attributes (effects); below {ALONE:g} in both "

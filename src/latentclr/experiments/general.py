@@ -17,10 +17,10 @@ from latentclr.evaluate.naming import FLOOR, Proposal, propose
 from latentclr.evaluate.scored import Scored
 from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells, grouped, listed, plural
 from latentclr.experiments.bench import Bench, own_class
-from latentclr.experiments.pictures import Camera
 from latentclr.experiments.statistics import halves, means, over_seeds, strongest
 from latentclr.generators import Generator
-from latentclr.report.side_by_side import Block
+from latentclr.report.grid import Block, Row
+from latentclr.report.sheet import EditSheet
 
 OURS, CHANCE = "latentclr", "random"
 
@@ -45,14 +45,14 @@ def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
         rows += _rows(bench, one, scored[one.name], proposals[one.name])
     first = runs[0]
     found, best = _best(bench, scored[first.name])
-    camera = Camera(bench.generator, bench.settings.pictures)
+    sheet = EditSheet(bench.generator, bench.settings.pictures)
     lines = []
     for i, name in enumerate(bench.names()):
         k, effect = int(best[i]), found[i]
         note = f"direction {k}\neffect {effect}" + ("" if effect.value >= FLOOR else "\n(too small to name)")
-        sign = -1 if float(means(bench.magnitudes(scored[first.name]))[k, i]) < 0 else 1
-        lines.append(camera.line(name, note, calibrated[first.name], k, sign=sign))
-    figure = camera.draw(
+        sign = -1.0 if float(means(bench.magnitudes(scored[first.name]))[k, i]) < 0 else 1.0
+        lines.append(Row(name, note, sheet.tiles(calibrated[first.name], k, scale=sign)))
+    figure = sheet.draw(
         f"The direction of {first.name} that moves each attribute most, in {bench.where}.\nColumns: "
         "multiples of one visible strength. Effects: standard deviations of the attribute from -1 to +1, "
         "on other pictures than those that chose the direction.",

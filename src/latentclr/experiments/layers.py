@@ -16,11 +16,11 @@ from latentclr.evaluate.intervals import Interval
 from latentclr.evaluate.leakage import selectivity
 from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells, listed
 from latentclr.experiments.bench import Bench, own_class
-from latentclr.experiments.pictures import Camera
 from latentclr.experiments.statistics import halves, means, over_seeds, strongest
 from latentclr.generators import Generator
 from latentclr.ranges import told
-from latentclr.report.side_by_side import Block
+from latentclr.report.grid import Block, Row
+from latentclr.report.sheet import EditSheet
 
 GROUPS = ("coarse", "middle", "fine")
 ALL = "all"
@@ -72,7 +72,7 @@ def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
         for group, values in found.items()
         for name, value in values.items()
     ]
-    camera = Camera(bench.generator, bench.settings.pictures[:2])
+    sheet = EditSheet(bench.generator, bench.settings.pictures[:2])
     blocks = []
     for i in _shown(means(halves(tables[ALL][0])[1]), best[0]):
         k = int(best[0][i])
@@ -81,9 +81,9 @@ def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
             effect = means(tables[group][0])[k].abs()
             top = int(effect.argmax())
             note = f"slots {told(slots)}\nmost: {bench.names()[top]} {float(effect[top]):.2f}"
-            lines.append(camera.line(group, note, calibrated[0], k, slots=slots))
+            lines.append(Row(group, note, sheet.tiles(calibrated[0], k, slots=slots)))
         blocks.append(Block(f"direction {k}: {bench.names()[i]}", tuple(lines)))
-    figure = camera.draw(
+    figure = sheet.draw(
         f"The same directions of {runs[0].name}, in {bench.where}, moving all slots or a third of them, at "
         "the same length.\nBelow each: its largest effect, in standard deviations.",
         blocks,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 from latentclr.evaluate.intervals import Interval
-from latentclr.report.sheet import FAINT, INK, PAPER
+from latentclr.report.grid import FAINT, INK, PAPER
 
 COLOURS = ("#1c5498", "#e8590c", "#2b8a3e", "#862e9c", "#5c5f66")
 """Of series, in their order; they differ in lightness too."""

@@ -15,10 +15,10 @@ from latentclr.evaluate.intervals import Interval, told
 from latentclr.evaluate.rescoring import Level, Rescoring, choose, measured
 from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells, grouped, rounded
 from latentclr.experiments.bench import Bench, own_class
-from latentclr.experiments.pictures import Camera, below
 from latentclr.experiments.plots import Dots, dots
 from latentclr.generators import Generator
-from latentclr.report.side_by_side import Block, Line
+from latentclr.report.grid import Block, Row, stack
+from latentclr.report.sheet import EditSheet
 
 CHOOSING = 3
 """Stream of the latents that directions are chosen on."""
@@ -102,23 +102,23 @@ def figure(bench: Bench, found: Sequence[Found]) -> Image.Image:
         "direction of each attribute, at one visible strength.",
         panels,
     )
-    camera = Camera(bench.generator, bench.settings.pictures[:2], WAYS)
+    sheet = EditSheet(bench.generator, bench.settings.pictures[:2], WAYS)
     blocks = [
-        Block(method, tuple(_line(camera, one) for one in group if one.run is group[0].run))
+        Block(method, tuple(_line(sheet, one) for one in group if one.run is group[0].run))
         for method, group in groups.items()
     ]
-    return below(scores, camera.draw("The same edits in pictures, of each method's first run.", blocks))
+    return stack([scores, sheet.draw("The same edits in pictures, of each method's first run.", blocks)])
 
 
 def _methods(found: Sequence[Found]) -> dict[str, list[Found]]:
     return grouped(found, [one.run.method for one in found])
 
 
-def _line(camera: Camera, one: Found) -> Line:
+def _line(sheet: EditSheet, one: Found) -> Row:
     """Down, before and up."""
     row = one.row
     note = f"direction {row.direction}\nfrom {told(row.down.mean.value)} to {told(row.up.mean.value)}"
-    return camera.line(row.attribute, note, one.calibrated, row.direction, sign=row.sign)
+    return Row(row.attribute, note, sheet.tiles(one.calibrated, row.direction, scale=float(row.sign)))
 
 
 def _attributes(bench: Bench) -> tuple[str, ...]:

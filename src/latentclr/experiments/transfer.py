@@ -19,11 +19,11 @@ from latentclr.directions import Directions
 from latentclr.evaluate.intervals import Interval, Intervals, told
 from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells, grouped, rounded
 from latentclr.experiments.bench import Bench, needs_classes, own_class
-from latentclr.experiments.pictures import Camera
 from latentclr.experiments.statistics import cosine, means, over_seeds
 from latentclr.generators import Generator
 from latentclr.linalg import unit
-from latentclr.report.side_by_side import Block
+from latentclr.report.grid import Block, Row
+from latentclr.report.sheet import EditSheet
 
 BLOCKS = 3
 """Directions in the figure: the one that transfers best, the middle one and the worst."""
@@ -51,21 +51,19 @@ def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
     scores = transfer_scores(means(effects[first.name]))
     order = scores.argsort(descending=True, stable=True).tolist()
     shown = list(dict.fromkeys([order[0], order[len(order) // 2], order[-1]]))[:BLOCKS]
-    camera = Camera(bench.generator, bench.settings.pictures[:2])
+    sheet = EditSheet(bench.generator, bench.settings.pictures[:2])
     blocks = []
     for rank, k in zip(("best", "in the middle", "worst"), shown, strict=False):
         lines = tuple(
-            camera.line(
+            Row(
                 bench.class_name(label),
                 "source" if label == source else "",
-                calibrated[first.name],
-                k,
-                generator=bench.generator.for_class(label).settled(),
+                sheet.tiles(calibrated[first.name], k, generator=bench.generator.for_class(label).settled()),
             )
             for label in labels
         )
         blocks.append(Block(f"{rank}: direction {k} ({told(float(scores[k]))})", lines))
-    figure = camera.draw(
+    figure = sheet.draw(
         f"Directions of {first.name}, found in {bench.where}, in other classes at the same length in latent "
         "space.\nIn brackets: mean cosine between effects in the source and in the other classes.",
         blocks,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from latentclr.errors import InputError
-from latentclr.report.sheet import FAINT, GAP, INK, PAPER, TEXT
+from latentclr.report.grid import FAINT, GAP, INK, PAPER, TEXT
 
 LARGEST_SHEET = 100_000_000
 """Pixels of one picture of many."""

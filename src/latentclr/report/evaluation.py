@@ -32,20 +32,19 @@ from latentclr.evaluate.repetition import (
 from latentclr.evaluate.rescoring import Level, rescoring_table
 from latentclr.evaluate.scored import Scored
 from latentclr.generators import Generator, Latents
-from latentclr.images import to_pil
+from latentclr.images import side_by_side
 from latentclr.ranges import told
 from latentclr.report.comparison import told_settings
 from latentclr.report.measures import MEASURES
+from latentclr.report.sheet import WALK, EditSheet
 from latentclr.scorers import Scorer
 
 FORMAT = 1
 """Number of the layout of the record."""
-STRIP = (-2.0, -1.0, 0.0, 1.0, 2.0)
-"""Multiples that a strip shows."""
+STRIP = WALK
+"""Multiples of the matched strength that a strip shows."""
 STRIP_SEEDS = (0, 1, 2)
 """Pictures that a strip shows."""
-TILE = (64, 96)
-"""Least and largest size of a picture on a strip."""
 
 
 @dataclass(frozen=True)
@@ -268,19 +267,16 @@ def record(
     }
 
 
-@torch.no_grad()
 def strip(generator: Generator, subject: Subject, index: int) -> Image.Image:
-    """One direction on some pictures, a row each, from -2 to 2 times the matched strength."""
-    tile = min(max(generator.resolution, TILE[0]), TILE[1])
-    latents = generator.from_seeds(STRIP_SEEDS).repeat_interleave(len(STRIP), dim=0)
-    alphas = torch.tensor(STRIP, device=latents.device).repeat(len(STRIP_SEEDS))
-    edited = subject.directions.edit(latents, index, alphas, subject.slots)
-    pictures = torch.cat([generator.preview(some, tile) for some in edited.split(8)])
-    sheet = Image.new("RGB", (len(STRIP) * tile, len(STRIP_SEEDS) * tile), "white")
-    for i, picture in enumerate(pictures):
-        shown = to_pil(picture).resize((tile, tile), Image.Resampling.LANCZOS)
-        sheet.paste(shown, (i % len(STRIP) * tile, i // len(STRIP) * tile))
-    return sheet
+    """Pictures of one direction, a row each, from -2 to 2 times the matched strength.
+
+    Args:
+        generator: at the truncation and of the class that is shown.
+        subject: the run.
+        index: number of the direction.
+    """
+    sheet = EditSheet(generator, STRIP_SEEDS, STRIP)
+    return side_by_side(sheet.tiles(subject.directions, index, slots=subject.slots), columns=len(STRIP))
 
 
 def strip_name(run: int, direction: int) -> str:

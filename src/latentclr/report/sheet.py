@@ -1,10 +1,11 @@
-"""Contact sheets: every direction at a glance."""
+"""Sheets of edits, and of inverted photos."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from latentclr.directions import Directions
@@ -12,27 +13,93 @@ from latentclr.discover import DISCOVERERS, Discoverer
 from latentclr.errors import InputError
 from latentclr.generators import Generator
 from latentclr.images import to_pil
+from latentclr.report.grid import PAPER, Block, Grid, Row
 
 SEEDS = (0, 1, 2)
 STEPS = (-1.0, -0.5, 0.0, 0.5, 1.0)
-"""Columns of a sheet, as shares of a strong edit."""
-
+"""Columns of a contact sheet, as shares of a strong edit."""
+WALK = (-2.0, -1.0, 0.0, 1.0, 2.0)
+"""Multiples of the matched strength along a row of calibrated directions."""
 CALIBRATED = 2.0
 """A strong edit of calibrated directions: twice the matched strength, as far as evaluations go."""
 
-PAPER, INK, FAINT = "#ffffff", "#1a1a1a", "#8a8a8a"
-GAP = 10
-TEXT = 15
-
 
 def strong_alpha(directions: Directions) -> float:
-    """An alpha that is a strong edit: by the method of the directions, or once they are calibrated."""
+    """An alpha that is a strong edit: the usual one of the method, or of calibrated directions."""
     if directions.origin.calibration:
         return CALIBRATED
     return DISCOVERERS.get(directions.origin.method, Discoverer).strong
 
 
-@torch.no_grad()
+def tile_size(generator: Generator, least: int = 64, largest: int = 96) -> int:
+    """Size of a picture on a sheet in pixels: the generator's resolution, between two limits."""
+    return min(max(generator.resolution, least), largest)
+
+
+def make_tile(picture: Float[Tensor, "3 h w"], size: tuple[int, int]) -> Image.Image:
+    """A picture scaled to fit a width and height, with white borders where its shape is another."""
+    return ImageOps.pad(to_pil(picture), size, Image.Resampling.LANCZOS, color=PAPER)
+
+
+@dataclass(frozen=True)
+class EditSheet:
+    """Draws rows of edits: the same pictures at the same strengths for every direction.
+
+    Attributes:
+        generator: draws the edits, unless a row names another one.
+        seeds: numbers of the pictures to edit.
+        alphas: strengths, one column for each.
+        tile: size of one picture in pixels; None: the generator's resolution, between 64 and 96.
+        heads: of the columns; empty: the alphas.
+    """
+
+    generator: Generator
+    seeds: Sequence[int]
+    alphas: Sequence[float] = WALK
+    tile: int | None = None
+    heads: Sequence[str] = ()
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        size = self.tile or tile_size(self.generator)
+        return size, size
+
+    @torch.no_grad()
+    def tiles(
+        self,
+        directions: Directions,
+        index: int,
+        *,
+        scale: float = 1.0,
+        slots: Sequence[int] | None = None,
+        generator: Generator | None = None,
+    ) -> tuple[Image.Image, ...]:
+        """The pictures of a row: for each seed, each alpha.
+
+        Args:
+            directions: that contain the direction.
+            index: number of the direction.
+            scale: factor for all alphas.
+            slots: to move; None: the directions' own.
+            generator: draws this row; None: the generator of the sheet.
+        """
+        generator = generator or self.generator
+        latents = generator.from_seeds(self.seeds).repeat_interleave(len(self.alphas), dim=0)
+        alphas = scale * torch.tensor(self.alphas, device=latents.device).repeat(len(self.seeds))
+        edited = directions.edit(latents, index, alphas, slots)
+        return tuple(
+            make_tile(picture, self._size)
+            for chunk in edited.split(16)
+            for picture in generator.preview(chunk, self._size[0])
+        )
+
+    def draw(self, title: str, blocks: Sequence[Block]) -> Image.Image:
+        """The sheet of rows whose tiles are from `tiles`; see `Grid.draw`."""
+        heads = self.heads or [f"{alpha:+g}" if alpha else "0" for alpha in self.alphas]
+        groups = [(f"seed {seed}", heads) for seed in self.seeds]
+        return Grid(groups, self._size).draw(title, blocks)
+
+
 def contact_sheet(
     generator: Generator,
     directions: Directions,
@@ -64,78 +131,33 @@ def contact_sheet(
     chosen = list(range(directions.k)) if indices is None else [directions.index(i) for i in indices]
     if not chosen or not alphas or columns < 1:
         raise InputError("a contact sheet needs at least one direction, one alpha and one column.")
-    latents = generator.from_seeds(seeds)
-    tile = tile or min(max(generator.resolution, 96), 128)
-    rows = [
-        _row(generator, directions, latents, index=index, alphas=alphas, slots=slots, tile=tile)
-        for index in chosen
-    ]
-    labels = [directions.label(index) for index in chosen]
-    return _lay_out(rows, labels, seeds=seeds, alphas=alphas, tile=tile, columns=columns)
+    sheet = EditSheet(generator, seeds, alphas, tile or tile_size(generator, 96, 128))
+    rows = tuple(Row(directions.label(i), tiles=sheet.tiles(directions, i, slots=slots)) for i in chosen)
+    length = -(-len(rows) // columns)
+    return sheet.draw("", [Block("", rows[i : i + length]) for i in range(0, len(rows), length)])
 
 
-def _row(
-    generator: Generator,
-    directions: Directions,
-    latents: Float[Tensor, "n slots dim"],
+def inversion_sheet(
+    columns: Mapping[str, Float[Tensor, "n 3 _ _"] | Sequence[Float[Tensor, "3 _ _"]]],
+    captions: Mapping[str, Sequence[str]],
     *,
-    index: int,
-    alphas: Sequence[float],
-    slots: Sequence[int] | None,
-    tile: int,
-) -> list[Image.Image]:
-    """Tiles of one direction: for each seed, each alpha."""
-    n, steps = len(latents), len(alphas)
-    edited = directions.edit(
-        latents.repeat_interleave(steps, dim=0),
-        index,
-        torch.tensor(alphas, device=latents.device).repeat(n),
-        slots,
-    )
-    pictures = torch.cat([generator.preview(chunk, tile) for chunk in edited.split(16)])
-    return [_tile(to_pil(picture), tile) for picture in pictures]
-
-
-def _tile(picture: Image.Image, tile: int) -> Image.Image:
-    """The picture scaled into a square, in its middle where it is no square itself."""
-    scale = tile / max(picture.size)
-    size = (round(picture.width * scale), round(picture.height * scale))
-    square = Image.new("RGB", (tile, tile), PAPER)
-    place = ((tile - size[0]) // 2, (tile - size[1]) // 2)
-    square.paste(picture.resize(size, Image.Resampling.LANCZOS), place)
-    return square
-
-
-def _lay_out(
-    rows: Sequence[Sequence[Image.Image]],
-    labels: Sequence[str],
-    *,
-    seeds: Sequence[int],
-    alphas: Sequence[float],
-    tile: int,
-    columns: int,
+    height: int,
 ) -> Image.Image:
-    font = ImageFont.load_default(TEXT)
-    margin = GAP + max(round(font.getlength(label)) for label in labels) + GAP
-    block = len(alphas) * tile
-    width = margin + len(seeds) * (block + GAP)
-    head = 2 * (TEXT + 6) + GAP
-    per_column = -(-len(rows) // columns)
-    columns = -(-len(rows) // per_column)
-    sheet = Image.new("RGB", (columns * width + GAP, head + per_column * (tile + 2) + GAP), PAPER)
-    draw = ImageDraw.Draw(sheet)
-    for column in range(columns):
-        left = column * width + margin
-        for s, seed in enumerate(seeds):
-            x = left + s * (block + GAP)
-            draw.text((x + block / 2, GAP), f"seed {seed}", INK, font, anchor="mt")
-            for a, alpha in enumerate(alphas):
-                place = (x + (a + 0.5) * tile, GAP + TEXT + 6)
-                draw.text(place, f"{alpha:+g}" if alpha else "0", FAINT, font, anchor="mt")
-    for i, (tiles, label) in enumerate(zip(rows, labels, strict=True)):
-        column, line = divmod(i, per_column)
-        left, top = column * width + margin, head + line * (tile + 2)
-        draw.text((left - GAP, top + tile / 2), label, INK, font, anchor="rm")
-        for t, picture in enumerate(tiles):
-            sheet.paste(picture, (left + t * tile + t // len(alphas) * GAP, top))
-    return sheet
+    """A row for each photo: the photo and its reconstructions.
+
+    Args:
+        columns: pictures of each photo, by the heading of their column.
+        captions: texts below the pictures of a column, by its heading; not every column needs them.
+        height: of a picture in pixels.
+    """
+    count, first = next((len(pictures), pictures[0]) for pictures in columns.values())
+    tile = (round(height * first.shape[2] / first.shape[1]), height)
+    rows = [
+        Row(
+            str(i),
+            tiles=tuple(make_tile(pictures[i], tile) for pictures in columns.values()),
+            captions=tuple(captions[name][i] if name in captions else "" for name in columns),
+        )
+        for i in range(count)
+    ]
+    return Grid([(heading, [""]) for heading in columns], tile).draw("", [Block("", tuple(rows))])
