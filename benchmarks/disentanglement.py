@@ -27,7 +27,7 @@ from latentclr import Directions, load_generator
 from latentclr.engine.memory import keep_memory
 from latentclr.evaluate.attributes import scorer_of
 from latentclr.evaluate.calibration import calibrate
-from latentclr.evaluate.intervals import over_runs, told
+from latentclr.evaluate.intervals import over_runs, two_decimals
 from latentclr.evaluate.leakage import change_matrix
 from latentclr.evaluate.measuring import measure as measure_edits
 from latentclr.evaluate.representation import Renders, evaluate_disentanglement, renders
@@ -155,7 +155,7 @@ def mean(values: Sequence[float]) -> str:
     if not values:
         return ""
     found = over_runs(values)
-    return told(found.value) if len(values) < 2 else str(found)
+    return two_decimals(found.value) if len(values) < 2 else str(found)
 
 
 def main() -> None:

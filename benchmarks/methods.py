@@ -29,10 +29,10 @@ from torch import Tensor
 
 from latentclr import load_generator
 from latentclr.directions import Directions
-from latentclr.directions.edits import moved, read
 from latentclr.discover import DISCOVERERS, Discoverer, Random, separability
 from latentclr.engine.memory import keep_memory
-from latentclr.evaluate.strength import LENGTH, Measure, Strengths, match_strength
+from latentclr.evaluate.edits import Edits
+from latentclr.evaluate.strength import LENGTH, SIGNS, Measure, Strengths, match_strength
 from latentclr.files import make_folder
 from latentclr.generators import Generator
 from latentclr.scenes.factors import FACTORS
@@ -83,20 +83,14 @@ def effects(
     rng = torch.Generator().manual_seed(12345)
     latents = generator.sample(LATENTS, rng=rng)
     population = oracle_values(generator, oracle, generator.sample(POPULATION, rng=rng))
-    measure, slots = Measure(generator), directions.slots
+    edits = Edits.along(directions, slots=None, device=generator.device)
     start = torch.full((directions.k,), LENGTH)
-    model = directions.model
-
-    def change(which: list[int], lengths: Tensor) -> Tensor:
-        return measure.change(model.select(which), latents[:16], lengths, slots=slots)
-
+    change = Measure(generator).changes(edits, latents[:16])
     strengths = match_strength(change, start, change(list(range(directions.k)), start), target=target)
     found: dict[str, list[float]] = {factor.name: [] for factor in FACTORS}
     for index in range(directions.k):
-        shift = strengths.lengths[index] * model.select([index])(read(latents, slots))
-        plus, minus = (
-            oracle_values(generator, oracle, moved(latents, sign * shift, slots)[0]) for sign in (1, -1)
-        )
+        edited = edits.select([index], strengths.lengths[[index]]).apply(latents, SIGNS)
+        plus, minus = (oracle_values(generator, oracle, one) for one in edited[:, 0])
         for factor in FACTORS:
             difference = plus[factor.name] - minus[factor.name]
             if factor.kind == "category":
@@ -137,7 +131,7 @@ def measure(
     baseline = Random(k=k, seed=0).fit(generator)
     latents = generator.sample(16, rng=torch.Generator().manual_seed(7))
     lengths = torch.full((k,), LENGTH)
-    usual = Measure(generator).change(baseline.model, latents, lengths, slots=baseline.slots)
+    usual = Measure(generator).change(Edits(baseline.model, lengths, baseline.slots), latents)
     by_factor, strengths = effects(generator, directions, oracle, float(usual.median()))
     # Strengths are those of the target for alpha = 3, and the network is taught with up to 6 either way.
     matched = replace(directions, scale=strengths.lengths / LENGTH)

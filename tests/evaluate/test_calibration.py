@@ -13,7 +13,8 @@ from tests.toy import Toy
 from torch.testing import assert_close
 
 from latentclr import Directions, InputError, Random
-from latentclr.evaluate.calibration import RMS, Seen, calibrate, rms, strengths
+from latentclr.evaluate.calibration import RMS, DistanceMeasure, calibrate, rms, strengths
+from latentclr.evaluate.edits import Edits
 from latentclr.evaluate.measuring import Distance
 
 STRENGTHS = (0.5, 2.0, 0.03, 7.0)
@@ -39,7 +40,8 @@ def test_alpha_of_one_is_the_target_for_all(distance: Distance | None) -> None:
 def test_a_distance_is_averaged_over_both_signs_and_all_latents(toy: Toy) -> None:
     # The toy bends, so that its two sides differ; more latents than are drawn at a time.
     latents, directions = toy.sample(11, rng=rng()), Random(k=2).fit(toy)
-    found = Seen(toy, rms, latents, (0, 1)).change(directions.model, torch.tensor([1.0, 3.0]))
+    edits = Edits(directions.model, torch.tensor([1.0, 3.0]), (0, 1))
+    found = DistanceMeasure(toy, rms, latents).change(edits)
     for k, length in enumerate((1.0, 3.0)):
         sides = [
             float(rms(toy(latents), toy(directions.edit(latents, k, sign * length))).mean())

@@ -27,7 +27,7 @@ from latentclr.evaluate.intervals import (
     over_runs,
     quantile,
     resamples,
-    told,
+    two_decimals,
     weighted_means,
 )
 
@@ -278,9 +278,14 @@ def test_absolute_values_of_intervals() -> None:
 
 def test_told_as_people_write_it() -> None:
     assert str(Interval(0.414, 0.35, 1.2)) == ".41 [.35, 1.20]"
-    assert [told(value) for value in (0.999, -0.001, -12.3, 10.0)] == ["1.00", ".00", "-12.30", "10.00"]
-    assert told(math.nan) == "?"
-    assert [told(value, sign=True) for value in (0.994, -0.994, 0.0)] == ["+.99", "-.99", "+.00"]
+    assert [two_decimals(value) for value in (0.999, -0.001, -12.3, 10.0)] == [
+        "1.00",
+        ".00",
+        "-12.30",
+        "10.00",
+    ]
+    assert two_decimals(math.nan) == "?"
+    assert [two_decimals(value, sign=True) for value in (0.994, -0.994, 0.0)] == ["+.99", "-.99", "+.00"]
 
 
 def test_what_makes_no_interval_is_refused() -> None:

@@ -14,6 +14,7 @@ from torch.testing import assert_close
 from latentclr import InputError, Random
 from latentclr.directions import Linear
 from latentclr.discover.base import Setup
+from latentclr.evaluate.edits import Edits
 from latentclr.evaluate.strength import Measure, Strengths, match_strength
 
 STRENGTHS = (0.5, 2.0, 0.03, 7.0)
@@ -24,13 +25,9 @@ def latents_of(generator: Flat | Toy, n: int = 5) -> Float[Tensor, "n slots dim"
 
 
 def matched(generator: Flat, target: float, *, layer: str | None = None, longest: float = 24.0) -> Strengths:
-    measure, latents = Measure(generator, layer), latents_of(generator)
-    model = planted(generator, torch.eye(4)).model
     start = torch.full((4,), 3.0)
-
-    def change(which: list[int], lengths: Float[Tensor, " m"]) -> Float[Tensor, " m"]:
-        return measure.change(model.select(which), latents, lengths, slots=(0,))
-
+    edits = Edits(planted(generator, torch.eye(4)).model, start, (0,))
+    change = Measure(generator, layer).changes(edits, latents_of(generator))
     return match_strength(change, start, change([0, 1, 2, 3], start), target=target, longest=longest)
 
 
@@ -38,12 +35,12 @@ def test_a_linear_change_is_length_times_strength() -> None:
     flat = Flat(STRENGTHS)
     lengths = torch.tensor([1.0, 2.0, 3.0, 4.0])
     model = planted(flat, torch.eye(4)).model
-    found = Measure(flat).change(model, latents_of(flat), lengths, slots=(0,))
+    found = Measure(flat).change(Edits(model, lengths, (0,)), latents_of(flat))
     # Each of 48 numbers is a sum over four axes, with and without the edit: a difference of numbers that are
     # up to a thousand times as large as the weakest edit's.
     exact = lengths * torch.tensor(STRENGTHS)
     assert_close(found, exact, rtol=1e-4, atol=1e-6)
-    found = Measure(flat).change(model, latents_of(flat), lengths, slots=(1,))
+    found = Measure(flat).change(Edits(model, lengths, (1,)), latents_of(flat))
     assert_close(found, 0.5 * exact, rtol=1e-4, atol=1e-6)
 
 
@@ -114,7 +111,7 @@ def test_conditional_directions_and_bends_are_measured_as_edits_change_pictures(
         sorted_by="nothing",
     )
     lengths = torch.tensor([0.5, 1.0, 2.0])
-    found = Measure(toy).change(model, latents, lengths, slots=(1,))
+    found = Measure(toy).change(Edits(model, lengths, (1,)), latents)
     for index, length in enumerate(lengths.tolist()):
         changes = [
             (toy(directions.edit(latents[i : i + 1], index, sign * length)) - toy(latents[i : i + 1]))

@@ -4,8 +4,8 @@ import torch
 from tests.evaluate.tables import rng
 from torch.testing import assert_close
 
-from latentclr.evaluate.intervals import Bootstrap
-from latentclr.experiments.statistics import cosine, halves, means, others, over_seeds, strongest
+from latentclr.evaluate.intervals import Bootstrap, means
+from latentclr.experiments.statistics import cosine, halves, others, over_seeds, strongest
 
 
 def test_the_mean_over_seeds_of_a_function_of_means() -> None:

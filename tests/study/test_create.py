@@ -15,6 +15,7 @@ import latentclr
 from latentclr import InputError
 from latentclr.directions import Directions
 from latentclr.evaluate.calibration import calibrate, usual_target
+from latentclr.evaluate.edits import Edits
 from latentclr.evaluate.strength import Measure
 from latentclr.images import to_pil
 from latentclr.study import create as module
@@ -60,7 +61,7 @@ def test_all_directions_of_all_runs_change_as_much(tmp_path: Path) -> None:
     latents = Toy().sample(16, rng=torch.Generator().manual_seed(20_000))
     for run, source in zip(study.runs, (first, second), strict=True):
         lengths = torch.tensor([shown.length for shown in run.directions])
-        changes = Measure(Toy()).change(source.directions.model, latents, lengths, slots=(0, 1))
+        changes = Measure(Toy()).change(Edits(source.directions.model, lengths, (0, 1)), latents)
         strong = [not shown.too_weak for shown in run.directions]
         assert changes[strong].tolist() == pytest.approx([target] * sum(strong), rel=0.01)
     assert [shown.alpha for shown in study.runs[1].directions] == pytest.approx(

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.errors import InputError
-from latentclr.evaluate.intervals import Bootstrap, Interval, Intervals, Weights, weighted_means
+from latentclr.evaluate.intervals import BOOTSTRAP, Bootstrap, Interval, Intervals, Weights, weighted_means
 from latentclr.evaluate.scored import Scored
 
 AT = 0.5
@@ -80,7 +80,7 @@ def dependency(
     target: int | str,
     *,
     at: float = AT,
-    bootstrap: Bootstrap = Bootstrap(),  # noqa: B008  (a frozen value)
+    bootstrap: Bootstrap = BOOTSTRAP,
 ) -> Dependency:
     """Side effects of a direction where it has changed its target by `at` population deviations.
 
@@ -128,7 +128,7 @@ def identity_kept(
     scored: Scored,
     *,
     multiple: float = 1.0,
-    bootstrap: Bootstrap = Bootstrap(),  # noqa: B008
+    bootstrap: Bootstrap = BOOTSTRAP,
 ) -> Intervals:
     """(k,), mean distance between the identities before edits and after, both signs; 0: the same person.
 

@@ -2,18 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.directions import Directions
-from latentclr.directions.edits import moved, read
 from latentclr.errors import InputError
-from latentclr.evaluate.intervals import Bootstrap, Interval, Intervals, Weights, weighted_means
+from latentclr.evaluate.edits import Edits
+from latentclr.evaluate.intervals import (
+    BOOTSTRAP,
+    Bootstrap,
+    Interval,
+    Intervals,
+    Weights,
+    means,
+    weighted_means,
+)
 from latentclr.evaluate.measuring import PIXELS, Distance
 from latentclr.evaluate.scored import Scored
+from latentclr.evaluate.strength import SIGNS
 from latentclr.generators import Generator, Latents
 
 
@@ -22,8 +30,9 @@ class Diversity:
     """How different directions look from each other.
 
     Attributes:
-        mean: distance between pictures edited by two directions, over all pairs, both signs and all latents.
-        pairs: (k, k), the same for each two directions; 0 on the diagonal.
+        mean: distance between pictures edited along two directions, in the mean over all pairs, both signs
+            and all latents.
+        pairs: (k, k), the same for each pair of directions; 0 on the diagonal.
     """
 
     mean: Interval
@@ -32,13 +41,13 @@ class Diversity:
 
 @dataclass(frozen=True)
 class Choice:
-    """Effects as probabilities of attributes: softmax of |change|, as xGA (2023) has it.
+    """Effects as probabilities of attributes: softmax of |change|, as defined by xGA (2023).
 
     Attributes:
-        entropy: (k,), of each direction, in [0, 1]: 0 is one attribute, 1 all of them alike; mean over
-            pictures.
-        diversity: deviation over directions of the mean probability of an attribute, in the mean over
-            attributes: the larger, the more the directions differ in what they move.
+        entropy: (k,), of each direction, in [0, 1]: 0 where one attribute changes, 1 where all change
+            equally; mean over pictures.
+        diversity: standard deviation over directions of an attribute's mean probability, in the mean over
+            attributes: the larger, the more the directions differ in what they change.
         probabilities: (k, a), in the mean over pictures.
     """
 
@@ -56,19 +65,19 @@ def diversity(
     lengths: Float[Tensor, " k"],
     distance: Distance,
     slots: Sequence[int] | None = None,
-    bootstrap: Bootstrap = Bootstrap(),  # noqa: B008  (a frozen value)
+    bootstrap: Bootstrap = BOOTSTRAP,
 ) -> Diversity:
     """Mean distance between the pictures that different directions make of the same latent.
 
     One latent at a time: k pictures of either sign are in memory.
 
     Args:
-        generator: of the directions.
+        generator: the directions' generator.
         directions: two or more.
-        latents: n; there are n k (k - 1) distances to compute.
+        latents: n latents; n k (k - 1) distances are computed.
         lengths: (k,), of the edits: best those of equal visible change.
         distance: between pictures, pair by pair.
-        slots: that edits move; None: the directions' own.
+        slots: slots that edits move; None: the directions' own.
         bootstrap: of the interval, over latents.
 
     Raises:
@@ -77,35 +86,32 @@ def diversity(
     k = directions.k
     if k < 2:
         raise InputError("diversity is between directions: give two or more.")
-    moving = directions.slots if slots is None else generator.check_slots(slots)
-    model = directions.model.select(list(range(k))).to(generator.device)
-    first, second = (list(side) for side in zip(*combinations(range(k), 2), strict=True))
+    edits = Edits.along(directions, lengths, slots=slots, device=generator.device)
+    pairs = torch.triu_indices(k, k, offset=1)
     rows = []
     for latent in latents.split(1):
-        shift = lengths.to(latent.device).view(-1, 1, 1) * model(read(latent, moving))
         both = []
-        for sign in (1, -1):
-            edited = moved(latent, sign * shift, moving).flatten(0, 1).split(16)
-            pictures = torch.cat([generator.preview(some, PIXELS) for some in edited])
-            parts = zip(_parts(first), _parts(second), strict=True)
-            both.append(torch.cat([distance(pictures[i], pictures[j]).cpu() for i, j in parts]))
+        for edited in edits.apply(latent, SIGNS).flatten(1, 2):
+            pictures = torch.cat([generator.preview(some, PIXELS) for some in edited.split(16)])
+            distances = [distance(pictures[i], pictures[j]).cpu() for i, j in pairs.split(32, dim=1)]
+            both.append(torch.cat(distances))
         rows.append(torch.stack(both).mean(0))
     values = torch.stack(rows)  # (n, pairs)
     matrix = torch.zeros(k, k)
-    matrix[first, second] = values.mean(0)
+    matrix[*pairs] = values.mean(0)
     return Diversity(bootstrap.means(values.mean(1)).at(), matrix + matrix.T)
 
 
-def choice(
-    scored: Scored,
-    *,
-    multiple: float = 1.0,
-    bootstrap: Bootstrap = Bootstrap(),  # noqa: B008
-) -> Choice:
+def choice(scored: Scored, *, multiple: float = 1.0, bootstrap: Bootstrap = BOOTSTRAP) -> Choice:
     """How concentrated effects are on few attributes, and how different over directions.
 
-    Changes are in population deviations, from -multiple to +multiple. Pictures of which an attribute is
-    missing are dropped. (Of k directions with no effect at all, every entropy is 1 and the diversity 0.)
+    Changes are in population deviations, from -multiple to +multiple. Pictures without a score of some
+    attribute are dropped. (Of k directions without any effect, every entropy is 1 and the diversity 0.)
+
+    Args:
+        scored: with edits by -multiple and +multiple.
+        multiple: of each direction's length.
+        bootstrap: of the intervals, over latents.
 
     Raises:
         InputError: these edits were not measured, or fewer than two attributes vary.
@@ -120,11 +126,6 @@ def choice(
         return weighted_means(shares, weights).std(1, correction=0).mean(1)
 
     found = bootstrap.of(spread, scored.n).at()
-    once = torch.ones(1, scored.n, dtype=torch.float64)
     probabilities = torch.full((scored.k, len(scored.scales)), torch.nan, dtype=torch.float64)
-    probabilities[:, usable] = weighted_means(shares, once)[0]
+    probabilities[:, usable] = means(shares)
     return Choice(bootstrap.means(surprise), found, probabilities)
-
-
-def _parts(numbers: Sequence[int], size: int = 32) -> list[Sequence[int]]:
-    return [numbers[i : i + size] for i in range(0, len(numbers), size)]

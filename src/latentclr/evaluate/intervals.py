@@ -1,8 +1,8 @@
-"""Intervals for what is measured on some latents: how much would other latents have changed it?
+"""Intervals for numbers that are measured on some latents: how much would other latents change them?
 
-Everything is a bootstrap (Efron 1979) over latents: a resample is a row of weights, how often each latent
+Most are bootstrap intervals (Efron 1979) over latents: a resample is a row of weights, how often each latent
 was drawn, so that means over all resamples are one product of matrices. A statistic is any function of such
-weights. Nothing here is random: a `Bootstrap` has its seed, and equal values have equal intervals.
+weights. Results are reproducible: a `Bootstrap` has a seed, and equal values have equal intervals.
 """
 
 import math
@@ -20,15 +20,19 @@ from latentclr.errors import InputError
 Weights = Float[Tensor, "b n"]
 """How often each of n samples counts, in each of b resamples."""
 Statistic = Callable[[Weights], Float[Tensor, "b ..."]]
-"""What is asked of the samples, for each row of weights by itself."""
+"""From weights to the value of a statistic for each row of them."""
 Method = Literal["percentile", "bca"]
 
 
-def told(value: float, *, sign: bool = False) -> str:
+def two_decimals(value: float, *, sign: bool = False) -> str:
     """A number with two decimals, without the zero before the point.
 
-    >>> told(0.412), told(-0.051), told(1.5), told(0.412, sign=True), told(float("nan"))
-    ('.41', '-.05', '1.50', '+.41', '?')
+    Args:
+        value: NaN gives "?".
+        sign: write "+" before positive numbers.
+
+    >>> [two_decimals(value) for value in (0.412, -0.051, 1.5, math.nan)], two_decimals(0.412, sign=True)
+    (['.41', '-.05', '1.50', '?'], '+.41')
     """
     if math.isnan(value):
         return "?"
@@ -38,17 +42,17 @@ def told(value: float, *, sign: bool = False) -> str:
 
 @dataclass(frozen=True)
 class Interval:
-    """A value and how sure it is.
+    """A value with a confidence interval.
 
     >>> str(Interval(0.41, 0.35, 0.47))
     '.41 [.35, .47]'
 
     Attributes:
-        value: that was measured; NaN: nothing was.
+        value: the measured value; NaN: not measured.
         low: lower end.
         high: upper end.
-        level: share of such intervals that hold the true value.
-        dropped: samples that had no value.
+        level: confidence level: the share of such intervals that hold the true value.
+        dropped: number of samples without a value.
     """
 
     value: float
@@ -58,18 +62,27 @@ class Interval:
     dropped: int = 0
 
     def __str__(self) -> str:
-        return f"{told(self.value)} [{told(self.low)}, {told(self.high)}]"
+        return f"{two_decimals(self.value)} {self.ends}"
+
+    @property
+    def ends(self) -> str:
+        """Both ends as text."""
+        return f"[{two_decimals(self.low)}, {two_decimals(self.high)}]"
 
     @property
     def holds_zero(self) -> bool:
-        """Whether 0 is inside, or nothing is known."""
+        """Whether 0 is inside, or the ends are not known."""
         return not (self.low > 0 or self.high < 0)
 
 
 def over_runs(values: Sequence[float], *, level: float = 0.95) -> Interval:
-    """The mean of a few independent runs (seeds of a method, say), with Student's interval.
+    """The mean of a few independent runs (of several seeds, for example), with Student's interval.
 
-    For a handful of runs, where a bootstrap sees too little of their variance. One run alone has no interval.
+    For few runs, of whose variance a bootstrap sees too little. One run alone has no interval.
+
+    Args:
+        values: one for each run.
+        level: confidence level.
 
     >>> str(over_runs([0.2, 0.3, 0.25])), str(over_runs([0.2]))
     ('.25 [.13, .37]', '.20 [?, ?]')
@@ -90,14 +103,14 @@ def over_runs(values: Sequence[float], *, level: float = 0.95) -> Interval:
 
 @dataclass(frozen=True)
 class Intervals:
-    """A tensor of values with an interval for each.
+    """A tensor of values with a confidence interval for each.
 
     Attributes:
-        value: that were measured.
+        value: the measured values.
         low: lower ends.
         high: upper ends.
-        level: see `Interval`.
-        dropped: samples without a value, of each.
+        level: confidence level, see `Interval`.
+        dropped: number of samples without a value, for each.
     """
 
     value: Float[Tensor, "*shape"]
@@ -107,12 +120,12 @@ class Intervals:
     dropped: Int[Tensor, "*shape"]
 
     def at(self, *index: int) -> Interval:
-        """One of them."""
-        low, value, high = (float(part[index]) for part in (self.low, self.value, self.high))
+        """The value with its interval at an index of the tensor; without an index, of a scalar."""
+        value, low, high = (float(part[index]) for part in (self.value, self.low, self.high))
         return Interval(value, low, high, self.level, int(self.dropped[index]))
 
     def absolute(self) -> "Intervals":
-        """Of the absolute values: an interval that holds 0 begins there."""
+        """Intervals of the absolute values: one that holds 0 begins there."""
         ends = torch.stack([self.low.abs(), self.high.abs()])
         low = torch.where((self.low <= 0) & (self.high >= 0), torch.zeros_like(self.low), ends.amin(0))
         return Intervals(self.value.abs(), low, ends.amax(0), self.level, self.dropped)
@@ -120,12 +133,12 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """How intervals are found.
+    """Settings of bootstrap intervals.
 
     Attributes:
-        draws: resamples.
-        level: share of such intervals that shall hold the true value.
-        seed: of the resampling; equal seeds draw the same.
+        draws: number of resamples.
+        level: confidence level.
+        seed: of the resampling; equal seeds draw the same resamples.
         method: "percentile", or "bca": corrected for bias and for a variance that changes with the value
             (Efron 1987), which skewed statistics of few samples need.
     """
@@ -143,7 +156,7 @@ class Bootstrap:
             )
 
     def weights(self, n: int) -> Weights:
-        """Resamples of n samples."""
+        """(draws, n): how often each of n samples is in each resample."""
         return resamples(n, self.draws, self._rng())
 
     def of(self, statistic: Statistic, n: int, *, weights: Weights | None = None) -> Intervals:
@@ -151,11 +164,11 @@ class Bootstrap:
 
         Args:
             statistic: gives its value for each row of weights.
-            n: samples.
-            weights: resamples; None: each sample by itself (see `nested` and `crossed` for others).
+            n: number of samples.
+            weights: resamples; None: of independent samples (see `nested` and `crossed` for others).
 
         Raises:
-            InputError: method "bca" with resamples of its caller's.
+            InputError: method "bca" with given resamples.
         """
         if weights is not None and self.method == "bca":
             raise InputError("method 'bca' is for samples of one level; use 'percentile' for two.")
@@ -169,7 +182,7 @@ class Bootstrap:
         return Intervals(value, quantile(drawn, low), quantile(drawn, high), self.level, zero)
 
     def means(self, values: Float[Tensor, "n ..."]) -> Intervals:
-        """Intervals for means over samples; NaN is left out, and counted."""
+        """Intervals for means over samples; NaN is left out, and counted in `dropped`."""
         found = self.of(lambda weights: weighted_means(values, weights), len(values))
         dropped = values.isnan().sum(0)
         return Intervals(found.value, found.low, found.high, found.level, dropped)
@@ -177,11 +190,11 @@ class Bootstrap:
     def seeds(self, values: Float[Tensor, "seeds n ..."], *, shared: bool) -> Intervals:
         """Intervals for means over several seeds of a method, each measured on n latents.
 
-        With few seeds they are too short: of three, the variance that a bootstrap sees is 2/3 of theirs.
+        With few seeds they are too short: of three, a bootstrap sees 2/3 of the variance.
 
         Args:
             values: of each seed and latent.
-            shared: every seed was measured on the same latents, so that these are drawn for all at once.
+            shared: every seed was measured on the same latents, so that resamples draw these for all seeds.
         """
         seeds, n = values.shape[:2]
         flat = values.flatten(0, 1)
@@ -194,8 +207,18 @@ class Bootstrap:
         return torch.Generator().manual_seed(self.seed)
 
 
+BOOTSTRAP = Bootstrap()
+"""The usual settings."""
+
+
 def resamples(n: int, draws: int, rng: torch.Generator) -> Weights:
-    """Draw n of n samples with replacement, many times: how often each was drawn."""
+    """Draw n of n samples with replacement: how often each was drawn.
+
+    Args:
+        n: number of samples.
+        draws: number of resamples.
+        rng: on the CPU.
+    """
     return _counts(torch.randint(n, (draws, n), generator=rng), n)
 
 
@@ -203,8 +226,8 @@ def nested(sizes: Sequence[int], draws: int, rng: torch.Generator) -> Float[Tens
     """Draw groups with replacement, and from each as many samples as it has (Davison and Hinkley 1997).
 
     Args:
-        sizes: samples of each group; their weights follow each other.
-        draws: resamples.
+        sizes: number of samples of each group; the weights of a group follow those of the one before.
+        draws: number of resamples.
         rng: on the CPU.
     """
     size, total = torch.tensor(sizes), sum(sizes)
@@ -220,14 +243,28 @@ def nested(sizes: Sequence[int], draws: int, rng: torch.Generator) -> Float[Tens
 def crossed(seeds: int, n: int, draws: int, rng: torch.Generator) -> Float[Tensor, "b total"]:
     """Draw seeds and latents, each with replacement, where every seed has the same latents (Owen 2007).
 
-    Weights of the first seed's n latents come first.
+    Args:
+        seeds: number of seeds.
+        n: number of latents; the weights of the first seed's n latents come first.
+        draws: number of resamples.
+        rng: on the CPU.
     """
     first, second = resamples(seeds, draws, rng), resamples(n, draws, rng)
     return (first.unsqueeze(2) * second.unsqueeze(1)).flatten(1)
 
 
+def means(values: Float[Tensor, "n ..."]) -> Float[Tensor, "..."]:
+    """Means over samples; NaN is left out."""
+    return weighted_means(values, torch.ones(1, len(values), dtype=torch.float64))[0]
+
+
 def weighted_means(values: Float[Tensor, "n ..."], weights: Weights) -> Float[Tensor, "b ..."]:
-    """Means over samples in every resample; what is NaN has no weight."""
+    """Means over samples in every resample; NaN has no weight.
+
+    Args:
+        values: of n samples.
+        weights: how often each sample counts, in each of b resamples.
+    """
     flat = values.flatten(1).double() if values.ndim > 1 else values.unsqueeze(1).double()
     missing = flat.isnan()
     total = weights @ flat.masked_fill(missing, 0.0)
@@ -236,7 +273,11 @@ def weighted_means(values: Float[Tensor, "n ..."], weights: Weights) -> Float[Te
 
 
 def quantile(drawn: Float[Tensor, "b ..."], share: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """The value below which a share of the draws lies, on a line between neighbours; NaN where a draw is.
+    """The value below which a share of the draws lies, interpolated linearly; NaN where a draw is NaN.
+
+    Args:
+        drawn: b values of each statistic.
+        share: in [0, 1], one for each statistic.
 
     >>> quantile(torch.tensor([3.0, 1.0, 2.0]), torch.tensor(0.25))
     tensor(1.5000)
@@ -259,7 +300,14 @@ def _bca(
     without: Float[Tensor, "n ..."],
     share: Float[Tensor, "*shape"],
 ) -> Float[Tensor, "*shape"]:
-    """The share of draws at which the corrected interval ends (Efron 1987, equations 2.3 and 6.6)."""
+    """The share of draws at which the corrected interval ends (Efron 1987, equations 2.3 and 6.6).
+
+    Args:
+        value: of all samples.
+        drawn: of b resamples.
+        without: of all samples but one, for each of n.
+        share: the share at which the percentile interval ends.
+    """
     below = (drawn < value).double().mean(0) + 0.5 * (drawn == value).double().mean(0)
     edge = 0.5 / len(drawn)
     bias = torch.special.ndtri(below.clamp(edge, 1 - edge))

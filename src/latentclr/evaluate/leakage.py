@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentclr.evaluate.attributes import Scale
-from latentclr.evaluate.intervals import Bootstrap, Interval, Intervals, Weights, weighted_means
+from latentclr.evaluate.intervals import BOOTSTRAP, Bootstrap, Interval, Intervals, Weights, weighted_means
 from latentclr.evaluate.scored import Scored
 
 Pairs = tuple[tuple[int, int], ...]
@@ -66,7 +66,7 @@ def change_matrix(
     scored: Scored,
     *,
     multiple: float = 1.0,
-    bootstrap: Bootstrap = Bootstrap(),  # noqa: B008  (a frozen value)
+    bootstrap: Bootstrap = BOOTSTRAP,
 ) -> ChangeMatrix:
     """What every direction does to every attribute.
 

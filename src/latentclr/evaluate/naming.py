@@ -15,7 +15,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.evaluate.attributes import Scale
-from latentclr.evaluate.intervals import Bootstrap, Interval, Intervals, told, weighted_means
+from latentclr.evaluate.intervals import (
+    BOOTSTRAP,
+    Bootstrap,
+    Interval,
+    Intervals,
+    two_decimals,
+    weighted_means,
+)
 from latentclr.evaluate.leakage import change_matrix
 from latentclr.evaluate.scored import Scored
 
@@ -69,7 +76,7 @@ def propose(
     multiple: float = 1.0,
     floor: float = FLOOR,
     shared: float = SHARED,
-    bootstrap: Bootstrap = Bootstrap(),  # noqa: B008  (a frozen value)
+    bootstrap: Bootstrap = BOOTSTRAP,
 ) -> tuple[Proposal, ...]:
     """A proposal for every direction.
 
@@ -164,7 +171,7 @@ def _told(
     parts = zip(positive, names, effects, strict=True)
     text = " and ".join(f"{way} {name} {size}" for way, name, size in parts)
     if leaks:
-        text += ", leaks into " + ", ".join(f"{name} {told(size.value)}" for name, size in leaks)
+        text += ", leaks into " + ", ".join(f"{name} {two_decimals(size.value)}" for name, size in leaks)
     return text
 
 

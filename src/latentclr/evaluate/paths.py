@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.errors import InputError
-from latentclr.evaluate.intervals import Bootstrap, Intervals
+from latentclr.evaluate.intervals import BOOTSTRAP, Bootstrap, Intervals
 from latentclr.evaluate.scored import Scored
 
 
@@ -44,7 +44,7 @@ class Paths:
 def follow(
     scored: Scored,
     *,
-    bootstrap: Bootstrap = Bootstrap(),  # noqa: B008  (a frozen value)
+    bootstrap: Bootstrap = BOOTSTRAP,
 ) -> Paths:
     """Monotonicity and correlation along the path, for every direction and attribute.
 
@@ -70,7 +70,7 @@ def follow(
 def unevenness(
     scored: Scored,
     *,
-    bootstrap: Bootstrap = Bootstrap(),  # noqa: B008
+    bootstrap: Bootstrap = BOOTSTRAP,
 ) -> Intervals:
     """(k,), how unevenly pictures change along the path: deviation over mean of the visible speed.
 

@@ -1,8 +1,8 @@
-"""Repetition: how many of the directions are different ones?
+"""Repetition: how many of the directions are distinct?
 
-Two directions may be the same vector, look the same (their edits change the same pixels), or do the same to
-attributes. Those that repeat each other, also by way of others, are one group; the number of groups is how
-many distinct directions there are.
+Two directions may be the same vector, look the same (their edits change the same pixels), or have the same
+effects on attributes. Directions that repeat each other, directly or by way of others, form a group; the
+number of groups is the number of distinct directions.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.directions import Directions
-from latentclr.directions.edits import read
 from latentclr.discover.ordering import REPEATED
+from latentclr.evaluate.edits import Edits
 from latentclr.evaluate.scored import Scored
 from latentclr.evaluate.strength import Measure
 from latentclr.generators import Generator, Latents
@@ -26,10 +26,10 @@ class Repetition:
     """Which of k directions repeat each other.
 
     Attributes:
-        overlaps: (k, k), |cos| between every two.
-        threshold: above which two are repetitions.
-        pairs: (i, j, overlap) of these, largest first.
-        groups: all directions, those that repeat each other together, by their first.
+        overlaps: (k, k), |cos| between each pair of directions.
+        threshold: a pair with a larger overlap is a repetition.
+        pairs: the repetitions as (i, j, overlap), largest first.
+        groups: a partition of all directions into those that repeat each other, ordered by their first.
     """
 
     overlaps: Float[Tensor, "k k"]
@@ -39,18 +39,22 @@ class Repetition:
 
     @property
     def distinct(self) -> int:
-        """Number of groups."""
+        """Number of distinct directions: the groups."""
         return len(self.groups)
 
     @property
     def rate(self) -> float:
-        """Share of all pairs that are repetitions; 0 of a single direction."""
+        """Share of all pairs that are repetitions; 0 for a single direction."""
         k = len(self.overlaps)
         return len(self.pairs) / max(k * (k - 1) // 2, 1)
 
 
 def repetition(overlaps: Float[Tensor, "k k"], threshold: float = REPEATED) -> Repetition:
-    """Pairs above a threshold, and the groups that they make (connected components).
+    """Pairs above a threshold, and the groups that they form (connected components).
+
+    Args:
+        overlaps: (k, k), symmetric.
+        threshold: a pair with a larger overlap is a repetition.
 
     >>> overlaps = torch.eye(4)
     >>> overlaps[0, 2] = overlaps[2, 0] = overlaps[2, 3] = overlaps[3, 2] = 0.95
@@ -74,9 +78,15 @@ def latent_repetition(
     slots: Sequence[int] | None = None,
     threshold: float = REPEATED,
 ) -> Repetition:
-    """Directions that are nearly the same vector, in the mean over latents (or its opposite)."""
-    model = directions.model.select(list(range(directions.k))).to(latents.device)
-    vectors = model(read(latents, directions.slots if slots is None else slots))
+    """Directions that are nearly the same vector or opposite ones: mean |cos| over latents.
+
+    Args:
+        directions: k directions.
+        latents: n latents at which conditional directions are compared.
+        slots: slots that edits move; None: the directions' own.
+        threshold: a pair with a larger overlap is a repetition.
+    """
+    vectors = Edits.along(directions, slots=slots, device=latents.device).vectors(latents)
     return repetition(mean_absolute_cosine(vectors).cpu(), threshold)
 
 
@@ -92,27 +102,30 @@ def visible_repetition(
     """Directions whose edits look nearly the same: |cos| between their changes of small pictures.
 
     Args:
-        generator: of the directions.
-        directions: k of them.
-        latents: n; all k n changes of pictures are held at once.
-        lengths: of the edits, both ways: best those of equal visible change.
-        slots: that edits move; None: the directions' own.
-        threshold: above which two are repetitions.
+        generator: the directions' generator.
+        directions: k directions.
+        latents: n latents; all k n changes of pictures are held in memory.
+        lengths: (k,), of the edits, both ways: best those of equal visible change.
+        slots: slots that edits move; None: the directions' own.
+        threshold: a pair with a larger overlap is a repetition.
     """
-    moving = directions.slots if slots is None else generator.check_slots(slots)
-    model = directions.model.select(list(range(directions.k))).to(generator.device)
-    seen = Measure(generator).differences(model, latents, lengths, slots=moving)
-    return repetition(mean_absolute_cosine(seen).cpu(), threshold)
+    edits = Edits.along(directions, lengths, slots=slots, device=generator.device)
+    return repetition(mean_absolute_cosine(Measure(generator).differences(edits, latents)).cpu(), threshold)
 
 
 def effect_repetition(scored: Scored, *, multiple: float = 1.0, threshold: float = REPEATED) -> Repetition:
-    """Directions that do nearly the same to the attributes of the same pictures.
+    """Directions with nearly the same effects on the attributes of the same pictures.
 
-    The effects of a direction on all attributes of all pictures, in population deviations, are one vector;
-    what is missing in one direction counts in none.
+    The effects of a direction on all attributes of all pictures, in population deviations, form one vector;
+    an effect that is missing for one direction is left out for all.
+
+    Args:
+        scored: with edits by -multiple and +multiple.
+        multiple: of each direction's length.
+        threshold: a pair with a larger overlap is a repetition.
 
     Raises:
-        InputError: edits by -multiple and +multiple were not measured.
+        InputError: these edits were not measured.
     """
     effects = scored.effects(multiple)  # (k, n, a)
     known = ~effects.isnan().any(0)

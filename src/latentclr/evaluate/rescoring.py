@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.errors import InputError
-from latentclr.evaluate.intervals import Bootstrap, Interval, told, weighted_means
+from latentclr.evaluate.intervals import BOOTSTRAP, Bootstrap, Interval, two_decimals, weighted_means
 from latentclr.evaluate.scored import Scored
 
 
@@ -29,7 +29,7 @@ class Level:
     deviation: float
 
     def __str__(self) -> str:
-        return f"{told(self.mean.value)} ± {told(self.deviation)}"
+        return f"{two_decimals(self.mean.value)} ± {two_decimals(self.deviation)}"
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def measured(
     choice: Choice,
     *,
     numbers: Sequence[int] | None = None,
-    bootstrap: Bootstrap = Bootstrap(),  # noqa: B008  (a frozen value)
+    bootstrap: Bootstrap = BOOTSTRAP,
 ) -> Rescoring:
     """What the chosen direction does to latents on which it was not chosen.
 
@@ -162,7 +162,7 @@ def rescore(
     *,
     multiple: float = 1.0,
     direction: int | None = None,
-    bootstrap: Bootstrap = Bootstrap(),  # noqa: B008
+    bootstrap: Bootstrap = BOOTSTRAP,
 ) -> Rescoring:
     """Choose the direction that moves an attribute most, on every second latent; measure on the others.
 
@@ -187,7 +187,7 @@ def rescoring_table(
     scored: Scored,
     *,
     multiple: float = 1.0,
-    bootstrap: Bootstrap = Bootstrap(),  # noqa: B008
+    bootstrap: Bootstrap = BOOTSTRAP,
 ) -> tuple[Rescoring, ...]:
     """A row for every attribute of which there is more and less, and which varies.
 

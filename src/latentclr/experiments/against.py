@@ -13,11 +13,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentclr.directions import Directions
-from latentclr.evaluate.intervals import Interval, Intervals, told
+from latentclr.evaluate.intervals import Interval, Intervals, means, two_decimals
 from latentclr.evaluate.naming import FLOOR
 from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells, grouped, plural
 from latentclr.experiments.bench import Bench, own_class
-from latentclr.experiments.statistics import halves, means, others, over_seeds, strongest
+from latentclr.experiments.statistics import halves, others, over_seeds, strongest
 from latentclr.generators import Generator
 from latentclr.report.grid import Block, Row
 from latentclr.report.sheet import EditSheet
@@ -155,7 +155,7 @@ def _lines(bench: Bench, sheet: EditSheet, found: Measured) -> list[Row]:
         effect, leak = intervals.at(i), intervals.at(v + i)
         k = int(found.best[0][i])
         weak = "" if effect.value >= FLOOR else " (weak)"
-        note = f"direction {k}\neffect {told(effect.value)}{weak}\nleak {told(leak.value)}"
+        note = f"direction {k}\neffect {two_decimals(effect.value)}{weak}\nleak {two_decimals(leak.value)}"
         sign = -1.0 if int(found.signs[0][i]) < 0 else 1.0
         lines.append(Row(name, note, sheet.tiles(found.calibrated[0], k, scale=sign)))
     return lines
@@ -175,9 +175,7 @@ def _text(bench: Bench, measured: Mapping[str, Measured]) -> str:
         if OURS in measured and method != OURS:
             gap = difference(bench, measured[OURS], found)
             word = "no clear difference" if gap.holds_zero else "less" if gap.value < 0 else "more"
-            verdict.append(
-                f"{method} {told(gap.value, sign=True)} [{told(gap.low)}, {told(gap.high)}], {word}"
-            )
+            verdict.append(f"{method} {two_decimals(gap.value, sign=True)} {gap.ends}, {word}")
     against = (
         f" By how much LatentCLR leaks more for its effect than: {'; '.join(verdict)}." if verdict else ""
     )

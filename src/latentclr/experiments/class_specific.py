@@ -18,6 +18,7 @@ from torch import Tensor
 
 from latentclr.directions import Directions
 from latentclr.errors import InputError
+from latentclr.evaluate.edits import Edits
 from latentclr.evaluate.intervals import Interval, Intervals, Weights, weighted_means
 from latentclr.evaluate.strength import Measure
 from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells
@@ -126,8 +127,8 @@ def _pairs(runs: Sequence[Run]) -> list[tuple[Run, Run, bool]]:
 def _drawn(bench: Bench, one: Run, view: Generator) -> Drawn:
     directions = bench.calibrated(one.directions, view)
     latents = bench.latents(min(SEEN, bench.settings.latents), 3)
-    model = directions.model.select(list(range(directions.k))).to(view.device)
-    seen = Measure(view).differences(model, latents, directions.scale, slots=directions.slots)
+    edits = Edits.along(directions, slots=None, device=view.device)
+    seen = Measure(view).differences(edits, latents)
     effects = bench.magnitudes(bench.scored(directions, generator=view))
     return Drawn(directions, unit(seen.transpose(0, 1)).cpu(), effects)
 

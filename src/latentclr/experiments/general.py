@@ -11,13 +11,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentclr.evaluate.intervals import Interval
+from latentclr.evaluate.intervals import Interval, means
 from latentclr.evaluate.leakage import change_matrix, selectivity
 from latentclr.evaluate.naming import FLOOR, Proposal, propose
 from latentclr.evaluate.scored import Scored
 from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells, grouped, listed, plural
 from latentclr.experiments.bench import Bench, own_class
-from latentclr.experiments.statistics import halves, means, over_seeds, strongest
+from latentclr.experiments.statistics import halves, over_seeds, strongest
 from latentclr.generators import Generator
 from latentclr.report.grid import Block, Row
 from latentclr.report.sheet import EditSheet

@@ -12,11 +12,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentclr.errors import InputError
-from latentclr.evaluate.intervals import Interval
+from latentclr.evaluate.intervals import Interval, means
 from latentclr.evaluate.leakage import selectivity
 from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells, listed
 from latentclr.experiments.bench import Bench, own_class
-from latentclr.experiments.statistics import halves, means, over_seeds, strongest
+from latentclr.experiments.statistics import halves, over_seeds, strongest
 from latentclr.generators import Generator
 from latentclr.ranges import told
 from latentclr.report.grid import Block, Row

@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentclr.evaluate.intervals import Interval
+from latentclr.evaluate.intervals import Interval, means
 from latentclr.evaluate.leakage import assigned, selectivity
 from latentclr.evaluate.repetition import effect_repetition, latent_repetition, visible_repetition
 from latentclr.experiments.base import MODELS, Cell, Experiment, Run, Settings, Wanted, cells, grouped
 from latentclr.experiments.bench import Bench, own_class
 from latentclr.experiments.plots import Dots, dots
-from latentclr.experiments.statistics import means, over_seeds
+from latentclr.experiments.statistics import over_seeds
 from latentclr.generators import Generator
 
 SEEN = 16

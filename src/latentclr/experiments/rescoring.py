@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from latentclr.directions import Directions
-from latentclr.evaluate.intervals import Interval, told
+from latentclr.evaluate.intervals import Interval, two_decimals
 from latentclr.evaluate.rescoring import Level, Rescoring, choose, measured
 from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells, grouped, rounded
 from latentclr.experiments.bench import Bench, own_class
@@ -117,7 +117,8 @@ def _methods(found: Sequence[Found]) -> dict[str, list[Found]]:
 def _line(sheet: EditSheet, one: Found) -> Row:
     """Down, before and up."""
     row = one.row
-    note = f"direction {row.direction}\nfrom {told(row.down.mean.value)} to {told(row.up.mean.value)}"
+    down, up = (two_decimals(level.mean.value) for level in (row.down, row.up))
+    note = f"direction {row.direction}\nfrom {down} to {up}"
     return Row(row.attribute, note, sheet.tiles(one.calibrated, row.direction, scale=float(row.sign)))
 
 
@@ -153,7 +154,7 @@ def _text(bench: Bench, found: Sequence[Found]) -> str:
             up, down = (_mean([getattr(row, way) for row in rows]) for way in ("up", "down"))
             effect = sum(row.measured.value for row in rows) / len(rows)
             ranges[method] = min(row.measured.low for row in rows), max(row.measured.high for row in rows)
-            parts.append(f"{method} {up} up, {down} down (effect {told(effect)})")
+            parts.append(f"{method} {up} up, {down} down (effect {two_decimals(effect)})")
         said.append(f"{name} (base {base}): {'; '.join(parts)}{_most(ranges)}.")
     paper = "; ".join(
         f"{name} (base {base}) "

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from latentclr.evaluate.intervals import Bootstrap, Intervals, Weights, crossed, weighted_means
+from latentclr.evaluate.intervals import Bootstrap, Intervals, Weights, crossed, means, weighted_means
 from latentclr.linalg import unit
 
 OfMeans = Callable[[int, Float[Tensor, "b ..."]], Float[Tensor, "b m"]]
@@ -43,11 +43,6 @@ def over_seeds(values: Sequence[Float[Tensor, "n ..."]], of: OfMeans, bootstrap:
 def strongest(choosing: Float[Tensor, "n k a"]) -> Int[Tensor, " a"]:
     """For each attribute the direction that moves it most, in the mean over these latents."""
     return means(choosing).abs().nan_to_num(-1.0).argmax(0)
-
-
-def means(values: Float[Tensor, "n ..."]) -> Float[Tensor, "..."]:
-    """Over latents; what is missing is left out."""
-    return weighted_means(values, torch.ones(1, len(values), dtype=torch.float64))[0]
 
 
 def halves(values: Float[Tensor, "n ..."]) -> tuple[Float[Tensor, "half ..."], Float[Tensor, "rest ..."]]:

@@ -16,10 +16,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.directions import Directions
-from latentclr.evaluate.intervals import Interval, Intervals, told
+from latentclr.evaluate.intervals import Interval, Intervals, means, two_decimals
 from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells, grouped, rounded
 from latentclr.experiments.bench import Bench, needs_classes, own_class
-from latentclr.experiments.statistics import cosine, means, over_seeds
+from latentclr.experiments.statistics import cosine, over_seeds
 from latentclr.generators import Generator
 from latentclr.linalg import unit
 from latentclr.report.grid import Block, Row
@@ -62,7 +62,7 @@ def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
             )
             for label in labels
         )
-        blocks.append(Block(f"{rank}: direction {k} ({told(float(scores[k]))})", lines))
+        blocks.append(Block(f"{rank}: direction {k} ({two_decimals(float(scores[k]))})", lines))
     figure = sheet.draw(
         f"Directions of {first.name}, found in {bench.where}, in other classes at the same length in latent "
         "space.\nIn brackets: mean cosine between effects in the source and in the other classes.",
@@ -163,7 +163,7 @@ def _text(
             f"the source and in the other classes is {found.at(4)} (in the source itself, on other pictures, "
             f"{found.at(0)}; between different directions {found.at(5)}), effects are {found.at(6)} times as "
             f"large, and {found.at(7)} of the directions can be told by their effects (in the source "
-            f"{found.at(3)}; guessing gives {told(1 / group[0].directions.k)})."
+            f"{found.at(3)}; guessing gives {two_decimals(1 / group[0].directions.k)})."
         )
     classes = ", ".join(bench.class_name(label) for label in labels[1:])
     return (

@@ -12,6 +12,7 @@ from latentclr.artefacts import Calibration
 from latentclr.directions import DirectionModel, Directions, Global
 from latentclr.discover import DISCOVERERS, Discoverer
 from latentclr.evaluate.calibration import RMS, SEED, strengths, usual_target
+from latentclr.evaluate.edits import Edits
 from latentclr.evaluate.strength import LENGTH, LONGEST, Measure
 from latentclr.explorer.canvas import LARGE
 from latentclr.explorer.recipe import LARGEST_ALPHA
@@ -178,8 +179,8 @@ def _about(shelf: Shelf, name: str, entry: Entry) -> list[float]:
 
     def change(model: DirectionModel) -> Float[Tensor, " k"]:
         there = model.select(list(range(model.k))).to(generator.device)
-        lengths = torch.full((model.k,), LENGTH)
-        return Measure(generator).change(there, latents, lengths, slots=directions.slots)
+        edits = Edits(there, torch.full((model.k,), LENGTH), directions.slots)
+        return Measure(generator).change(edits, latents)
 
     target, changes = float(change(ways).median()), change(directions.model)
     lengths = (LENGTH * target / changes).nan_to_num(LENGTH, posinf=LONGEST).clamp(0.1 * LENGTH, LONGEST)

@@ -8,7 +8,7 @@ equal, but in most latent spaces many different vectors look equal too.
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import combinations
 from typing import Any
 
@@ -16,11 +16,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentclr.directions import DirectionModel, Directions
-from latentclr.directions.edits import read
+from latentclr.directions import Directions
 from latentclr.discover import DISCOVERERS
 from latentclr.discover.ordering import REPEATED
 from latentclr.errors import InputError
+from latentclr.evaluate.edits import Edits
 from latentclr.evaluate.strength import LENGTH, LONGEST, Measure, Strengths, match_strength
 from latentclr.generators import Generator, Latents
 from latentclr.linalg import mean_absolute_cosine, pairs_above, unit
@@ -49,10 +49,6 @@ class Entry:
     directions: Directions
     slots: tuple[int, ...]
     seconds: float | None = None
-
-    def model(self, device: torch.device) -> DirectionModel:
-        """The direction model on a device; the artefact's own stays where it is."""
-        return self.directions.model.select(list(range(self.directions.k))).to(device)
 
 
 @dataclass(frozen=True)
@@ -181,32 +177,27 @@ def compare(
     if layer is not None:
         layer = generator.layer(layer).name
         _check_seen(layer, entries, generator)
-    measure, models = Measure(generator, layer), [entry.model(generator.device) for entry in entries]
-    starts = [torch.full((model.k,), min(LENGTH, longest)) for model in models]
-    first = [
-        measure.change(model, latents, start, slots=entry.slots)
-        for entry, model, start in zip(entries, models, starts, strict=True)
+    measure = Measure(generator, layer)
+    starts = [torch.full((entry.directions.k,), min(LENGTH, longest)) for entry in entries]
+    edits = [
+        Edits.along(entry.directions, start, slots=entry.slots, device=generator.device)
+        for entry, start in zip(entries, starts, strict=True)
     ]
+    first = [measure.change(one, latents) for one in edits]
     target = float(torch.cat(first).quantile(0.5)) if strength is None else strength
     if strength is None and not target > NOISE * float(measure.before(latents).square().mean().sqrt()):
         raise InputError(
             f"most edits do not change {'the picture' if layer is None else f'layer {layer!r}'} at all, so "
             "that there is no strength to match: choose other slots or, by hand, a strength."
         )
-
-    def matched(run: int) -> Strengths:
-        def change(which: list[int], lengths: Float[Tensor, " m"]) -> Float[Tensor, " m"]:
-            model = models[run].select(which)
-            return measure.change(model, latents, lengths, slots=entries[run].slots)
-
-        return match_strength(change, starts[run], first[run], target=target, longest=longest)
-
-    strengths = tuple(matched(run) for run in range(len(entries)))
-    pictures = Measure(generator)
-    vectors = [model(read(latents, entry.slots)).cpu() for entry, model in zip(entries, models, strict=True)]
+    strengths = tuple(
+        match_strength(measure.changes(one, latents), *start, target=target, longest=longest)
+        for one, *start in zip(edits, starts, first, strict=True)
+    )
+    vectors = [one.vectors(latents).cpu() for one in edits]
     seen = [
-        pictures.differences(model, latents, found.lengths, slots=entry.slots)
-        for entry, model, found in zip(entries, models, strengths, strict=True)
+        Measure(generator).differences(replace(one, lengths=found.lengths), latents)
+        for one, found in zip(edits, strengths, strict=True)
     ]
     overlaps = {
         (a, b): _overlap((vectors[a], seen[a]), (vectors[b], seen[b]))
