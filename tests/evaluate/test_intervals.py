@@ -278,12 +278,7 @@ def test_absolute_values_of_intervals() -> None:
 
 def test_told_as_people_write_it() -> None:
     assert str(Interval(0.414, 0.35, 1.2)) == ".41 [.35, 1.20]"
-    assert [two_decimals(value) for value in (0.999, -0.001, -12.3, 10.0)] == [
-        "1.00",
-        ".00",
-        "-12.30",
-        "10.00",
-    ]
+    assert list(map(two_decimals, (0.999, -0.001, -12.3, 10.0))) == ["1.00", ".00", "-12.30", "10.00"]
     assert two_decimals(math.nan) == "?"
     assert [two_decimals(value, sign=True) for value in (0.994, -0.994, 0.0)] == ["+.99", "-.99", "+.00"]
 

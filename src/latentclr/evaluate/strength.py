@@ -91,7 +91,8 @@ class Measure:
             latents: n latents; all k n differences are held in memory.
         """
         plus, minus = (self.before(edited) for edited in edits.apply(latents, SIGNS).flatten(1, 2))
-        return (plus - minus).unflatten(0, (-1, len(latents)))
+        differences: Tensor = (plus - minus).unflatten(0, (-1, len(latents)))
+        return differences
 
     @property
     def _cheap(self) -> bool:
