@@ -199,17 +199,12 @@ def distance_of(measure: MeasureName, generator: Generator) -> Distance | None:
 
 
 def reading_of(generator: Generator, distance: Distance) -> Reading:
-    """Everything that can be read off this generator's pictures."""
-    from latentclr.evaluate.attributes import FACES, scorer_of
+    """Collect everything that can be measured on this generator's pictures."""
+    from latentclr.evaluate.attributes import identity_of, scorer_of
     from latentclr.report.evaluation import Reading
 
     scorer, scales = scorer_of(generator)
-    if generator.name not in FACES:
-        return Reading(scorer, scales, distance)
-    from latentclr.scorers.faces import identity_distance, load_faces
-
-    faces = load_faces(generator.name, device=generator.device)
-    return Reading(scorer, scales, distance, faces.identity, identity_distance)
+    return Reading(scorer, scales, distance, *(identity_of(scorer) or ()))
 
 
 def notes(rows: Sequence[dict[str, Any]]) -> list[str]:
