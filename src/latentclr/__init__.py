@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from latentclr.lazy import lazy
 
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:
     from latentclr.public import *  # noqa: F403
 else:

@@ -1,4 +1,4 @@
-"""Packages whose names are imported when they are first asked for (PEP 562)."""
+"""Packages that import their names on first use (PEP 562)."""
 
 import sys
 from collections.abc import Callable
@@ -8,10 +8,10 @@ from typing import Any
 
 
 def lazy(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package: its modules, and what its module `public` lists in `__all__`.
+    """Make `__getattr__` and `__dir__` for a package: its modules, and the names in `__all__` of `public`.
 
     Args:
-        package: its `__name__`.
+        package: `__name__` of the package, which has a module `public`.
     """
 
     def get(name: str) -> Any:

@@ -389,7 +389,7 @@ def wait_for_steps(folder: Path, steps: int) -> int:
 def test_output_to_a_closed_pipe_ends_as_other_programs_do(
     command: list[str], module: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"{module}.out", Output(soft_wrap=True))  # which keeps what it could not write
+    monkeypatch.setattr(f"{module}.out", Output())  # which keeps what it could not write
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as pipe:

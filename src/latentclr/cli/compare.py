@@ -1,18 +1,18 @@
-"""latentclr compare RUN RUN ...: what methods found, beside each other at equal strength."""
+"""latentclr compare RUN RUN ...: show what methods found beside each other, at equal strength."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
-from rich.table import Table
 
-from latentclr.cli.console import out, say
-from latentclr.cli.options import parse
-from latentclr.cli.runs import OfRuns
+from latentclr.cli.console import out, say, table
+from latentclr.cli.options import OverwriteOption
+from latentclr.cli.parsing import check_at_least, check_positive
+from latentclr.cli.runs import SeveralRunsOptions
 from latentclr.errors import InputError
 from latentclr.evaluate.settings import LONGEST, MeasureName
 from latentclr.ranges import numbers
@@ -22,46 +22,49 @@ if TYPE_CHECKING:
     from latentclr.report.comparison import Comparison
 
 SAMPLES = {True: 16, False: 4}
-"""Pictures that are edited to measure, where they are cheap to draw and where they are not."""
+"""Default of --samples, for generators up to 128 pixels (True) and larger ones."""
 SAMPLE_SEED = 2021
-"""Of these pictures: the same for every comparison."""
+"""Seed of the pictures that are edited to measure: the same for every comparison."""
 TILE = (72, 96)
-"""Least and largest size of a picture on the sheets."""
+"""Smallest and largest height of a picture on the sheets, in pixels."""
 
 
 @dataclass(frozen=True)
-class Compare(OfRuns):
-    """Options of the command."""
+class Command(SeveralRunsOptions, OverwriteOption):
+    """Show what methods found beside each other, at equal strength.
+
+    Every direction is shown at the alpha where it changes the picture as much as the others, beside the
+    directions that match it; and what each method found alone.
+    """
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN RUN ...")]
     """Two or more run folders (or directions files) of one generator; the first is the reference."""
     out: Path
     """Folder for the comparison: pictures, heat maps, tables and comparison.json."""
     seeds: str = "0,1,2"
-    """Pictures to edit on the sheets."""
+    """Seeds of the pictures to edit on the sheets."""
     strength: float | None = None
-    """Change to which every direction is brought (root mean square; of pictures: white is 1, black -1);
-    none: the median over all directions of what edits of length 3 change."""
+    """Change that every edit makes: root mean square, of pictures from -1 (black) to 1 (white) (default: the
+    median change of edits of length 3 along all directions)."""
     measure: MeasureName = "picture"
-    """What the change is of: the picture, or the features of --layer."""
+    """What the change is measured in: the picture, or the features of --layer."""
     layer: str | None = None
-    """Layer of --measure features."""
+    """Layer for --measure features."""
     rows: int = 8
-    """Directions of the first run to draw, beside those of the others that match them."""
+    """Directions of the first run to draw, each beside those of the other runs that match it."""
     samples: int | None = None
-    """Pictures that are edited to measure; none: 16, or 4 of a generator above 128 pixels."""
+    """Pictures that are edited to measure (default: 16, or 4 for generators above 128 pixels)."""
     longest: float = LONGEST
-    """Longest edit to try, as a length in latent space: a direction that needs a longer one is too weak."""
-    overwrite: bool = False
-    """Replace the comparison that is in the folder."""
+    """Longest edit to try, as a length in latent space. A direction that needs a longer one is too weak."""
 
     def run(self) -> None:
-        """Compare, write the folder, print the table."""
+        """Compare the runs, write the folder, and print the table."""
         import torch
 
         from latentclr.discover.ordering import SMALL
         from latentclr.files import write_bytes, write_json
-        from latentclr.report.comparison import Entry, as_csv, as_markdown, compare, record, table
+        from latentclr.report.comparison import Entry, as_csv, as_markdown, compare, record
+        from latentclr.report.comparison import table as facts_by_run
         from latentclr.runs.discovery import run_seconds
         from latentclr.runs.folders import COMPARISON
 
@@ -70,7 +73,7 @@ class Compare(OfRuns):
         opened, generator = self.open(self.runs)
         if self.layer is not None:
             generator.layer(self.layer)
-        generator.from_seeds(seeds)  # refused now rather than after the work
+        generator.from_seeds(seeds)  # so that wrong seeds are refused before the work
         entries = [Entry(run.name, run.directions, run.slots, run_seconds(run.path)) for run in opened]
         samples = self.samples or SAMPLES[generator.resolution <= 2 * SMALL]
         latents = generator.sample(samples, rng=torch.Generator().manual_seed(SAMPLE_SEED))
@@ -78,33 +81,25 @@ class Compare(OfRuns):
             total = sum(run.directions.k for run in opened)
             say(f"matching the strengths of {total} directions on {samples} pictures, both ways")
             comparison = compare(
-                entries,
-                generator,
-                latents,
-                layer=self.layer,
-                strength=self.strength,
-                longest=self.longest,
+                entries, generator, latents, layer=self.layer, strength=self.strength, longest=self.longest
             )
             facts = record(comparison, self._settings(generator, seeds, samples))
             write_json(folder / COMPARISON.mark, facts)
-            write_bytes(folder / "table.csv", as_csv(table(comparison)).encode())
-            write_bytes(folder / "table.md", as_markdown(table(comparison)).encode())
+            by_run = facts_by_run(comparison)
+            write_bytes(folder / "table.csv", as_csv(by_run).encode())
+            write_bytes(folder / "table.md", as_markdown(by_run).encode())
             say("drawing")
             _draw(comparison, generator, seeds, self.rows, folder)
-        self._tell(comparison, facts)
+        self._print(by_run, facts)
 
     def _check(self) -> None:
         from latentclr.runs.folders import COMPARISON
 
         if len(self.runs) < 2:
             raise InputError(f"compare needs at least two runs, not {len(self.runs)}: give their folders.")
-        for name, value in (("rows", self.rows), ("samples", self.samples)):
-            if value is not None and value < 1:
-                raise InputError(f"--{name} {value} must be at least 1.")
-        for name, number in (("strength", self.strength), ("longest", self.longest)):
-            if number is not None and not 0 < number < float("inf"):
-                raise InputError(f"--{name} {number:g} must be above 0 and finite.")
-        if self.measure not in get_args(MeasureName) or (self.measure == "features") != bool(self.layer):
+        check_at_least(self, rows=1, samples=1)
+        check_positive(self, "strength", "longest")
+        if (self.measure == "features") != bool(self.layer):
             raise InputError(
                 f"--measure {self.measure} with --layer {self.layer}: give `--measure features --layer NAME` "
                 "for a layer's features, and neither for the picture."
@@ -115,7 +110,7 @@ class Compare(OfRuns):
         return {
             "runs": [str(run) for run in self.runs],
             "seeds": list(seeds),
-            "slots": "each run's own" if self.slots is None else numbers(self.slots, int, "--slots"),
+            "slots": self.moved or "each run's own",
             "measure": self.measure,
             "layer": self.layer,
             "strength": self.strength,
@@ -125,8 +120,8 @@ class Compare(OfRuns):
             "class": None if generator.label is None else generator.label_number,
         }
 
-    def _tell(self, comparison: Comparison, facts: dict[str, Any]) -> None:
-        from latentclr.report.comparison import ALONE, table
+    def _print(self, by_run: Mapping[str, Mapping[str, str]], facts: dict[str, Any]) -> None:
+        from latentclr.report.comparison import ALONE
 
         for note in facts["notes"]:
             say(f"note: {note}")
@@ -137,15 +132,11 @@ class Compare(OfRuns):
             "all pairs; two runs of `random` say what chance gives); vectors in: the same of the directions "
             f"themselves; found alone: directions whose best match in any other run is below {ALONE:g}"
         )
-        shown = Table(box=None, pad_edge=False)
-        shown.add_column("")
-        by_run = table(comparison)
-        for name in by_run:
-            shown.add_column(name, justify="right", overflow="fold")
+        shown = table("", *by_run, right=by_run)
         for fact in next(iter(by_run.values())):
             shown.add_row(fact, *(about[fact] for about in by_run.values()))
-        out.print(shown, markup=False)
-        out.print(f"\nside by side: {self.out / 'side-by-side.png'}", markup=False)
+        out.print(shown)
+        out.print(f"\nside by side: {self.out / 'side-by-side.png'}")
 
 
 def _draw(
@@ -170,12 +161,3 @@ def _draw(
         for kind in ("visible", "latent"):
             picture = heat_map(overlap, names, latent=kind == "latent")
             save_picture(picture, folder / "overlaps" / f"{kind}-{a + 1}-{b + 1}.png")
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
-    about = (
-        "Show what methods found beside each other: every direction at the alpha where it changes the "
-        "picture as much as the others, the directions that match, and what each method found alone."
-    )
-    parse(Compare, arguments, prog="compare", about=about).run()

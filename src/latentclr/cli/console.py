@@ -1,75 +1,111 @@
-"""Where the commands speak: results to stdout, the rest to stderr."""
+"""Output of the commands: results to stdout, progress and advice to stderr; and stopping by Ctrl-C."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import TextIOBase
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
 
 if TYPE_CHECKING:
     from latentclr.engine.training import Log
     from latentclr.engine.world import World
 
 STDERR = 2
-"""Number of the file, as every process has it."""
+"""File descriptor of stderr."""
 _WIDE = 200
-"""Columns where the reader is a file or another program, so that lines stay whole."""
+"""Line length where stdout is a file or a pipe, so that lines are not broken."""
+VALUES = {
+    "loss": "loss {:.3f}",
+    "accuracy": "accuracy {:.3f}",
+    "psnr": "PSNR {:.1f} dB",
+    "lpips": "LPIPS {:.3f}",
+    "steps_per_second": "{:.1f} steps/s",
+}
+"""Logged values that a progress bar shows, and how."""
 
 
 class Output(Console):
-    """A console that leaves it to `main` to end where the reader of a pipe has gone."""
+    """A console that prints text as it is (no markup) and reports a closed pipe to `main`."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        """Write to stdout, or to stderr."""
+        super().__init__(stderr=stderr, markup=False, highlight=False, soft_wrap=True)
+        if not (stderr or self.is_terminal):
+            self.width = _WIDE
 
     def on_broken_pipe(self) -> None:
-        """Raise what happened, in place of an exit with 1."""
+        """Raise the error; rich would exit with 1."""
         raise BrokenPipeError
 
 
-out = Output(highlight=False, soft_wrap=True)
-if not out.is_terminal:
-    out = Output(highlight=False, soft_wrap=True, width=_WIDE)
-err = Output(stderr=True, highlight=False, soft_wrap=True)
+out = Output()
+err = Output(stderr=True)
 
 
 def say(message: str) -> None:
-    """Tell the user how it goes (stderr)."""
-    err.print(message, markup=False)
+    """Print progress or advice to stderr."""
+    err.print(message)
+
+
+def table(*columns: str, right: Collection[str] = ()) -> Table:
+    """A table without borders.
+
+    Args:
+        columns: headings.
+        right: those of the columns that are aligned to the right.
+    """
+    made = Table(box=None, pad_edge=False)
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return made
+
+
+def _progress(*columns: ProgressColumn) -> Progress:
+    """A progress bar on stderr that disappears when it is done; nothing where stderr is no terminal."""
+    shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *columns)
+    return Progress(*shown, TimeRemainingColumn(), console=err, transient=True, disable=not err.is_terminal)
 
 
 class Follower:
-    """Follows a discovery: a progress bar with time left, a log file, and the curves.
+    """Progress of a training: a bar with the time left, a log file, and the curves of all values.
 
-    Where stderr is no terminal, it says a line at each tenth instead of drawing a bar. It is the `log` of
+    Where stderr is no terminal, a line is printed at each tenth of the way. An instance is the `log` of
     `Discoverer.fit`.
 
     Attributes:
-        curves: for every value that was logged, its [step, value] pairs.
+        curves: [step, value] pairs of every value that was logged.
     """
 
     def __init__(self, total: int, log_file: TextIOBase, *, what: str = "discovering") -> None:
-        """Follow a search of `total` steps; every call is a JSON line in `log_file`."""
+        """Follow a training.
+
+        Args:
+            total: number of steps.
+            log_file: gets a JSON line for each call.
+            what: label of the bar.
+        """
         self.curves: dict[str, list[list[float]]] = {}
         self._log_file = log_file
         self._total = total
         self._latest: dict[str, float] = {}
         self._said = -1
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[values]}"),
-            TimeRemainingColumn(),
-            console=err,
-            transient=True,
-            disable=not err.is_terminal,
-        )
+        self._progress = _progress(TextColumn("{task.fields[values]}"))
         self._task = self._progress.add_task(what, total=total, values="")
 
     def __enter__(self) -> Follower:
@@ -80,7 +116,7 @@ class Follower:
         self._progress.stop()
 
     def __call__(self, step: int, values: Mapping[str, float]) -> None:
-        """Take note of one call of `log`."""
+        """Record the values of a step, and show them."""
         if values:
             for name, value in values.items():
                 self.curves.setdefault(name, []).append([step, value])
@@ -95,33 +131,23 @@ class Follower:
 
     def summary(self) -> str:
         """The latest values in one line."""
-        shown = {
-            "loss": "loss {:.3f}",
-            "accuracy": "accuracy {:.3f}",
-            "psnr": "PSNR {:.1f} dB",
-            "lpips": "LPIPS {:.3f}",
-            "steps_per_second": "{:.1f} steps/s",
-        }
         return "  ".join(
-            text.format(self._latest[name]) for name, text in shown.items() if name in self._latest
+            text.format(self._latest[name]) for name, text in VALUES.items() if name in self._latest
         )
 
 
 @contextmanager
 def counted(what: str, total: int) -> Iterator[Log]:
-    """A bar for work of known size, as a `log` that is told how much is done.
+    """A progress bar for work of known size; where stderr is no terminal, one line at the start.
 
-    Where stderr is no terminal, it says a line at the start instead.
+    Args:
+        what: label of the bar.
+        total: size of the work.
+
+    Yields:
+        A `log` whose first argument is how much is done.
     """
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=err,
-        transient=True,
-        disable=not err.is_terminal,
-    ) as progress:
+    with _progress() as progress:
         task = progress.add_task(what, total=total)
         if not err.is_terminal:
             say(what)
@@ -130,7 +156,7 @@ def counted(what: str, total: int) -> Iterator[Log]:
 
 @contextmanager
 def one_voice(world: World) -> Iterator[None]:
-    """Only the first of several processes talks, unless they lose each other."""
+    """Silence stderr in all processes but the first, except for the error that a process was lost."""
     from latentclr.engine.watchdog import RankLostError
 
     err.quiet = not world.first
@@ -142,23 +168,27 @@ def one_voice(world: World) -> Iterator[None]:
 
 
 class Interrupted:
-    """Whether the user has asked to stop, and by which signal (0: not)."""
+    """Whether the user has asked to stop.
+
+    Attributes:
+        signal: number of the signal that asked for it; 0: none.
+    """
 
     signal: int = 0
 
     def __call__(self) -> bool:
-        """The `stop` of `Discoverer.fit`."""
+        """Whether to stop, as `Discoverer.fit` asks between steps."""
         return self.signal != 0
 
     @property
     def exit_code(self) -> int:
-        """As a shell reports a program that a signal ended; 0 where there was none."""
+        """128 + the signal, as shells report it; 0 if there was none."""
         return 128 + self.signal if self.signal else 0
 
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[Interrupted]:
-    """Let the first Ctrl-C (or SIGTERM) finish the step that is running; a second one ends at once."""
+    """Let the first Ctrl-C (or SIGTERM) finish the running step; a second one ends the program at once."""
     interrupted = Interrupted()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

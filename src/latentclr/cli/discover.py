@@ -1,24 +1,29 @@
-"""latentclr discover METHOD: find directions and leave a run folder."""
+"""latentclr discover METHOD: find directions and write a run folder."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import tyro
-from rich.table import Table
 
-from latentclr.cli.console import Follower, Interrupted, one_voice, out, say, stop_on_interrupt
-from latentclr.cli.options import ClassName, open_generator, parse, pick_device, run_truncation
+from latentclr.cli.console import Follower, Interrupted, one_voice, out, say, stop_on_interrupt, table
+from latentclr.cli.options import (
+    ClassName,
+    DeviceOption,
+    GeneratorName,
+    OverwriteOption,
+    ResumeOptions,
+    open_generator,
+    pick_device,
+)
+from latentclr.cli.parsing import chosen, parse
 from latentclr.discover import METHODS, settings_of
 from latentclr.discover.settings.base import MethodSettings
-from latentclr.engine.settings import SAVE_EVERY
-from latentclr.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from latentclr.directions import Directions
@@ -27,54 +32,44 @@ if TYPE_CHECKING:
     from latentclr.generators import Generator
 
 CHEAP = 128
-"""Pixels up to which a sheet shows every direction."""
+"""Largest resolution at which the contact sheet shows every direction."""
 ROWS = 16
-"""Directions on the sheet of a larger generator: its pictures take a second each on a CPU."""
+"""Directions on the sheet of a larger generator, whose pictures take a second each on a CPU."""
 
 Method = TypeVar("Method", bound=MethodSettings)
 
 
 @dataclass(frozen=True)
-class Discover(Generic[Method]):
-    """Options of the command beside those of the method."""
+class Discover(ResumeOptions, OverwriteOption, DeviceOption, Generic[Method]):
+    """Find directions with one method."""
 
     out: Path
     """Folder for the run: directions, contact sheet, record and log."""
     settings: Method
-    """The method's own."""
-    generator: str = "scenes"
-    """A name of the zoo (see `latentclr generators list`), or the path of a checkpoint file."""
+    """Settings of the method."""
+    generator: GeneratorName = "scenes"
     preset: str | None = None
     """Named settings to start from; the other options change them."""
-    overwrite: bool = False
-    """Replace the run that is in the folder."""
     label: ClassName = None
     """Class that a conditional generator draws, by number or name ("husky")."""
     space: Literal["w", "z"] | None = None
-    """Latent space of a generator with a mapping network; none: w."""
-    device: str = "auto"
-    """cpu, cuda, or auto: a GPU if there is one."""
+    """Latent space of a generator with a mapping network (default: w)."""
     sheet_seeds: tuple[int, ...] = (0, 1, 2)
-    """Pictures on the contact sheet."""
-
-    resume: bool = False
-    """Go on with a run that was stopped or killed, if there is one; needs the same other options."""
-    save_every: float = SAVE_EVERY
-    """Seconds from one checkpoint of a training to the next."""
+    """Seeds of the pictures on the contact sheet."""
     devices: int = 1
-    """Processes on this machine that share the work: one for each GPU, or with a share of the CPU's threads
-    each. (Under torchrun, its own options say how many.)"""
+    """Processes on this machine that share the work, each with its own GPU or a share of the CPU's threads.
+    (Under torchrun, its options decide.)"""
     nodes: int = 1
-    """Machines, on each of which the command is started."""
+    """Machines that share the work; the command is started on each."""
 
     def run(self) -> int:
-        """Search, write the run, say what was found. Returns the exit code."""
+        """Find the directions, write the run, and print what was found. Returns the exit code."""
         from latentclr.engine.launcher import launch
         from latentclr.engine.memory import keep_memory
         from latentclr.runs.discovery import RUN
 
         if self.resume and RUN.is_finished(self.out):
-            say(f"{self.out} is finished: nothing is left to go on with.")
+            say(f"{self.out} is finished: there is nothing to resume.")
             return 0
         device = pick_device(self.device)
         if device == "cpu" and getattr(self.settings, "memory", None) is None:
@@ -85,22 +80,20 @@ class Discover(Generic[Method]):
             stop_on_interrupt() as interrupted,
         ):
             generator = open_generator(self.generator, device=device, label=self.label, space=self.space)
-            generator.from_seeds(self.sheet_seeds)  # refused now rather than after the work
+            generator.from_seeds(self.sheet_seeds)  # so that wrong seeds are refused before the work
             if world.first:
-                self.lead(generator, world, interrupted)
+                self._lead(generator, world, interrupted)
             else:
-                self.method.fit(generator, stop=interrupted, world=world)
+                self._method.fit(generator, stop=interrupted, world=world)
         return interrupted.exit_code
 
     @property
-    def method(self) -> Discoverer:
-        """The method, with these settings."""
+    def _method(self) -> Discoverer:
         from latentclr.discover import DISCOVERERS
 
         return DISCOVERERS[self.settings.method](**vars(self.settings))
 
-    def lead(self, generator: Generator, world: World, interrupted: Interrupted) -> None:
-        """What the first process does: it also writes and talks."""
+    def _lead(self, generator: Generator, world: World, interrupted: Interrupted) -> None:
         from latentclr.engine.checkpoint import Keeper
         from latentclr.files import write_json
         from latentclr.images import save_picture
@@ -112,27 +105,26 @@ class Discover(Generic[Method]):
                 keep = Keeper(folder, every=self.save_every)
                 started = time.perf_counter()
                 with Follower(getattr(self.settings, "steps", 1), log_file) as follower:
-                    directions = self.method.fit(
+                    directions = self._method.fit(
                         generator, log=follower, stop=interrupted, keep=keep, world=world
                     )
                 seconds, stopped = time.perf_counter() - started, interrupted()
             directions.save(folder / DIRECTIONS)
-            record = self.record(directions, follower.curves, seconds)
+            record = self._record(directions, follower.curves, seconds)
             write_json(folder / RECORD, {**record, "interrupted": stopped})
-            shown = generator.at(run_truncation(directions, None))
+            shown = generator.at(directions.origin.truncation)
             rows = directions.k if generator.resolution <= CHEAP else min(directions.k, ROWS)
             if rows < directions.k:
                 say(f"drawing the first {rows} of {directions.k} directions")
             sheet = contact_sheet(shown, directions, seeds=self.sheet_seeds, indices=range(rows))
             save_picture(sheet, folder / SHEET)
-        if not stopped:  # only now: until it is in its place, the run can still be lost
+        if not stopped:  # not earlier: until the run is in its place, it can still be lost
             RUN.remove_checkpoints(self.out)
-        self.tell(generator, directions, seconds, interrupted=stopped)
+        self._print_result(generator, directions, seconds, interrupted=stopped)
 
-    def record(
+    def _record(
         self, directions: Directions, curves: dict[str, list[list[float]]], seconds: float
     ) -> dict[str, Any]:
-        """What goes into run.json: the artefact's own record, and what may differ between equal runs."""
         import torch
 
         return {
@@ -146,40 +138,36 @@ class Discover(Generic[Method]):
             "curves": curves,
         }
 
-    def tell(
+    def _print_result(
         self, generator: Generator, directions: Directions, seconds: float, *, interrupted: bool
     ) -> None:
-        """Print the directions and what to do next."""
         from latentclr.report.sheet import strong_alpha
         from latentclr.runs.discovery import SHEET
 
         origin = directions.origin
-        table = Table(box=None, pad_edge=False)
-        table.add_column("direction", justify="right")
-        table.add_column("score", justify="right")
-        table.add_column("repeats", justify="left")
+        shown = table("direction", "score", "repeats", right=("direction", "score"))
         twins = {
             frozenset(pair[:2]) for name in ("duplicates", "look_alikes") for pair in origin.get(name, [])
         }
         for index in range(directions.k):
             alike = sorted(int(other) for pair in twins if index in pair for other in pair - {index})
-            table.add_row(
+            shown.add_row(
                 directions.label(index), f"{float(directions.scores[index]):.3f}", ", ".join(map(str, alike))
             )
         if interrupted:
             say(
                 f"stopped after step {origin.get('trained_steps', '?')}; the best directions so far, of step "
                 f"{origin.get('best_step', '?')}, are saved and can be used. The same command with --resume "
-                "goes on."
+                "continues."
             )
         accuracy = f", identification accuracy {origin['accuracy']:.3f}" if "accuracy" in origin else ""
         say(f"found {directions.k} directions in {seconds:.0f} s{accuracy}")
         say(f"score is the {origin.get('sorted_by', 'order of the method')}")
-        out.print(table)
-        out.print(f"\nsheet: {self.out / SHEET}", markup=False)
+        out.print(shown)
+        out.print(f"\nsheet: {self.out / SHEET}")
         if generator.resolution > CHEAP and directions.k > ROWS:
             others = f"--directions {ROWS}-{directions.k - 1} --columns 2 --out others.png"
-            say(f"it has the first {ROWS}; the others: latentclr sheet {self.out} {others}")
+            say(f"it shows the first {ROWS}; for the others: latentclr sheet {self.out} {others}")
         last, strong = min(4, directions.k - 1), strong_alpha(directions)
         edits = f"0:+{strong / 2:g},{last}:-{strong / 3:.2g}"
         say(
@@ -191,31 +179,27 @@ class Discover(Generic[Method]):
         )
 
 
-def subcommands() -> Iterator[tuple[str, Any]]:
-    """Every method with its options."""
-    return ((method, Discover[settings_of(method)]) for method in METHODS)  # type: ignore[misc]
+def choices() -> dict[str, Any]:
+    """The dataclass of options of each method."""
+    return {method: Discover[settings_of(method)] for method in METHODS}  # type: ignore[misc]
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Run the command: the first argument is the method."""
-    if not arguments or arguments[0] in ("-h", "--help"):
-        out.print(_help(), markup=False)
-        return
-    method, *rest = arguments
-    if method not in METHODS:
-        hint = did_you_mean(method, METHODS)
-        raise InputError(f"there is no method {method!r}{hint}; methods are {', '.join(METHODS)}.")
+def main(arguments: Sequence[str]) -> int | None:
+    """Run the command; its first argument is the method. Returns the exit code."""
+    found = chosen(arguments, "method", METHODS, _overview)
+    if found is None:
+        return None
+    method, rest = found
     kind = settings_of(method)
     preset = _preset(rest)
     settings = kind.preset(preset) if preset else kind()
-    command = parse(
+    return parse(
         Discover[kind],  # type: ignore[valid-type]
         rest,
         prog=f"discover {method}",
         about=f"{(kind.__doc__ or '').splitlines()[0]} ({kind.paper})",
-        default=Discover(tyro.MISSING, settings, preset=preset),
-    )
-    sys.exit(command.run())
+        default=Discover(out=tyro.MISSING, settings=settings, preset=preset),
+    ).run()
 
 
 def _preset(arguments: Sequence[str]) -> str | None:
@@ -226,7 +210,7 @@ def _preset(arguments: Sequence[str]) -> str | None:
     return None if found is None else str(found)
 
 
-def _help() -> str:
+def _overview() -> str:
     kinds = {name: settings_of(name) for name in METHODS}
     methods = "\n".join(
         f"  {name:<14}{(kind.__doc__ or '').splitlines()[0]}\n{'':<16}{kind.paper}"
@@ -237,7 +221,7 @@ def _help() -> str:
     )
     return (
         "usage: latentclr discover METHOD --generator NAME --out FOLDER [options]\n\n"
-        "Find directions in a generator and leave a run folder: directions, contact sheet, record, log.\n\n"
+        "Find directions in a generator and write a run folder: directions, contact sheet, record, log.\n\n"
         f"methods:\n{methods}\n\npresets (--preset):\n{presets}\n\n"
         "`latentclr discover METHOD --help` lists the method's options."
     )

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latentclr.cli.console import out, say
-from latentclr.cli.options import ClassName, Run, open_run, parse, run_truncation
+from latentclr.cli.options import Run
+from latentclr.cli.runs import RunOptions
 from latentclr.errors import InputError
-from latentclr.ranges import numbers, told
+from latentclr.ranges import told
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -21,64 +22,56 @@ if TYPE_CHECKING:
     from latentclr.generators import Generator, Latents
 
 STRIP = 7
-"""Pictures of a strip."""
+"""Number of pictures in a strip."""
 FRAMES, FPS = 48, 24
-"""Of a video: one loop of two seconds."""
+"""Frames of a video, and per second: one loop of two seconds."""
 
 
 @dataclass(frozen=True)
-class Edit:
-    """Options of the command."""
+class Command(RunOptions):
+    """Edit a picture along directions: the result, a strip, or a video."""
 
-    run: Run
+    path: Run
     """A run folder, or a directions file."""
     edits: str | None = None
-    """What to do, as direction:alpha with commas between: "0:+3,4:-2" or "smile:+3"."""
+    """The edits, as direction:alpha, separated by commas: "0:+3,4:-2" or "smile:+3"."""
     from_ganspace: str | None = None
-    """Instead: an edit that was published with GANSpace, for a run of that method on the same generator. A
-    name ("ffhq/bald") or the paper's notation with the number of sigmas, "E(10, 7-8):-3"."""
+    """In place of --edits: an edit published with GANSpace, for a run of that method on the same generator. A
+    name ("ffhq/bald"), or the paper's notation with the number of sigmas, "E(10, 7-8):-3"."""
     seed: int = 0
-    """Picture to edit."""
+    """Seed of the picture to edit."""
     latents: Path | None = None
-    """Instead: a photo. The file of latents that `latentclr invert` left, or its folder; what tuned the
-    generator to the photos is used if it lies beside it."""
+    """In place of --seed: a photo. The file of latents that `latentclr invert` wrote, or its folder. A tuning
+    of the generator that lies beside it is used, too."""
     photo: int = 0
-    """Which of its photos, 0 the first."""
+    """Number of the photo in --latents, from 0."""
     out: Path | None = None
-    """Picture or video to write; none: edited.png (strip.png with --strip)."""
+    """Picture or video to write (default: edited.png, strip.png or edited.gif)."""
     strip: bool = False
-    """A row of pictures from the opposite edit over the original to the edit."""
+    """Draw a row of pictures, from the opposite edit over the original to the edit."""
     video: bool = False
-    """A loop to the edit, back, to the opposite edit and back: .gif, .webp, or .mp4 (extra `video`)."""
-    slots: str | None = None
-    """Slots of the generator to move; none: those of the run."""
+    """Draw a loop to the edit, back, to the opposite edit and back: .gif, .webp, or .mp4 (extra `video`)."""
     steps: int = 1
-    """More than one asks a conditional direction anew on the way."""
+    """Steps of each edit: a conditional direction is computed anew at each."""
     size: int | None = None
-    """Height of a picture in pixels; none: the generator's own, at least 256."""
-    truncation: float | None = None
-    """Of the latents; none: as in the run."""
-    generator: str | None = None
-    """Name or file of the generator; none: the one that the run names."""
-    label: ClassName = None
-    """Class to draw, by number or name; none: the run's. Directions of one class may fit another."""
+    """Height of a picture in pixels (default: that of the generator, at least 256)."""
 
-    def draw(self) -> None:
-        """Write the picture or video, print its path."""
+    def run(self) -> None:
+        """Write the picture or video, and print its path."""
         from latentclr.directions.several import Move, edit_all
         from latentclr.images import save_picture, save_video, side_by_side
 
         if self.strip and self.video:
             raise InputError("--strip and --video exclude each other; choose one.")
-        directions, generator = open_run(self.run, self.generator, self.label)
+        directions, generator = self.open_run(self.path)
         if (self.edits is None) == (self.from_ganspace is None):
             raise InputError('give either --edits, such as "0:+3,4:-2", or --from-ganspace.')
         if self.latents is None:
-            generator = generator.at(run_truncation(directions, self.truncation))
+            generator = generator.at(self.truncation_for(directions))
             latents = generator.from_seeds([self.seed])
         else:
-            generator, latents = self.inverted(generator, self.latents)
-        slots: Sequence[int] | None = None if self.slots is None else numbers(self.slots, int, "--slots")
+            generator, latents = self._inverted(generator, self.latents)
+        slots: Sequence[int] | None = self.moved
         if self.from_ganspace is not None:
             edits, moved = as_published(self.from_ganspace, directions, generator)
             slots = moved if slots is None else slots
@@ -106,14 +99,10 @@ class Edit:
         else:
             path = self.out or Path("edited.png")
             save_picture(pictures([1.0])[0], path)
-        out.print(str(path), markup=False)
+        out.print(str(path))
 
-    def inverted(self, generator: Generator, path: Path) -> tuple[Generator, Latents]:
-        """The generator as a photo needs it, and the photo's latents.
-
-        Raises:
-            InputError: no such file or photo, or inverted in another generator.
-        """
+    def _inverted(self, generator: Generator, path: Path) -> tuple[Generator, Latents]:
+        """The generator as the photo needs it, and the latents of the photo."""
         from latentclr.runs.inversions import read_inversions
 
         if self.truncation is not None:
@@ -132,10 +121,14 @@ class Edit:
 
 
 def parse_edits(text: str, directions: Directions) -> list[tuple[int, float]]:
-    """(direction, alpha) pairs from "0:+3,smile:-2".
+    """Read (direction, alpha) pairs from text such as "0:+3,smile:-2".
+
+    Args:
+        text: the edits.
+        directions: that the text names or numbers.
 
     Raises:
-        InputError: it does not read like that, or there is no such direction.
+        InputError: it cannot be read, or there is no such direction.
     """
     edits = []
     for part in text.split(","):
@@ -146,7 +139,7 @@ def parse_edits(text: str, directions: Directions) -> list[tuple[int, float]]:
             alpha = math.nan
         if match is None or not math.isfinite(alpha):
             raise InputError(
-                f"edit {part!r} does not parse; write direction:alpha with commas between, as in 0:+3,4:-2."
+                f"edit {part!r} cannot be read; write direction:alpha, separated by commas, as in 0:+3,4:-2."
             )
         which = match["which"]
         edits.append((directions.index(int(which) if which.isdigit() else which), alpha))
@@ -156,10 +149,15 @@ def parse_edits(text: str, directions: Directions) -> list[tuple[int, float]]:
 def as_published(
     text: str, directions: Directions, generator: Generator
 ) -> tuple[list[tuple[int, float]], tuple[int, ...]]:
-    """(direction, alpha) and slots of an edit of GANSpace; says what it will move.
+    """Read an edit published with GANSpace: its (direction, alpha) and slots; print what it will move.
 
-    The authors truncate after the edit, so that in W it shrinks by psi. Ours come after truncation, so here
-    they are made shorter: by psi, as a share of the truncation at which a standard deviation was measured.
+    The authors truncate after the edit, so that in W it shrinks by psi. Edits here come after truncation, so
+    they are shortened by psi, relative to the truncation at which the standard deviation was measured.
+
+    Args:
+        text: name or notation of the edit.
+        directions: of a run of GANSpace.
+        generator: at the truncation that is drawn.
 
     Raises:
         InputError: the run is of another method, or has no such component or slot.
@@ -194,8 +192,3 @@ def _pictures(generator: Generator, latents: Sequence[Latents], size: int) -> li
     scale = size / pictures.shape[-2]
     shape = (round(pictures.shape[-1] * scale), size)
     return [to_pil(picture).resize(shape, Image.Resampling.LANCZOS) for picture in pictures]
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
-    parse(Edit, arguments, prog="edit", about="Edit a picture: the result, a strip, or a video.").draw()

@@ -1,17 +1,21 @@
-"""latentclr encoder: train an encoder of a generator, for instant inversion and for in-domain inversion."""
+"""latentclr encoder: train an encoder of a generator, for instant and for in-domain inversion."""
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latentclr.cli.console import Follower, out, say, stop_on_interrupt
-from latentclr.cli.options import ClassName, open_generator, parse, pick_device
-from latentclr.engine.settings import SAVE_EVERY
+from latentclr.cli.options import (
+    ClassName,
+    DeviceOption,
+    GeneratorName,
+    ResumeOptions,
+    open_generator,
+    pick_device,
+)
 from latentclr.errors import InputError
 from latentclr.invert.settings import EncoderSettings
 
@@ -25,32 +29,25 @@ LOG = "log.jsonl"
 
 
 @dataclass(frozen=True)
-class Encoder:
-    """Options of the command beside those of the training."""
+class Command(ResumeOptions, DeviceOption):
+    """Train an encoder of a generator: it finds latents of a picture in one pass, for `latentclr invert`."""
 
-    generator: str
-    """A name of the zoo (see `latentclr generators list`), or the path of a checkpoint file."""
+    generator: GeneratorName
     out: Path
     """Folder for the encoder, its card and log."""
     outside: str | None = None
-    """Pictures that no GAN made, from which it learns too: a folder, or a world of scenes."""
+    """Pictures that no GAN made, to learn from as well: a folder, or a world of scenes."""
     count: int = 6000
-    """Scenes that are drawn, if the outside pictures are scenes."""
+    """Number of scenes, if --outside is a world."""
     pixels_only: bool = False
-    """Compare pixels alone: LPIPS is not computed, and its weights are not fetched."""
+    """Compare pixels only: LPIPS is not computed, and its weights are not fetched."""
     label: ClassName = None
-    """Class, by number or name, of a generator that has its classes in w."""
-    device: str = "auto"
-    """cpu, cuda, or auto: a GPU if there is one."""
-    resume: bool = False
-    """Go on with the training in the folder, if there is one."""
-    save_every: float = SAVE_EVERY
-    """Seconds from one checkpoint to the next."""
+    """Class, by number or name, for a generator that has its classes in w."""
     settings: EncoderSettings = field(default_factory=EncoderSettings)
-    """Of the training."""
+    """Settings of the training."""
 
     def run(self) -> int:
-        """Train, say what it reaches. Returns the exit code."""
+        """Train the encoder, and print how good it is. Returns the exit code."""
         from latentclr.engine.checkpoint import Keeper, has_state, remove_state
         from latentclr.engine.memory import keep_memory
         from latentclr.files import make_folder, write_json
@@ -59,12 +56,14 @@ class Encoder:
 
         self.settings.check()
         if has_state(self.out) and not self.resume:
-            raise InputError(f"{self.out} holds a training already: --resume it, or choose another folder.")
+            raise InputError(
+                f"{self.out} holds a training: add --resume to continue it, or choose another folder."
+            )
         device = pick_device(self.device)
         if device == "cpu":
             keep_memory()
-        generator = self.open(device)
-        outside = self.pictures(generator)
+        generator = self._open(device)
+        outside = self._outside(generator)
         metric = None if self.pixels_only else load_lpips(device=device, log=say)
         make_folder(self.out)
         started = time.perf_counter()
@@ -92,30 +91,24 @@ class Encoder:
         }
         write_json(self.out / CARD, card)
         if interrupted():
-            say(f"stopped after step {trained.steps}; the same command with --resume goes on.")
+            say(f"stopped after step {trained.steps}; the same command with --resume continues.")
         else:
             remove_state(self.out)
-        told = {"psnr": "PSNR {:.1f} dB", "lpips": "LPIPS {:.3f}", "accuracy": "classes {:.0%}"}
-        values = [text.format(trained.values[name]) for name, text in told.items() if name in trained.values]
-        out.print(f"encoder: {self.out / ENCODER} ({', '.join(values)} on held-out samples)", markup=False)
+        shown = {"psnr": "PSNR {:.1f} dB", "lpips": "LPIPS {:.3f}", "accuracy": "classes {:.0%}"}
+        values = [text.format(trained.values[name]) for name, text in shown.items() if name in trained.values]
+        out.print(f"encoder: {self.out / ENCODER} ({', '.join(values)} on held-out samples)")
         given = f"--generator {self.generator} --encoder {self.out / ENCODER}"
         say(f"\nnext:\n  latentclr invert PHOTO {given} --out DIR")
         return interrupted.exit_code
 
-    def open(self, device: str) -> Generator:
-        """The generator; of one that draws classes, all are learned."""
+    def _open(self, device: str) -> Generator:
         from latentclr.checkpoints import load_generator
 
-        if self.label is None:
+        if self.label is None:  # an encoder of a generator that draws classes learns all of them
             return load_generator(self.generator, device=device, log=say)
         return open_generator(self.generator, device=device, label=self.label, space=None)
 
-    def pictures(self, generator: Generator) -> Pool | None:
-        """Those that no GAN made.
-
-        Raises:
-            InputError: there are none.
-        """
+    def _outside(self, generator: Generator) -> Pool | None:
         from latentclr.invert.samples import outside_scenes
         from latentclr.pretrain import folder
         from latentclr.scenes import WORLDS
@@ -127,14 +120,3 @@ class Encoder:
         if not Path(self.outside).is_dir():
             raise InputError(f"--outside {self.outside}: give a folder of pictures, or {', '.join(WORLDS)}.")
         return folder(Path(self.outside), generator.resolution, classes=bool(generator.num_classes))
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
-    command = parse(
-        Encoder,
-        arguments,
-        prog="encoder",
-        about="Train an encoder of a generator: latents of a picture in one pass, for `latentclr invert`.",
-    )
-    sys.exit(command.run())

@@ -1,4 +1,4 @@
-"""latentclr evaluate RUN [RUN ...]: every claim about a direction as a number with an interval."""
+"""latentclr evaluate RUN [RUN ...]: measure what directions do, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
-import tyro
-from rich.table import Table
-
-from latentclr.cli.console import counted, out, say
-from latentclr.cli.options import parse
-from latentclr.cli.runs import OfRuns
+from latentclr.cli.console import counted, out, say, table
+from latentclr.cli.options import OverwriteOption, Runs
+from latentclr.cli.parsing import check_at_least, check_positive
+from latentclr.cli.runs import SeveralRunsOptions
 from latentclr.errors import InputError
 from latentclr.evaluate.settings import LONGEST
 
@@ -25,45 +23,47 @@ if TYPE_CHECKING:
 
 PAGE = "report.html"
 LATENT_SEED = 2021
-"""Of the latents that edits are measured on: the same for every evaluation, and no method draws them."""
+"""Seed of the latents that edits are measured on: the same for every evaluation, and used by no method."""
 POPULATION = 512
-"""Pictures whose deviations are the units of effects."""
+"""Pictures whose standard deviations are the units of effects."""
 
 MeasureName = Literal["picture", "lpips-alex", "lpips-vgg"]
 
 
 @dataclass(frozen=True)
-class Evaluate(OfRuns):
-    """Options of the command."""
+class Command(SeveralRunsOptions, OverwriteOption):
+    """Measure what directions do, with confidence intervals.
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")]
+    Effects on attributes at matched strength, leakage, repetition, paths, and proposed names: a page to read,
+    and numbers to use.
+    """
+
+    runs: Runs
     """Run folders (or directions files) of one generator."""
     out: Path
     """Folder for the evaluation: report.html, metrics.json, scores and strips."""
     latents: int = 100
-    """Pictures that effects are measured on (half of them choose directions for re-scoring)."""
+    """Pictures that effects are measured on; half of them choose the directions for re-scoring."""
     measure: MeasureName = "picture"
-    """What strength is matched by: the root mean square change of the picture, or LPIPS with the weights of
+    """What strengths are matched by: the root mean square change of the picture, or LPIPS with the weights of
     AlexNet or VGG16, which are fetched."""
     target: float | None = None
-    """Change that every direction is brought to at strength 1; none: the median of what random directions of
-    length 3 change, which depends on the generator alone."""
+    """Change that each direction makes at strength 1 (default: the median change of random directions of
+    length 3, which depends on the generator alone)."""
     separability: int = 150
-    """Steps of the network that is taught to tell the directions from pictures; 0: it is not taught."""
+    """Training steps of the network that recognises directions in pictures; 0: no such network."""
     calibrate_runs: bool = False
-    """Write the matched strengths into the runs: alpha = 1 is then the same visible change along each of
+    """Write the matched strengths into the runs, so that alpha = 1 is the same visible change along each of
     their directions."""
     name_runs: bool = False
-    """Write the proposed names into the runs, where a direction has none."""
+    """Write the proposed names into the runs, for directions without a name."""
     longest: float = LONGEST
-    """Longest edit to try, as a length in latent space: a direction that needs a longer one is too weak."""
+    """Longest edit to try, as a length in latent space. A direction that needs a longer one is too weak."""
     level: float = 0.95
-    """Of the intervals."""
-    overwrite: bool = False
-    """Replace the evaluation that is in the folder."""
+    """Confidence level of the intervals."""
 
     def run(self) -> None:
-        """Measure, write the folder, print the summary."""
+        """Measure the runs, write the folder, and print the summary."""
         import torch
 
         from latentclr.engine.memory import keep_memory
@@ -122,22 +122,16 @@ class Evaluate(OfRuns):
             write_json(folder / EVALUATION.mark, facts)
             write_bytes(folder / PAGE, page(facts, folder).encode())
         self._write_back(done)
-        tell(facts)
-        out.print(f"\nreport: {self.out / PAGE}", markup=False)
+        print_summary(facts)
+        out.print(f"\nreport: {self.out / PAGE}")
 
     def _check(self) -> None:
         from latentclr.runs.folders import EVALUATION
 
         if not self.runs:
             raise InputError("evaluate needs at least one run: give its folder.")
-        for name, least in (("latents", 8), ("separability", 0)):
-            if getattr(self, name) < least:
-                raise InputError(f"--{name} {getattr(self, name)} must be at least {least}.")
-        for name, number in (("target", self.target), ("longest", self.longest)):
-            if number is not None and not 0 < number < float("inf"):
-                raise InputError(f"--{name} {number:g} must be above 0 and finite.")
-        if self.measure not in get_args(MeasureName):
-            raise InputError(f"--measure {self.measure!r} must be one of {', '.join(get_args(MeasureName))}.")
+        check_at_least(self, latents=8, separability=0)
+        check_positive(self, "target", "longest")
         if not 0 < self.level < 1:
             raise InputError(f"--level {self.level:g} must be between 0 and 1.")
         EVALUATION.check_place(self.out, overwrite=self.overwrite)
@@ -156,17 +150,14 @@ class Evaluate(OfRuns):
             "slots": "each run's own" if self.slots is None else self.slots,
             "separability": self.separability,
             "command": f"latentclr evaluate {' '.join(map(str, self.runs))} --out {self.out}"
-            + (f" --latents {self.latents}" if self.latents != Evaluate.latents else "")
-            + (f" --measure {self.measure}" if self.measure != Evaluate.measure else "")
+            + (f" --latents {self.latents}" if self.latents != Command.latents else "")
+            + (f" --measure {self.measure}" if self.measure != Command.measure else "")
             + (f" --target {self.target:g}" if self.target is not None else "")
             + (f" --slots {self.slots}" if self.slots is not None else ""),
         }
 
     def _write_back(self, measured: Sequence[Evaluated]) -> None:
-        """Into the runs themselves, if that was asked for: strengths, names.
-
-        What somebody renamed or marked in the meantime is kept.
-        """
+        """Write strengths and names into the runs, if asked for; what was changed there meanwhile is kept."""
         from latentclr.directions.change import change
         from latentclr.runs.discovery import directions_file
 
@@ -174,10 +165,9 @@ class Evaluate(OfRuns):
             return
         for run, one in zip(self.runs, measured, strict=True):
             change(directions_file(run), partial(self._with_findings, one))
-            say(f"{run}: written back; `latentclr sheet {run}` draws the sheet anew.")
+            say(f"{run}: updated; `latentclr sheet {run}` draws its contact sheet again.")
 
     def _with_findings(self, one: Evaluated, now: Directions) -> Directions:
-        """What is in a run, with what was measured."""
         from latentclr.evaluate.naming import propose, unique_names
 
         if self.calibrate_runs:
@@ -189,17 +179,30 @@ class Evaluate(OfRuns):
 
 
 def distance_of(measure: MeasureName, generator: Generator) -> Distance | None:
-    """The distance between pictures of that name; None: the root mean square, which needs no network."""
+    """Load a distance between pictures.
+
+    Args:
+        measure: its name.
+        generator: whose pictures are compared.
+
+    Returns:
+        None for the root mean square, which needs no network.
+    """
     if measure == "picture":
         return None
-    from latentclr.scorers.lpips import load_lpips  # reads weights, which may have to be fetched
+    from latentclr.scorers.lpips import load_lpips  # may fetch weights
 
     network: Literal["alex", "vgg"] = "alex" if measure == "lpips-alex" else "vgg"
     return load_lpips(network, device=generator.device, log=say)
 
 
 def reading_of(generator: Generator, distance: Distance) -> Reading:
-    """Collect everything that can be measured on this generator's pictures."""
+    """Load everything that is measured on the pictures of a generator.
+
+    Args:
+        generator: that draws.
+        distance: between its pictures.
+    """
     from latentclr.evaluate.attributes import identity_of, scorer_of
     from latentclr.report.evaluation import Reading
 
@@ -208,7 +211,7 @@ def reading_of(generator: Generator, distance: Distance) -> Reading:
 
 
 def notes(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """What a reader of the numbers should know of these runs."""
+    """Notes on the measurements, for the readers of the report."""
     said = []
     for row in rows:
         weak = [one["label"] for one in row["directions"] if one["too_weak"]]
@@ -219,36 +222,36 @@ def notes(rows: Sequence[dict[str, Any]]) -> list[str]:
             )
         if row["missing"]:
             lost = ", ".join(f"{name} of {count} edited pictures" for name, count in row["missing"].items())
-            said.append(f"{row['name']}: the scorer could not tell {lost}; these are left out.")
+            said.append(f"{row['name']}: the scorer could not measure {lost}; these are left out.")
     if len({row["slots"] for row in rows}) > 1:
         moved = "; ".join(f"{row['name']}: {row['slots']}" for row in rows)
         said.append(f"the runs move different slots ({moved}).")
     return said
 
 
-def tell(facts: dict[str, Any]) -> None:
-    """The summary of every run, and what its directions do."""
-    shown = Table(box=None, pad_edge=False)
-    shown.add_column("")
-    for run in facts["runs"]:
-        shown.add_column(run["name"], justify="right", overflow="fold")
+def print_summary(facts: dict[str, Any]) -> None:
+    """Print the summary of every run, and what its directions do."""
+    names = [run["name"] for run in facts["runs"]]
+    shown = table("", *names, right=names)
     for about in facts["measures"]:
         if about["of"] != "run" or not any(run["summary"].get(about["name"]) for run in facts["runs"]):
             continue
-        shown.add_row(about["name"], *(told_quantity(run["summary"][about["name"]]) for run in facts["runs"]))
-    out.print(shown, markup=False)
+        shown.add_row(
+            about["name"], *(format_quantity(run["summary"][about["name"]]) for run in facts["runs"])
+        )
+    out.print(shown)
     for run in facts["runs"]:
-        out.print(f"\n{run['name']}", markup=False)
+        out.print(f"\n{run['name']}")
         for one in run["directions"]:
-            out.print(f"  {one['label']:>4}  {one['proposal']['text']}", markup=False)
+            out.print(f"  {one['label']:>4}  {one['proposal']['text']}")
     for note in facts["notes"]:
         say(f"note: {note}")
 
 
-def told_quantity(value: dict[str, float | None] | None) -> str:
-    """A value with its interval in a few letters.
+def format_quantity(value: dict[str, float | None] | None) -> str:
+    """A value and its interval as short text.
 
-    >>> told_quantity({"value": 0.5, "low": 0.25, "high": 0.75}), told_quantity(None)
+    >>> format_quantity({"value": 0.5, "low": 0.25, "high": 0.75}), format_quantity(None)
     ('0.50 [0.25, 0.75]', '-')
     """
     if value is None or value["value"] is None:
@@ -256,12 +259,3 @@ def told_quantity(value: dict[str, float | None] | None) -> str:
     if value["low"] is None:
         return f"{value['value']:.2f}"
     return f"{value['value']:.2f} [{value['low']:.2f}, {value['high']:.2f}]"
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
-    about = (
-        "Measure what directions do: effects on attributes at matched strength, leakage, repetition, paths, "
-        "proposed names, all with intervals; a page to read and numbers to use."
-    )
-    parse(Evaluate, arguments, prog="evaluate", about=about).run()

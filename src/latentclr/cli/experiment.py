@@ -1,18 +1,18 @@
-"""latentclr experiment NAME: the questions of the paper, one command each."""
+"""latentclr experiment NAME: answer a question of the paper."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import tyro
-from rich.table import Table
 
-from latentclr.cli.console import counted, out, say
-from latentclr.cli.options import ClassName, parse, pick_device
-from latentclr.errors import InputError, did_you_mean
+from latentclr.cli.console import counted, out, say, table
+from latentclr.cli.options import ClassName, DeviceOption, OverwriteOption, pick_device
+from latentclr.cli.parsing import check_at_least, chosen, parse
+from latentclr.errors import InputError
 from latentclr.experiments.questions import EXPERIMENTS, K, Model, Question
 from latentclr.ranges import numbers
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
     from latentclr.generators import Generator
 
 SHOWN = 40
-"""Rows of the table that are printed; table.csv has all."""
+"""Largest number of table rows that are printed; table.csv has all."""
 
 
 @dataclass(frozen=True)
-class Options:
-    """Options of the command."""
+class Options(DeviceOption, OverwriteOption):
+    """Options of every experiment."""
 
     out: Path
     """Folder for the experiment: figure.png, table.csv, text.md, experiment.json and the runs."""
     generator: str | None = None
-    """A name of the zoo, or a checkpoint; none: the first run's, or the one that the question is usually
-    asked of."""
+    """A name of the zoo, or the path of a checkpoint file (default: that of the first run, or the usual one
+    of the question)."""
     runs: tuple[Path, ...] = ()
-    """Run folders or directions files to use; none: directions are looked for, and kept in OUT/runs, from
-    where a repeated command with --overwrite (or one that was stopped) takes them."""
+    """Run folders or directions files to use (default: new directions, which are kept in OUT/runs and used
+    again by a repeated command with --overwrite, or after one that was stopped)."""
     small: bool = False
-    """A form of some seconds, to see that it runs; it says nothing about any method."""
+    """Run a form of some seconds, to see that it works; it says nothing about any method."""
     seeds: str = "0,1,2"
-    """Of the methods: a run for each."""
+    """Seeds of the methods, each of which gives a run."""
     k: int = K
     """Directions of a run."""
     ks: str = "4,8,16,32,64"
@@ -47,26 +47,22 @@ class Options:
     model: Model = "global"
     """LatentCLR's direction model."""
     label: ClassName = None
-    """Class in which directions are looked for, by number or name; none: the generator's own, or 0."""
+    """Class in which directions are found, by number or name (default: the generator's own, or 0)."""
     other: str | None = None
-    """Class that `class-specific` compares it with; none: the one half way round."""
+    """Class that `class-specific` compares it with (default: the one half of all classes further on)."""
     steps: int | None = None
-    """Of LatentCLR's training; none: its default."""
+    """Steps of LatentCLR's training (default: its own)."""
     latents: int | None = None
-    """Pictures that effects are measured on; none: 64, or 500 of `rescoring`."""
+    """Pictures that effects are measured on (default: 64, or 500 for `rescoring`)."""
     pictures: str = "0,1,2"
     """Seeds of the pictures in the figure."""
     truncation: float = 1.0
-    """Of the latents."""
+    """Truncation of the latents."""
     level: float = 0.95
-    """Of the intervals."""
-    device: str = "auto"
-    """cpu, cuda, or auto: a GPU if there is one."""
-    overwrite: bool = False
-    """Replace the experiment that is in the folder; its runs are used again where they fit."""
+    """Confidence level of the intervals."""
 
     def run(self, name: str) -> None:
-        """Answer, write the folder, print the text."""
+        """Answer the question of that name, write the folder, and print the text."""
         from latentclr.engine.memory import keep_memory
         from latentclr.evaluate.attributes import scorer_of
         from latentclr.experiments.bench import Bench
@@ -82,7 +78,7 @@ class Options:
         label = self._label(settings, generator)
         place = generator if label is None else generator.for_class(label)
         generator = place.at(self.truncation).settled()
-        generator.from_seeds(settings.pictures)  # refused now rather than after the work
+        generator.from_seeds(settings.pictures)  # so that wrong seeds are refused before the work
         given = load(self.runs, generator) if self.runs else ()
         wanted = () if given else asked.plan(settings, generator)
         with experiment_folder(self.out, overwrite=self.overwrite) as folder:
@@ -94,7 +90,7 @@ class Options:
                         found += find([one], generator, folder / RUNS, say=say)
                         log(len(found), {})
                 runs = tuple(found)
-            _forget_others(folder / RUNS, runs)
+            _remove_others(folder / RUNS, runs)
             scorer, scales = scorer_of(generator)
             what = f"measuring {len(runs)} runs of {generator.name}, set by set"
             with counted(what, settings.latents) as log:
@@ -108,21 +104,16 @@ class Options:
                 runs=runs,
                 settings=self._record(settings),
             )
-        self._tell(answer)
+        self._print(answer)
 
     def _check(self) -> None:
         from latentclr.experiments.folder import EXPERIMENT
 
-        for name, least in (("k", 2), ("latents", 8), ("steps", 1)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise InputError(f"--{name} {value} must be at least {least}.")
-        if self.model not in get_args(Model):
-            raise InputError(f"--model {self.model!r} must be one of {', '.join(get_args(Model))}.")
+        check_at_least(self, k=2, latents=8, steps=1)
         EXPERIMENT.check_place(self.out, overwrite=self.overwrite)
 
     def _open(self, question: Question) -> Generator:
-        """The generator of the runs and in their space, or the one that is asked for."""
+        """The generator that is asked for or that the runs name, in their space."""
         from latentclr.checkpoints import load_generator
         from latentclr.directions import Directions
         from latentclr.runs.discovery import directions_file
@@ -179,38 +170,36 @@ class Options:
     def _record(self, settings: Settings) -> dict[str, Any]:
         return {
             "small": self.small,
-            "seeds": list(settings.seeds),
+            "seeds": settings.seeds,
             "k": settings.k,
-            "ks": list(settings.ks),
+            "ks": settings.ks,
             "model": settings.model,
             "class": settings.label,
             "other": settings.other,
             "steps": settings.steps,
             "latents": settings.latents,
-            "pictures": list(settings.pictures),
+            "pictures": settings.pictures,
             "truncation": settings.truncation,
             "level": settings.bootstrap.level,
             "runs": [str(run) for run in self.runs],
         }
 
-    def _tell(self, answer: Experiment) -> None:
-        shown = Table(box=None, pad_edge=False)
+    def _print(self, answer: Experiment) -> None:
         columns = [
             name for name in answer.rows[0] if not name.endswith(("_low", "_high")) and name != "about"
         ]
-        for column in columns:
-            shown.add_column(column, overflow="fold")
+        shown = table(*columns)
         for row in answer.rows[:SHOWN]:
-            shown.add_row(*(_told(row, column) for column in columns))
-        out.print(shown, markup=False)
+            shown.add_row(*(_cell(row, column) for column in columns))
+        out.print(shown)
         if len(answer.rows) > SHOWN:
             say(f"{len(answer.rows) - SHOWN} more rows are in {self.out / 'table.csv'}")
-        out.print(f"\n{answer.text}\n", markup=False)
-        out.print(f"figure: {self.out / 'figure.png'}", markup=False)
+        out.print(f"\n{answer.text}\n")
+        out.print(f"figure: {self.out / 'figure.png'}")
 
 
-def _told(row: Any, column: str) -> str:
-    """A cell, with its interval where it has one."""
+def _cell(row: Any, column: str) -> str:
+    """A value as text, with its interval where it has one."""
     value, low, high = (row.get(name) for name in (column, f"{column}_low", f"{column}_high"))
     if value is None:
         return "-"
@@ -218,41 +207,38 @@ def _told(row: Any, column: str) -> str:
     return text if low is None or high is None else f"{text} [{low:.2f}, {high:.2f}]"
 
 
-def _forget_others(folder: Path, runs: Sequence[Run]) -> None:
-    """Take away kept directions that are no part of this experiment: they were of other settings."""
+def _remove_others(folder: Path, runs: Sequence[Run]) -> None:
+    """Remove kept directions that were found with other settings."""
     names = {one.name for one in runs}
     for path in folder.glob("*.safetensors"):
         if path.stem not in names:
             path.unlink()
 
 
-def subcommands() -> Iterator[tuple[str, Any]]:
-    """Every experiment with its options."""
-    return ((name, Options) for name in EXPERIMENTS)
+def choices() -> dict[str, Any]:
+    """The dataclass of options of each experiment."""
+    return dict.fromkeys(EXPERIMENTS, Options)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command: the first argument is the experiment."""
-    if not arguments or arguments[0] in ("-h", "--help"):
-        out.print(_help(), markup=False)
+    """Run the command; its first argument is the experiment."""
+    found = chosen(arguments, "experiment", EXPERIMENTS, _overview)
+    if found is None:
         return
-    name, *rest = arguments
-    if name not in EXPERIMENTS:
-        hint = did_you_mean(name, EXPERIMENTS)
-        raise InputError(f"there is no experiment {name!r}{hint}; experiments are {', '.join(EXPERIMENTS)}.")
+    name, rest = found
     question = EXPERIMENTS[name]
     about = f"{question.about.capitalize()} ({question.paper} of LatentCLR's paper.)"
-    parse(Options, rest, prog=f"experiment {name}", about=about, default=Options(tyro.MISSING)).run(name)
+    parse(Options, rest, prog=f"experiment {name}", about=about, default=Options(out=tyro.MISSING)).run(name)
 
 
-def _help() -> str:
+def _overview() -> str:
     names = "\n".join(
         f"  {name:<16}{question.about}\n{'':<18}{question.paper}; usually of {question.generator}"
         for name, question in EXPERIMENTS.items()
     )
     return (
         "usage: latentclr experiment NAME --out FOLDER [options]\n\n"
-        "Answer a question of LatentCLR's paper: a figure, a table, a paragraph that says what was found.\n\n"
+        "Answer a question of LatentCLR's paper with a figure, a table and a paragraph.\n\n"
         f"experiments:\n{names}\n\n"
-        "`latentclr experiment NAME --help` lists the options; --small is a form of some seconds."
+        "`latentclr experiment NAME --help` lists the options; --small runs a form of some seconds."
     )

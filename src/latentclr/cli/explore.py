@@ -1,54 +1,51 @@
-"""latentclr explore [RUN ...]: try directions on a page."""
+"""latentclr explore [RUN ...]: try directions on a page in the browser."""
 
 from __future__ import annotations
 
 import os
 import webbrowser
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 
 from latentclr.cli.console import out, say
-from latentclr.cli.options import parse
 from latentclr.web import HOST, check_host, needs, serve
 
-if TYPE_CHECKING:
-    from latentclr.generators import Generator
-
 PASSWORD = "LATENTCLR_AUTH"
-"""Environment variable with USER:PASSWORD, which other users of the machine cannot see, unlike an option."""
+"""Environment variable with USER:PASSWORD. Unlike an option, other users of the machine cannot see it."""
 SMALL = 128
-"""Pictures up to that many pixels are drawn by one thread: a second one gains less than the browser needs."""
+"""Largest resolution that is drawn by one thread; a second one gains less than the browser needs."""
 
 
 @dataclass(frozen=True)
-class Explore:
-    """Options of the command."""
+class Command:
+    """Try directions on a page in the browser: sliders, strips, comparisons, animations."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[RUN ...]")] = ()
-    """Run folders or directions files; of one generator, they can be seen beside each other."""
+    """Run folders or directions files; those of one generator can be shown beside each other."""
     generator: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Name or file of a generator, may be repeated; none: those that the runs name, without runs the one that
-    ships. One that has no run gets directions of SeFa, which are found at once."""
+    """Name or file of a generator; may be repeated (default: those that the runs name; without runs, the one
+    that ships). A generator without a run gets directions of SeFa, which are found at once."""
     latents: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
-    """Photos that were inverted before: the file of latents that `latentclr invert` left, or its folder; may
-    be repeated. The page opens on the first one. (Photos can be opened on the page, too.)"""
+    """Inverted photos: the file of latents that `latentclr invert` wrote, or its folder; may be repeated. The
+    page opens on the first one. (Photos can be opened on the page, too.)"""
     host: str = HOST
-    """Address to listen at. One that other machines reach needs --auth."""
+    """Address to listen at. One that other machines can reach needs --auth."""
     port: int | None = None
-    """Port to listen at; none: 7860, or a free one if that is taken."""
+    """Port to listen at (default: 7860, or a free one if that is taken)."""
     auth: str | None = None
-    """USER:PASSWORD that visitors must give; none: as the environment variable LATENTCLR_AUTH says."""
+    """USER:PASSWORD that visitors must give (default: that of the environment variable LATENTCLR_AUTH)."""
     browser: Annotated[bool, tyro.conf.arg(name="open")] = False
-    """Open the page in the browser, too."""
+    """Open the page in the browser."""
 
-    def show(self) -> None:
-        """Serve the page until Ctrl-C, print its address."""
+    def run(self) -> None:
+        """Print the address of the page, and serve it until Ctrl-C."""
         import torch
 
+        from latentclr.checkpoints import load_generator
         from latentclr.runs.inversions import read_inversions
 
         needs("explore", "gradio", "fastapi", "uvicorn")
@@ -63,7 +60,7 @@ class Explore:
         shelf = Shelf(
             self.generator or (() if self.runs else tuple(filter(None, homes))),
             self.runs,
-            load=_load,
+            load=partial(load_generator, log=say),
             log=say,
         )
         if shelf.base(shelf.generators()[0]).resolution <= SMALL:
@@ -81,19 +78,7 @@ class Explore:
         )
 
     def _ready(self, address: str) -> None:
-        out.print(address, markup=False)
-        say("Ctrl-C ends it.")
+        out.print(address)
+        say("Ctrl-C stops the server.")
         if self.browser:
             webbrowser.open(address)
-
-
-def _load(name: str) -> Generator:
-    from latentclr.checkpoints import load_generator
-
-    return load_generator(name, log=say)
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
-    about = "Try directions on a page in the browser: sliders, strips, comparisons, animations."
-    parse(Explore, arguments, prog="explore", about=about).show()

@@ -1,19 +1,18 @@
-"""latentclr generators: what there is to work with, and checkpoint files of all kinds."""
+"""latentclr generators: the zoo, and checkpoint files of all kinds."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
-from rich.table import Table
 
-from latentclr.cli.console import out, say
-from latentclr.cli.options import parse
+from latentclr.cli.console import out, say, table
+from latentclr.cli.parsing import parse
 from latentclr.errors import InputError, UnsafeFileError, did_you_mean
 
 if TYPE_CHECKING:
@@ -21,40 +20,38 @@ if TYPE_CHECKING:
     from latentclr.generators import Generator
 
 UNSAFE, NOT_UNDERSTOOD = 1, 2
-"""Exit codes of `inspect` for a file that is refused as unsafe, and for one that is not understood."""
+"""Exit codes of `inspect` for an unsafe file, and for one of an unknown kind."""
 
 File = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
 
 
 @dataclass(frozen=True)
 class List:
-    """The zoo and what was imported: name, picture, licence, whether it is here, what it is."""
+    """List the zoo and your imports: name, resolution, whether it is here, licence, description."""
 
     def run(self) -> None:
-        """Print a line for each."""
+        """Print a line for each generator."""
         from latentclr.checkpoints import ZOO, cache_folder, imported_names
 
-        table = Table(box=None, pad_edge=False)
-        for title in ("name", "pixels", "here", "licence of the weights", "about"):
-            table.add_column(title)
+        shown = table("name", "pixels", "here", "licence of the weights", "about")
         for name, entry in ZOO.items():
             here = "yes" if entry.path.is_file() else "no"  # whole or not there
-            table.add_row(name, str(entry.resolution), here, entry.licence, entry.about)
+            shown.add_row(name, str(entry.resolution), here, entry.licence, entry.about)
         for name in imported_names():
-            table.add_row(name, "", "yes", "", "imported by you")
-        out.print(table)
+            shown.add_row(name, "", "yes", "", "imported by you")
+        out.print(shown)
         say(f"kept in {cache_folder()}")
 
 
 @dataclass(frozen=True)
 class Pull:
-    """Fetch generators, so that they are here when there is no network."""
+    """Fetch generators of the zoo, for use without a network."""
 
     names: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="NAME ...")]
-    """Of the zoo."""
+    """Names of generators of the zoo."""
 
     def run(self) -> None:
-        """Print the path of each."""
+        """Fetch each generator, and print its path."""
         from latentclr.checkpoints import ZOO, pull
 
         if unknown := [name for name in self.names if name not in ZOO]:
@@ -63,18 +60,18 @@ class Pull:
                 f"there is no generator {unknown[0]!r} in the zoo{hint}: see `latentclr generators list`."
             )
         for name in self.names:
-            out.print(str(pull(ZOO[name], log=say)), markup=False)
+            out.print(str(pull(ZOO[name], log=say)))
 
 
 @dataclass(frozen=True)
 class Show:
-    """Describe one generator: layers, slots, latent space, size."""
+    """Describe a generator: layers, slots, latent space, size."""
 
     name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
-    """Of the zoo or an import, or the path of a checkpoint file."""
+    """Name of a generator of the zoo or of an import, or the path of a checkpoint file."""
 
     def run(self) -> None:
-        """Print facts, then a table of layers."""
+        """Print facts about the generator, and a table of its layers."""
         from latentclr.checkpoints import ZOO, load_generator
 
         generator = load_generator(self.name, log=say)
@@ -82,22 +79,20 @@ class Show:
         if self.name in ZOO:
             entry = ZOO[self.name]
             facts |= {"about": entry.about, "licence": entry.licence, "source": entry.source.address}
-        tell(facts)
-        out.print()
-        out.print(layers_table(generator))
+        _print_description(facts, generator)
 
 
 @dataclass(frozen=True)
 class Inspect:
-    """Say what a file is; nothing in it is run. Exit code 0: it loads; 1: unsafe; 2: not understood."""
+    """Describe a checkpoint file; nothing in it is run. Exit code 0: it loads; 1: unsafe; 2: unknown kind."""
 
     file: File
-    """Of any kind."""
+    """File of any kind."""
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
     """Print JSON instead of text."""
 
     def run(self) -> None:
-        """Print the facts; exits with 1 or 2 and one sentence where it does not load."""
+        """Print the facts. If the file does not load, end the program with 1 or 2 and the reason."""
         from latentclr.checkpoints import read_checkpoint
 
         try:
@@ -111,23 +106,19 @@ class Inspect:
                 print(f"latentclr: {verdict}: {error}", file=sys.stderr)
             sys.exit(code)
         if self.as_json:
-            print(json.dumps(self.facts(found), indent=2))
+            print(json.dumps(self._facts(found), indent=2))
             return
-        tell(
-            {
-                "verdict": "loads",
-                "container": found.container,
-                "layout": found.layout,
-                **dict(described(found.generator)),
-                "ignored": f"{len(found.ignored)} tensors" + _examples(found.ignored),
-                **{f"note: {name}": value for name, value in found.notes.items()},
-            }
-        )
-        out.print()
-        out.print(layers_table(found.generator))
+        facts = {
+            "verdict": "loads",
+            "container": found.container,
+            "layout": found.layout,
+            **dict(described(found.generator)),
+            "ignored": f"{len(found.ignored)} tensors{_examples(found.ignored)}",
+            **{f"note: {name}": value for name, value in found.notes.items()},
+        }
+        _print_description(facts, found.generator)
 
-    def facts(self, found: Checkpoint) -> dict[str, Any]:
-        """What --json prints."""
+    def _facts(self, found: Checkpoint) -> dict[str, Any]:
         generator = found.generator
         return {
             "file": str(self.file),
@@ -160,19 +151,19 @@ class Inspect:
 
 @dataclass(frozen=True)
 class Import:
-    """Turn a checkpoint file into one of ours: safetensors, half a second to load, nothing in it can run."""
+    """Convert a checkpoint file to safetensors, which loads in half a second and in which no code can run."""
 
     file: File
-    """Of any known kind."""
+    """File of a known kind."""
     out: Path
     """The .safetensors file to write."""
     name: str | None = None
-    """Name to use it by from now on, as in --generator NAME."""
+    """Name by which commands can use it, as in --generator NAME."""
     height: int | None = None
-    """Rows of the picture that hold content, in its middle (384 for LSUN cars at 512 x 512); none: all."""
+    """Rows in the middle of the picture that have content: 384 for LSUN cars at 512 x 512 (default: all)."""
 
     def run(self) -> None:
-        """Write the file, print its path."""
+        """Write the file, and print its path."""
         from latentclr.checkpoints import cropped, give_name, read_checkpoint, save_generator
 
         if self.out.suffix != ".safetensors":
@@ -186,11 +177,11 @@ class Import:
         if self.name is not None:
             give_name(self.name, self.out)
             say(f"use it by its name: --generator {self.name}")
-        out.print(str(self.out), markup=False)
+        out.print(str(self.out))
 
 
 def described(generator: Generator) -> Iterator[tuple[str, str]]:
-    """Facts about a generator, for people."""
+    """Names and values of facts about a generator, as text."""
     picture = generator.settings().get("resolution", generator.resolution)
     yield "kind", type(generator).__name__
     yield "picture", f"{generator.resolution} x {picture}"
@@ -205,22 +196,16 @@ def described(generator: Generator) -> Iterator[tuple[str, str]]:
     yield "sha256 of weights", generator.fingerprint()
 
 
-def layers_table(generator: Generator) -> Table:
-    """A line for each layer."""
-    table = Table(box=None, pad_edge=False)
-    for title in ("layer", "slot", "channels", "resolution", "also called"):
-        table.add_column(title)
-    for layer in generator.layers:
-        row = (layer.name, layer.slot, layer.channels, layer.resolution, ", ".join(layer.aliases))
-        table.add_row(*map(str, row))
-    return table
-
-
-def tell(facts: dict[str, str]) -> None:
-    """Print a line for each fact."""
+def _print_description(facts: Mapping[str, str], generator: Generator) -> None:
     width = max(map(len, facts)) + 2
     for name, value in facts.items():
-        out.print(f"{name + ':':<{width}}{value}", markup=False)
+        out.print(f"{name + ':':<{width}}{value}")
+    layers = table("layer", "slot", "channels", "resolution", "also called")
+    for layer in generator.layers:
+        row = (layer.name, layer.slot, layer.channels, layer.resolution, ", ".join(layer.aliases))
+        layers.add_row(*map(str, row))
+    out.print()
+    out.print(layers)
 
 
 def _examples(names: Sequence[str]) -> str:
@@ -237,10 +222,6 @@ Command = (
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
-    parse(
-        Command,  # type: ignore[arg-type]
-        arguments or ["--help"],
-        prog="generators",
-        about="List, fetch, inspect, import and describe pretrained generators.",
-    ).run()
+    """Run the command; its first argument is one of the subcommands above."""
+    about = "List, fetch, inspect, import and describe pretrained generators."
+    parse(Command, arguments or ["--help"], prog="generators", about=about).run()  # type: ignore[arg-type]

@@ -2,121 +2,120 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from io import TextIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from latentclr.cli.console import say, stop_on_interrupt
-from latentclr.cli.options import ClassName, parse, pick_device
-from latentclr.engine.settings import SAVE_EVERY
+from latentclr.cli.console import Follower, Interrupted, out, say, stop_on_interrupt, table
+from latentclr.cli.options import (
+    ClassName,
+    DeviceOption,
+    GeneratorName,
+    OverwriteOption,
+    ResumeOptions,
+    pick_device,
+)
 from latentclr.errors import InputError
 from latentclr.invert.settings import Method, Settings, Tuning
 from latentclr.ranges import numbers
 
 if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
+
     from latentclr.generators import Generator
+    from latentclr.invert.artefact import Inversion
     from latentclr.invert.crop import Cropped
+    from latentclr.invert.difference import Difference
+    from latentclr.invert.encoder import LatentEncoder
     from latentclr.invert.photo import Decoded
+    from latentclr.scorers.lpips import LPIPS
+
+TILE = 192
+"""Smallest height of a picture on the sheet, in pixels."""
+TOGETHER = 8
+"""Pictures that are drawn at once."""
 
 Box = tuple[float, float, float, float]
+Nearness = list[dict[str, float]]
+"""How near the picture of each photo is to it: "psnr", and "lpips" unless only pixels are compared."""
 
 
 @dataclass(frozen=True)
-class Invert:
-    """Options of the command."""
+class Command(ResumeOptions, OverwriteOption, DeviceOption):
+    """Find the latents of photos, to edit them."""
 
     photos: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO...")]
     """Files of photos: PNG, JPEG or WebP."""
     out: Path
     """Folder for the latents, a sheet of photos before and after, figures and log."""
-    generator: str = "faces"
-    """A name of the zoo (see `latentclr generators list`), or the path of a checkpoint file."""
+    generator: GeneratorName = "faces"
     method: Method = Settings.method
     """The encoder alone, optimisation, or in-domain: optimisation that stays where the encoder agrees."""
     space: Literal["z", "w", "slots"] | None = None
-    """What is found: one latent in z or in w, or one for each slot of the generator; none: one in the
-    generator's own space."""
+    """What is found: one latent in z or in w, or one for each slot of the generator (default: one in the
+    generator's own space)."""
     steps: int = Settings.steps
-    """Of the optimisation."""
+    """Steps of the optimisation."""
     starts: int = Settings.starts
-    """Places from which it begins; the best goes on."""
+    """Starting points of the optimisation; the best one is continued."""
     rate: float = Settings.rate
-    """Of the optimisation at its largest, in standard deviations of the latents."""
+    """Largest learning rate of the optimisation, in standard deviations of the latents."""
     pixels_only: bool = False
-    """Compare pixels alone: LPIPS is not computed, and its weights are not fetched."""
+    """Compare pixels only: LPIPS is not computed, and its weights are not fetched."""
     tune: bool = False
-    """Also change the generator a little, until the photos come out as they are (pivotal tuning)."""
+    """Also change the generator a little, so that it draws the photos as they are (pivotal tuning)."""
     tuning_steps: int = Tuning.steps
-    """Of that."""
+    """Steps of that tuning."""
     crop: str | None = None
-    """Part of the photo by hand, as x,y,width,height in its pixels; for one photo."""
+    """Part of the photo to use, as x,y,width,height in its pixels; for one photo."""
     centre: bool = False
-    """The largest part in the middle, whatever the generator's training pictures were."""
+    """Use the largest part in the middle, whatever pictures the generator was trained on."""
     face: int | None = None
-    """Which face of a photo, from the left, 0 the first; none: the largest."""
+    """Face of a photo to use, counted from 0 at the left (default: the largest)."""
     crop_as: str | None = None
-    """Cut photos as for this generator of the zoo: "ffhq" for a checkpoint file that was trained on FFHQ."""
+    """Crop photos as for this generator of the zoo: "ffhq" for a checkpoint file that was trained on FFHQ."""
     label: ClassName = None
-    """Class of the photos, by number or name; none: it is found, where the generator draws classes."""
+    """Class of the photos, by number or name (default: it is found, if the generator draws classes)."""
     encoder: Path | None = None
-    """File of an encoder of the generator; none: the one that ships, if there is one."""
+    """File of an encoder of the generator (default: the one that ships, if there is one)."""
     truncation: float = 1.0
-    """Of the generator."""
-    device: str = "auto"
-    """cpu, cuda, or auto: a GPU if there is one."""
+    """Truncation of the latents."""
     seed: int = 0
-    """Of the starts."""
-    overwrite: bool = False
-    """Replace the inverted photos that are in the folder."""
-    resume: bool = False
-    """Go on with what was stopped or killed, if there is something; needs the same other options."""
-    save_every: float = SAVE_EVERY
-    """Seconds from one checkpoint to the next."""
+    """Seed of the starting points."""
 
     def run(self) -> int:
-        """Invert, write, say what was found. Returns the exit code."""
-        from latentclr.cli.inverting import Inverting
+        """Invert the photos, write the folder, and print how near the pictures are. Returns the exit code."""
         from latentclr.engine.memory import keep_memory
         from latentclr.invert.photo import read_photo
         from latentclr.invert.shipped import find_encoder, load_encoder
         from latentclr.runs.inversions import INVERSION
 
         if self.resume and INVERSION.is_finished(self.out):
-            say(f"{self.out} is finished: nothing is left to go on with.")
+            say(f"{self.out} is finished: there is nothing to resume.")
             return 0
-        box = self.check()
+        box = self._check()
         photos = [read_photo(path) for path in self.photos]
         device = pick_device(self.device)
-        generator, label = self.open(device)
-        crops = self.cut(photos, generator, box)
+        generator = self._open(device)
+        crops = self._crop(photos, generator, box)
         if device == "cpu":
             keep_memory()
-        space = f" --space {self.space}" if self.space in ("z", "w") else ""
+        encoder = load_encoder(generator, self.encoder) if self.encoder else find_encoder(generator)
         with stop_on_interrupt() as interrupted:
-            Inverting(
-                place=self.out,
-                overwrite=self.overwrite,
-                resume=self.resume,
-                save_every=self.save_every,
-                settings=self.settings(),
-                tuning=Tuning(steps=self.tuning_steps) if self.tune else None,
-                generator=generator,
-                encoder=find_encoder(generator)
-                if self.encoder is None
-                else load_encoder(generator, self.encoder),
-                crops=crops,
-                labels=[label] * len(crops),
-                interrupted=interrupted,
-                whose=f"--generator {self.generator}{space}",
-            ).write()
+            _Job(self, generator, encoder, crops, interrupted).run()
         return interrupted.exit_code
 
+    @property
     def settings(self) -> Settings:
-        """For the library."""
+        """The settings of the inversion."""
         return Settings(
             method=self.method,
             space="slots" if self.space == "slots" else "shared",
@@ -127,13 +126,9 @@ class Invert:
             seed=self.seed,
         )
 
-    def check(self) -> Box | None:
-        """Refuse what cannot be followed, before anything is read. Returns the crop by hand.
-
-        Raises:
-            InputError: options out of range or at odds.
-        """
-        self.settings().check()
+    def _check(self) -> Box | None:
+        """Refuse options out of range and contradictory ones; return the numbers of --crop."""
+        self.settings.check()
         Tuning(steps=self.tuning_steps).check()
         if not self.photos:
             raise InputError("no photos: give one or more PNG, JPEG or WebP files.")
@@ -147,7 +142,7 @@ class Invert:
         if self.crop is None:
             return None
         if len(self.photos) > 1:
-            raise InputError("--crop is of one photo; invert the others with a command of their own.")
+            raise InputError("--crop is for one photo; invert each photo with a command of its own.")
         box = numbers(self.crop, float, "--crop")
         if len(box) != 4:
             raise InputError(
@@ -155,29 +150,16 @@ class Invert:
             )
         return box[0], box[1], box[2], box[3]
 
-    def open(self, device: str) -> tuple[Generator, int | None]:
-        """The generator, and the class of the photos if one is given.
-
-        Raises:
-            InputError: no such generator, class or space.
-        """
+    def _open(self, device: str) -> Generator:
         from latentclr.checkpoints import load_generator
 
         generator = load_generator(self.generator, device=device, log=say).at(self.truncation)
-        label = None
         if self.label is not None:
             generator = generator.for_class(self.label)
-            label = generator.label_number
-        if self.space in ("z", "w"):
-            generator = generator.in_space(self.space)
-        return generator, label
+        return generator.in_space(self.space) if self.space in ("z", "w") else generator
 
-    def cut(self, photos: Sequence[Decoded], generator: Generator, box: Box | None) -> list[Cropped]:
-        """The photos as the generator could draw them; says what their sender may want to know.
-
-        Raises:
-            InputError: no face where one is needed, or a crop that is not possible.
-        """
+    def _crop(self, photos: Sequence[Decoded], generator: Generator, box: Box | None) -> list[Cropped]:
+        """The parts of the photos that the generator could draw."""
         from latentclr.checkpoints.crops import CENTRE
         from latentclr.invert.crop import crop_photo, picture_size, rule_of
 
@@ -189,7 +171,209 @@ class Invert:
         return crops
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
-    command = parse(Invert, arguments, prog="invert", about="Find the latents of photos, to edit them.")
-    sys.exit(command.run())
+@dataclass(frozen=True)
+class _Job:
+    """An inversion whose options have been checked, and whose files are loaded."""
+
+    options: Command
+    generator: Generator
+    encoder: LatentEncoder | None
+    crops: Sequence[Cropped]
+    interrupted: Interrupted
+
+    def run(self) -> None:
+        """Write the folder, and print what is in it."""
+        from latentclr.files import write_json
+        from latentclr.images import save_picture
+        from latentclr.runs.inversions import FIGURES, INVERSION, LATENTS, LOG, SHEET, TUNING
+
+        options = self.options
+        with INVERSION.new(options.out, overwrite=options.overwrite, resume=options.resume) as folder:
+            started = time.perf_counter()
+            with (folder / LOG).open("w") as log_file:
+                drawn = self._preview()
+                found = self._search(folder, log_file)
+                drawn[options.method] = _draw(found, self.generator)
+                tuned = self._tune(found, folder, log_file)
+            seconds, stopped = time.perf_counter() - started, self.interrupted()
+            if tuned is not None:
+                tuned.save(folder / TUNING)
+                drawn["tuned"] = _draw(found, tuned.apply(self.generator))
+            near = {name: self._nearness(some) for name, some in drawn.items()}
+            found.save(folder / LATENTS)
+            save_picture(self._sheet(drawn, near), folder / SHEET)
+            write_json(folder / FIGURES, {**self._record(found, near, seconds), "interrupted": stopped})
+        if not stopped:  # not earlier: until the folder is in its place, it can still be lost
+            INVERSION.remove_checkpoints(options.out)
+        self._print(found, near, seconds, stopped=stopped)
+
+    @cached_property
+    def _pictures(self) -> Tensor:
+        import torch
+
+        return torch.stack([crop.picture for crop in self.crops])
+
+    @cached_property
+    def _metric(self) -> LPIPS | None:
+        from latentclr.scorers.lpips import load_lpips
+
+        return None if self.options.pixels_only else load_lpips(device=self.generator.device, log=say)
+
+    def _invert(self, settings: Settings, **more: Any) -> Inversion:
+        from latentclr.invert.invert import invert
+
+        label = None if self.options.label is None else self.generator.label_number
+        return invert(
+            self.generator,
+            self._pictures,
+            settings,
+            labels=[label] * len(self.crops),
+            encoder=self.encoder,
+            metric=self._metric,
+            **more,
+        )
+
+    def _preview(self) -> dict[str, Tensor]:
+        """The pictures of the encoder alone, if another method starts from it."""
+        if self.encoder is None or self.options.method == "encoder":
+            return {}
+        found = self._invert(replace(self.options.settings, method="encoder"))
+        return {"encoder": _draw(found, self.generator)}
+
+    def _search(self, folder: Path, log_file: TextIOBase) -> Inversion:
+        from latentclr.engine.checkpoint import Keeper
+
+        steps = 1 if self.options.method == "encoder" else self.options.steps
+        with Follower(steps, log_file, what="inverting") as log:
+            return self._invert(
+                self.options.settings,
+                photos=[crop.source for crop in self.crops],
+                log=log,
+                stop=self.interrupted,
+                keep=Keeper(folder, every=self.options.save_every),
+                tell=say,
+            )
+
+    def _tune(self, found: Inversion, folder: Path, log_file: TextIOBase) -> Difference | None:
+        """The change of the generator; None: not asked for, or stopped before."""
+        from latentclr.engine.checkpoint import Keeper
+        from latentclr.files import make_folder
+        from latentclr.invert.pivotal import tune
+        from latentclr.runs.inversions import TUNING_STATE
+
+        if not self.options.tune or self.interrupted():
+            return None
+        keep = Keeper(make_folder(folder / TUNING_STATE), every=self.options.save_every)
+        with Follower(self.options.tuning_steps, log_file, what="tuning") as log:
+            return tune(
+                self.generator,
+                found,
+                self._pictures,
+                Tuning(steps=self.options.tuning_steps),
+                metric=self._metric,
+                log=log,
+                stop=self.interrupted,
+                keep=keep,
+            )
+
+    def _nearness(self, drawn: Tensor) -> Nearness:
+        import torch
+
+        from latentclr.invert.objective import Target, psnr
+
+        device, near = self.generator.device, []
+        for some, wanted in zip(drawn.split(TOGETHER), self._pictures.split(TOGETHER), strict=True):
+            with torch.no_grad():
+                found = Target(wanted.to(device), self._metric).differences(some.to(device))
+            for decibels, lpips in zip(psnr(found.pixel).tolist(), found.lpips.tolist(), strict=True):
+                perceived = {} if self._metric is None else {"lpips": round(lpips, 4)}
+                near.append({"psnr": round(decibels, 2), **perceived})
+        return near
+
+    def _sheet(self, drawn: Mapping[str, Tensor], near: Mapping[str, Nearness]) -> Image.Image:
+        from latentclr.report.sheet import inversion_sheet
+
+        height = self._pictures.shape[2]
+        tile = max(TILE, min(height, 2 * TILE))
+        columns: dict[str, Tensor | Sequence[Tensor]] = {
+            "photo": [crop.shown(tile) for crop in self.crops],
+            f"at {height} pixels": self._pictures,
+            **drawn,
+        }
+        captions = {name: [_format(one) for one in some] for name, some in near.items()}
+        return inversion_sheet(columns, captions, height=tile)
+
+    def _record(self, found: Inversion, near: Mapping[str, Nearness], seconds: float) -> dict[str, Any]:
+        import torch
+
+        return {
+            **found.origin,
+            "device": str(self.generator.device),
+            "threads": torch.get_num_threads(),
+            "seconds": round(seconds, 2),
+            "median": {
+                name: {key: statistics.median(one[key] for one in some) for key in some[0]}
+                for name, some in near.items()
+            },
+            "photos": [
+                {
+                    "name": photo.name,
+                    "sha256": photo.sha256,
+                    "pixels": [crop.photo.width, crop.photo.height],
+                    "crop": list(photo.crop),
+                    "class": label,
+                    **{name: some[i] for name, some in near.items()},
+                }
+                for i, (photo, crop, label) in enumerate(
+                    zip(found.photos, self.crops, found.labels, strict=True)
+                )
+            ],
+        }
+
+    def _print(
+        self, found: Inversion, near: Mapping[str, Nearness], seconds: float, *, stopped: bool
+    ) -> None:
+        from latentclr.runs.inversions import LATENTS, SHEET
+
+        options, classes = self.options, self.generator.class_names
+        if stopped:
+            say(
+                "stopped; the best so far is saved and can be used. The same command with --resume continues."
+            )
+        count = "1 photo" if len(found) == 1 else f"{len(found)} photos"
+        units = "PSNR" if options.pixels_only else "PSNR and LPIPS"
+        say(f"inverted {count} in {seconds:.0f} s; how near the pictures are, {units}:")
+        named = ["class"] if any(label is not None for label in found.labels) else []
+        shown = table("photo", "name", *named, *near, right=("photo", *named, *near))
+        for i, (photo, label) in enumerate(zip(found.photos, found.labels, strict=True)):
+            name = classes[label] if label is not None and label < len(classes) else str(label)
+            shown.add_row(
+                str(i), photo.name, *([name] if named else []), *(_format(some[i]) for some in near.values())
+            )
+        out.print(shown)
+        latents = options.out / LATENTS
+        out.print(f"\nsheet: {options.out / SHEET}\nlatents: {latents}")
+        given = f"--generator {options.generator}"
+        given += f" --space {options.space}" if options.space in ("z", "w") else ""
+        given += "" if found.labels[0] is None else f" --class {found.labels[0]}"
+        say(
+            "\nnext, with a run of the same generator:\n"
+            f"  latentclr discover latentclr {given} --out runs/new\n"
+            f'  latentclr edit runs/new --latents {latents} --edits "0:+3" --strip --out mine.png'
+        )
+
+
+def _draw(found: Inversion, generator: Generator) -> Tensor:
+    """The pictures of an inversion, by its generator or a tuned copy."""
+    import torch
+
+    latents = found.latents.to(generator.device)
+    parts = torch.arange(len(found)).split(TOGETHER)
+    with torch.no_grad():
+        return torch.cat(
+            [found.select(part.tolist()).pictures(generator, latents[part]).cpu() for part in parts]
+        )
+
+
+def _format(near: Mapping[str, float]) -> str:
+    return f"{near['psnr']:.1f} dB" + (f", {near['lpips']:.3f}" if "lpips" in near else "")

@@ -1,42 +1,36 @@
 """latentclr name RUN DIRECTION NAME: give a direction a name."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
 
 from latentclr.cli.console import out, say
-from latentclr.cli.options import Run, parse, which
+from latentclr.cli.options import Run, find_directions
 from latentclr.errors import InputError
 
 
 @dataclass(frozen=True)
-class Name:
-    """Options of the command."""
+class Command:
+    """Give a direction of a run a name."""
 
-    run: Run
+    path: Run
     """A run folder, or a directions file."""
     direction: Annotated[str, tyro.conf.Positional]
-    """Its number, or the name that it has."""
+    """Number or current name of the direction."""
     name: Annotated[str, tyro.conf.Positional]
-    """The new one; an empty name takes the name away."""
+    """The new name; an empty one removes the name."""
 
-    def write(self) -> None:
-        """Change the artefact, print the direction's new label."""
+    def run(self) -> None:
+        """Change the directions file, and print the direction's new label."""
         from latentclr.directions import Directions
         from latentclr.directions.change import change
         from latentclr.runs.discovery import directions_file
 
-        path = directions_file(self.run)
-        chosen = which(Directions.load(path), self.direction)
+        path = directions_file(self.path)
+        chosen = find_directions(Directions.load(path), self.direction)
         if len(chosen) != 1:
-            raise InputError(f"{self.direction!r} is more than one direction; a name belongs to one.")
+            raise InputError(f"{self.direction!r} is more than one direction; name one at a time.")
         renamed = change(path, lambda directions: directions.rename({chosen[0]: self.name}))
-        out.print(renamed.label(chosen[0]), markup=False)
-        say(f"`latentclr sheet {self.run}` draws the sheet with its names anew.")
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
-    parse(Name, arguments, prog="name", about="Give a direction of a run a name.").write()
+        out.print(renamed.label(chosen[0]))
+        say(f"`latentclr sheet {self.path}` draws the contact sheet again, with the new name.")

@@ -1,83 +1,75 @@
-"""From dataclasses to options, and what several commands ask for."""
+"""Options that several commands share, and what they stand for."""
 
 from __future__ import annotations
 
-import io
-import sys
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from latentclr.cli.console import say
-from latentclr.errors import InputError
+from latentclr.engine.settings import SAVE_EVERY
 from latentclr.ranges import numbers
 
 if TYPE_CHECKING:
     from latentclr.directions import Directions
     from latentclr.generators import Generator
 
-Options = TypeVar("Options")
-
 Run = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
 """A run folder, or a directions file."""
-
-
-def parse(
-    options: Callable[..., Options], arguments: Sequence[str], *, prog: str, about: str, **more: Any
-) -> Options:
-    """Fill a dataclass from the command line; a bad value or `--help` ends the program (2 or 0).
-
-    Args:
-        options: the dataclass.
-        arguments: words of the command line after the command's name.
-        prog: name of the command.
-        about: the sentence on top of its help.
-        more: other arguments of `tyro.cli`.
-
-    Raises:
-        InputError: the dataclass refused a value.
-    """
-    config = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff)
-    complaint = io.StringIO()
-    try:
-        with redirect_stderr(complaint):
-            filled: Options = tyro.cli(
-                options,
-                args=list(arguments),
-                prog=f"latentclr {prog}".strip(),
-                description=about,
-                config=config,
-                **more,
-            )
-    except SystemExit as ended:
-        # tyro prints a dataclass's InputError in a box of its own; `main` prints it as a sentence.
-        error: BaseException | None = ended
-        while error is not None and not isinstance(error, InputError):
-            error = error.__context__
-        if error is not None:
-            raise error from None
-        sys.stderr.write(complaint.getvalue())
-        raise
-    return filled
-
-
+Runs = Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")]
+"""Run folders, or directions files."""
+Folder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
+"""A folder that another command has written."""
 ClassName = Annotated[str | None, tyro.conf.arg(name="class")]
 """The option --class."""
+GeneratorName = Annotated[
+    str,
+    tyro.conf.arg(
+        help="A name of the zoo (see `latentclr generators list`), or the path of a checkpoint file."
+    ),
+]
+"""The option --generator of commands that need no run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceOption:
+    """The option of commands that choose where they compute."""
+
+    device: str = "auto"
+    """cpu, cuda, or auto: a GPU if there is one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResumeOptions:
+    """Options of commands that can be stopped and resumed."""
+
+    resume: bool = False
+    """Continue what was stopped or killed, if anything was; the other options must be the same."""
+    save_every: float = SAVE_EVERY
+    """Seconds from one checkpoint to the next."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverwriteOption:
+    """The option of commands that write a folder."""
+
+    overwrite: bool = False
+    """Replace the results of an earlier command in the folder."""
 
 
 def open_generator(
     name: str, *, device: str = "cpu", label: str | int | Sequence[float] | None, space: str | None
 ) -> Generator:
-    """The generator of that name or file, ready to draw.
+    """Load a generator that is ready to draw.
 
     Args:
         name: of the zoo, of an import, or of a file.
         device: where its weights go.
-        label: number, name or weights of the class; None where there are none.
-        space: of its latents; None is its own.
+        label: number, name or weights of the class; None for a generator without classes.
+        space: of its latents; None: its own.
 
     Raises:
         InputError: no such generator, class or space, or a class is needed and missing.
@@ -94,38 +86,8 @@ def open_generator(
     return generator.in_space(space or generator.space)
 
 
-def open_run(run: Path, generator: str | None, label: str | None = None) -> tuple[Directions, Generator]:
-    """The directions of a run and the generator that they belong to.
-
-    Args:
-        run: a run folder or a directions file.
-        generator: name or file of the generator; None is the one that the run names.
-        label: number or name of the class to draw; None is the run's.
-
-    Raises:
-        InputError: no run there, no such generator, or another than the run's.
-    """
-    from latentclr.directions import Directions
-    from latentclr.runs.discovery import directions_file
-
-    directions = Directions.load(directions_file(run))
-    recorded = directions.origin.generator
-    name = generator or recorded.name
-    if not name:
-        raise InputError(f"{run} does not say which generator it belongs to; add --generator.")
-    chosen = recorded.label if label is None else label
-    found = open_generator(name, label=chosen, space=directions.space)
-    directions.require(found)
-    return directions, found
-
-
-def run_truncation(directions: Directions, truncation: float | None) -> float:
-    """The given truncation, or the one that the directions were found with."""
-    return directions.origin.truncation if truncation is None else truncation
-
-
 def pick_device(device: str) -> str:
-    """The device itself; "auto" is a GPU if there is one."""
+    """The given device; for "auto", a GPU if there is one."""
     import torch
 
     if device != "auto":
@@ -133,11 +95,11 @@ def pick_device(device: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def which(directions: Directions, text: str) -> list[int]:
-    """Directions from a list of numbers, ranges and names ("0,3,smile", "0-7").
+def find_directions(directions: Directions, text: str) -> list[int]:
+    """Indices of directions from a list of numbers, ranges and names ("0,3,smile", "0-7").
 
     Raises:
-        InputError: one that there is not.
+        InputError: one of them does not exist.
     """
     found: list[int] = []
     for part in (part.strip() for part in text.split(",")):

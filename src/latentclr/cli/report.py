@@ -1,38 +1,35 @@
-"""latentclr report DIR: the page of an evaluation again, from what was measured."""
+"""latentclr report DIR: draw the page of an evaluation again."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
-
-import tyro
+from typing import Any
 
 from latentclr.cli.console import out
 from latentclr.cli.evaluate import PAGE
-from latentclr.cli.options import parse
+from latentclr.cli.options import Folder
 from latentclr.errors import InputError
 
 
 @dataclass(frozen=True)
-class Report:
-    """Options of the command."""
+class Command:
+    """Draw the page of an evaluation again, from its metrics.json; nothing is measured."""
 
-    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
+    folder: Folder
     """Folder of an evaluation (`latentclr evaluate`)."""
 
-    def write(self) -> None:
-        """Draw the page anew; nothing is measured."""
+    def run(self) -> None:
+        """Write the page, and print its path."""
         from latentclr.files import write_bytes
         from latentclr.report.page import page
 
         metrics = read_metrics(self.folder)
         write_bytes(self.folder / PAGE, page(metrics, self.folder).encode())
-        out.print(str(self.folder / PAGE), markup=False)
+        out.print(str(self.folder / PAGE))
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
-    """What was measured.
+    """Read the measurements of an evaluation.
 
     Raises:
         InputError: the folder holds no evaluation, or one of another version.
@@ -50,9 +47,3 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     if not isinstance(found, dict) or found.get("kind") != "evaluation" or found.get("format") != FORMAT:
         raise InputError(f"{path} is of another version; evaluate again.")
     return found
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
-    about = "Draw the page of an evaluation again, from its metrics.json; nothing is measured."
-    parse(Report, arguments, prog="report", about=about).write()

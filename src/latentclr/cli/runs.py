@@ -1,4 +1,4 @@
-"""Several runs of one generator, as commands that put them side by side need them."""
+"""Options of commands that use runs, and how runs and their generator are opened."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from latentclr.cli.options import ClassName, open_generator, pick_device, run_truncation
+from latentclr.cli.options import ClassName, DeviceOption, open_generator, pick_device
 from latentclr.errors import InputError
 from latentclr.ranges import numbers
 
@@ -21,8 +21,8 @@ class Opened:
     """One of several runs.
 
     Attributes:
-        path: its folder, or its directions file.
-        name: no other of them has it.
+        path: its folder or directions file.
+        name: unique among the runs.
         directions: that it found.
         slots: that edits move.
     """
@@ -34,24 +34,67 @@ class Opened:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OfRuns:
-    """Options of the commands that put runs of one generator beside each other."""
+class RunOptions:
+    """Options of commands that draw with the generator of a run."""
 
-    out: Path
-    """Folder for what is found."""
     slots: str | None = None
-    """Slots of the generator to move in all runs; none: each run's own."""
+    """Slots of the generator to move, such as 0-7 (default: those of each run)."""
     truncation: float | None = None
-    """Of the latents; none: as in the first run."""
+    """Truncation of the latents (default: that of the run; of several, of the first)."""
     generator: str | None = None
-    """Name or file of the generator; none: the one that the runs name."""
+    """Name or file of the generator (default: the one that the run names)."""
     label: ClassName = None
-    """Class to draw, by number or name; none: the first run's. Directions of one class may fit another."""
-    device: str = "auto"
-    """cpu, cuda, or auto: a GPU if there is one."""
+    """Class to draw, by number or name (default: that of the run; of several, of the first). Directions of
+    one class may fit another."""
+
+    @property
+    def moved(self) -> list[int] | None:
+        """Slots that --slots lists; None: each run's own."""
+        return None if self.slots is None else numbers(self.slots, int, "--slots")
+
+    def truncation_for(self, directions: Directions) -> float:
+        """The truncation that is asked for, or the one that the directions were found with."""
+        return directions.origin.truncation if self.truncation is None else self.truncation
+
+    def open_run(self, run: Path) -> tuple[Directions, Generator]:
+        """Load the directions of a run, and the generator that they belong to.
+
+        Raises:
+            InputError: no run there, no such generator or class, or another generator than the run's.
+        """
+        from latentclr.directions import Directions
+        from latentclr.runs.discovery import directions_file
+
+        directions = Directions.load(directions_file(run))
+        return directions, self.generator_of(run, directions)
+
+    def generator_of(self, run: Path, directions: Directions, device: str = "cpu") -> Generator:
+        """Load the generator that directions belong to, in the class that is drawn.
+
+        Args:
+            run: where the directions come from, for the error.
+            directions: of the run.
+            device: where the generator's weights go.
+
+        Raises:
+            InputError: no such generator or class, or another generator than the run's.
+        """
+        recorded = directions.origin.generator
+        name = self.generator or recorded.name
+        if not name:
+            raise InputError(f"{run} does not say which generator it belongs to; add --generator.")
+        label = recorded.label if self.label is None else self.label
+        generator = open_generator(name, device=device, label=label, space=directions.space)
+        directions.require(generator)
+        return generator
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeveralRunsOptions(RunOptions, DeviceOption):
+    """Options of commands that put runs of one generator beside each other."""
 
     def open(self, runs: Sequence[Path]) -> tuple[tuple[Opened, ...], Generator]:
-        """Read the runs, and open their generator at the truncation and of the class that is drawn.
+        """Read the runs, and load their generator at the truncation and of the class that is drawn.
 
         Raises:
             InputError: a run that cannot be read, runs of several generators or spaces, no such generator,
@@ -61,38 +104,20 @@ class OfRuns:
         from latentclr.runs.discovery import directions_file, run_names
 
         names, found = run_names(runs), [Directions.load(directions_file(run)) for run in runs]
-        _one_generator(names, found)
-        generator = self._open_for(runs, found)
-        slots = None if self.slots is None else generator.check_slots(numbers(self.slots, int, "--slots"))
+        _check_same_generator(names, found)
+        generator = self.generator_of(runs[0], found[0], pick_device(self.device))
+        for directions in found[1:]:
+            directions.require(generator)
+        generator = generator.at(self.truncation_for(found[0])).settled()
+        slots = None if self.moved is None else generator.check_slots(self.moved)
         opened = tuple(
             Opened(path, name, directions, directions.slots if slots is None else slots)
             for path, name, directions in zip(runs, names, found, strict=True)
         )
         return opened, generator
 
-    def _open_for(self, runs: Sequence[Path], found: Sequence[Directions]) -> Generator:
-        recorded = found[0].origin.generator
-        called = self.generator or recorded.name
-        if not called:
-            raise InputError(f"{runs[0]} does not say which generator it belongs to; add --generator.")
-        generator = open_generator(
-            called,
-            device=pick_device(self.device),
-            label=recorded.label if self.label is None else self.label,
-            space=found[0].space,
-        )
-        for directions in found:
-            directions.require(generator)
-        return generator.at(run_truncation(found[0], self.truncation)).settled()
 
-
-def _one_generator(names: Sequence[str], found: Sequence[Directions]) -> None:
-    """Make sure that runs belong to one generator and one of its spaces, as far as they say.
-
-    Raises:
-        InputError: they do not.
-    """
-
+def _check_same_generator(names: Sequence[str], found: Sequence[Directions]) -> None:
     def home(directions: Directions) -> tuple[object, ...]:
         return directions.origin.generator.sha256, directions.space, directions.num_slots, directions.dim
 

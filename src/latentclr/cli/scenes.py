@@ -1,14 +1,14 @@
-"""latentclr scenes: pictures of the world whose factors are known."""
+"""latentclr scenes: draw pictures of the world whose factors are known."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latentclr.cli.console import out
-from latentclr.cli.options import parse
+from latentclr.cli.parsing import chosen, parse
 from latentclr.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,36 +19,35 @@ COLUMNS = 11
 MARGIN, GAP, TEXT = 110, 3, 14
 HELP = """usage: latentclr scenes render [options]
 
-Pictures of the world whose factors are known: a sheet of what each factor does, or random scenes.
+Draw pictures of the world whose factors are known: a sheet of what each factor does, or random scenes.
 
 `latentclr scenes render --help` lists the options."""
 
 
 @dataclass(frozen=True)
 class Render:
-    """Write a sheet: a row for each factor, which varies from left to right while the others rest."""
+    """Draw a sheet: a row for each factor, which varies from left to right while the others are constant."""
 
     out: Path = Path("scenes.png")
     """Picture to write."""
     size: int = 96
     """Height and width of one picture."""
     random: bool = False
-    """Random scenes instead, all factors varying."""
+    """Draw random scenes, in which all factors vary."""
     seed: int = 0
-    """Of the random scenes."""
+    """Seed of the random scenes."""
 
     def run(self) -> None:
-        """Write the picture, print its path."""
+        """Write the picture, and print its path."""
         from latentclr.images import save_picture
 
         if not 8 <= self.size <= 512:
             raise InputError(f"--size {self.size}: give 8 to 512 pixels.")
-        sheet = self.random_scenes() if self.random else self.sweeps()
+        sheet = self._random_scenes() if self.random else self._sweeps()
         save_picture(sheet, self.out)
-        out.print(str(self.out), markup=False)
+        out.print(str(self.out))
 
-    def sweeps(self) -> Image.Image:
-        """A row for each factor."""
+    def _sweeps(self) -> Image.Image:
         from PIL import Image, ImageDraw, ImageFont
 
         from latentclr.images import to_pil
@@ -67,8 +66,7 @@ class Render:
                 sheet.paste(to_pil(picture), (MARGIN + column * step, row * step))
         return sheet
 
-    def random_scenes(self) -> Image.Image:
-        """As many scenes as shapes in each column."""
+    def _random_scenes(self) -> Image.Image:
         import torch
         from PIL import Image
 
@@ -83,18 +81,14 @@ class Render:
         return sheet
 
 
-def subcommands() -> Iterator[tuple[str, Any]]:
-    """The one there is; for tyro, two are the fewest."""
-    yield "render", Render
-    yield "--help", None
+def choices() -> dict[str, Any]:
+    """The only subcommand, and --help beside it, since tyro needs two to complete one of them."""
+    return {"render": Render, "--help": None}
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
-    command, *rest = arguments or ["--help"]
-    if command != "render":
-        if command in ("-h", "--help"):
-            out.print(HELP, markup=False)
-            return
-        raise InputError(f"there is no command 'scenes {command}'; there is: render.")
-    parse(Render, rest, prog="scenes render", about="A sheet of what every factor of the scenes does.").run()
+    """Run the command; its first argument is the subcommand."""
+    found = chosen(arguments, "subcommand", ["render"], lambda: HELP)
+    if found:
+        about = "Draw what every factor of the scenes does, or random scenes."
+        parse(Render, found[1], prog="scenes render", about=about).run()

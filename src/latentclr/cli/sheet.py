@@ -1,65 +1,51 @@
 """latentclr sheet RUN: draw what directions do."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from latentclr.cli.console import out
-from latentclr.cli.options import ClassName, Run, open_run, parse, run_truncation, which
+from latentclr.cli.options import Run, find_directions
+from latentclr.cli.runs import RunOptions
 from latentclr.ranges import numbers
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """Options of the command."""
+class Command(RunOptions):
+    """Draw a contact sheet: a row for each direction, and for each seed a column for every alpha."""
 
-    run: Run
+    path: Run
     """A run folder, or a directions file."""
     out: Path | None = None
-    """Picture to write; none: sheet.png of the run."""
+    """Picture to write (default: sheet.png of the run)."""
     seeds: str = "0,1,2"
-    """Pictures to edit."""
+    """Seeds of the pictures to edit."""
     alphas: str | None = None
-    """Strengths, in the order of the columns; none: five, up to what the method calls a strong edit. (Write
-    --alphas=-6,0,6 when the first is negative.)"""
+    """Strengths, in the order of the columns (default: five, up to a strong edit of the method). Write
+    --alphas=-6,0,6 if the first is negative."""
     directions: str | None = None
-    """Which, by number or name: "0,3,smile" or "0-7"; none: all."""
-    slots: str | None = None
-    """Slots of the generator to move; none: those of the run."""
+    """Directions to draw, by number or name: "0,3,smile" or "0-7" (default: all)."""
     columns: int = 1
-    """Lay the rows out in so many columns side by side."""
+    """Columns in which the rows are laid out."""
     tile: int | None = None
-    """Size of one picture in pixels; none: the generator's own, between 96 and 128."""
-    truncation: float | None = None
-    """Of the latents; none: as in the run."""
-    generator: str | None = None
-    """Name or file of the generator; none: the one that the run names."""
-    label: ClassName = None
-    """Class to draw, by number or name; none: the run's. Directions of one class may fit another."""
+    """Height of one picture in pixels (default: that of the generator, between 96 and 128)."""
 
-    def draw(self) -> None:
-        """Write the picture, print its path."""
+    def run(self) -> None:
+        """Write the picture, and print its path."""
         from latentclr.images import save_picture
         from latentclr.report import contact_sheet
         from latentclr.runs.discovery import sheet_file
 
-        found, generator = open_run(self.run, self.generator, self.label)
+        found, generator = self.open_run(self.path)
         sheet = contact_sheet(
-            generator.at(run_truncation(found, self.truncation)),
+            generator.at(self.truncation_for(found)),
             found,
             seeds=numbers(self.seeds, int, "--seeds"),
             alphas=None if self.alphas is None else numbers(self.alphas, float, "--alphas"),
-            indices=None if self.directions is None else which(found, self.directions),
-            slots=None if self.slots is None else numbers(self.slots, int, "--slots"),
+            indices=None if self.directions is None else find_directions(found, self.directions),
+            slots=self.moved,
             columns=self.columns,
             tile=self.tile,
         )
-        path = self.out or sheet_file(self.run)
+        path = self.out or sheet_file(self.path)
         save_picture(sheet, path)
-        out.print(str(path), markup=False)
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
-    about = "Draw a contact sheet: a row for each direction, and for each seed a column for every alpha."
-    parse(Sheet, arguments, prog="sheet", about=about).draw()
+        out.print(str(path))

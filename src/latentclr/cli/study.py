@@ -1,4 +1,4 @@
-"""latentclr study: freeze a user study, serve it to participants, and report what they said."""
+"""latentclr study: freeze a user study, serve it to participants, and report their answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -8,9 +8,10 @@ from typing import Annotated
 import tyro
 
 from latentclr.cli.console import counted, out, say
-from latentclr.cli.options import parse
-from latentclr.cli.runs import OfRuns
-from latentclr.cli.study_pages import LIBRARIES, Folder, Serve, answers_of
+from latentclr.cli.options import Folder, OverwriteOption, Runs
+from latentclr.cli.parsing import parse
+from latentclr.cli.runs import SeveralRunsOptions
+from latentclr.cli.study_pages import LIBRARIES, Serve, answers_of
 from latentclr.errors import InputError
 from latentclr.ranges import numbers
 from latentclr.study.options import DEFAULT, Checks, Options, Sides, Unit
@@ -18,50 +19,51 @@ from latentclr.web import needs
 
 
 @dataclass(frozen=True)
-class Create(OfRuns):
-    """Freeze a study: draw its pictures once, and write down everything that participants will be asked."""
+class Create(SeveralRunsOptions, OverwriteOption):
+    """Freeze a study: draw its pictures, and write down everything that participants will be asked.
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")]
+    A study that somebody has answered is never replaced.
+    """
+
+    runs: Runs
     """Run folders (or directions files) of one generator."""
     out: Path
     """Folder for the study."""
     title: str = DEFAULT.title
-    """What participants read above everything."""
+    """Title of all pages."""
     pictures: int = DEFAULT.pictures
-    """Pictures of the study, drawn at random by the generator."""
+    """Random pictures of the generator in the study."""
     per_direction: int = DEFAULT.per_direction
-    """Of these, how many a participant sees of each direction."""
+    """Of these, how many one participant sees edited along each direction."""
     unit: Unit = DEFAULT.unit
-    """What is answered at once: a direction on all its pictures, as in the paper, or each picture alone."""
+    """What one answer is about: a direction on all its pictures, as in the paper, or each picture."""
     per_participant: int | None = None
-    """Directions that one participant sees; none: all."""
+    """Directions that one participant sees (default: all)."""
     directions: str | None = None
-    """Directions of each run to show, such as 0-7; none: all that are not hidden."""
+    """Directions of each run to show, such as 0-7 (default: all that are not hidden)."""
     sides: Sides = DEFAULT.sides
-    """Where -alpha stands: on a random side, or always left, as in the paper."""
+    """Where -alpha is shown: on a random side, or always on the left, as in the paper."""
     names: bool = False
-    """Ask for a name of each direction, too (free text)."""
+    """Also ask for a name of each direction (free text)."""
     preference: int = 0
-    """Pairs of directions of every two runs of which participants say which is clearer; 0: none."""
+    """Pairs of directions, for every two runs, of which participants choose the clearer one; 0: none."""
     same: int = DEFAULT.checks.same
     """Attention checks with three equal pictures."""
     drastic: int = DEFAULT.checks.drastic
-    """Attention checks with three wholly different pictures."""
+    """Attention checks with three entirely different pictures."""
     repeated: int = DEFAULT.checks.repeated
-    """Items that come again later, to see how steady answers are."""
+    """Items that are asked again later, to measure how consistent answers are."""
     alpha: float | None = None
-    """Of all edits, in each run's own units; none: all directions at equal visible change."""
+    """Alpha of all edits, in the units of each run (default: all directions at equal visible change)."""
     multiple: float = DEFAULT.multiple
-    """Of that change: how much of it is shown."""
+    """How much of that change is shown, as a multiple."""
     size: int | None = None
-    """Height of the pictures in pixels; none: the generator's own."""
+    """Height of the pictures in pixels (default: that of the generator)."""
     seed: int = 0
-    """Of everything that is random: pictures, orders, sides."""
-    overwrite: bool = False
-    """Replace the study that is in the folder, as long as nobody has answered it."""
+    """Seed of everything random: pictures, orders, sides."""
 
     def run(self) -> None:
-        """Write the folder, print its path."""
+        """Write the folder, and print its path."""
         needs("study", "pydantic")
         from latentclr.engine.memory import keep_memory
         from latentclr.runs.discovery import directions_file
@@ -73,14 +75,13 @@ class Create(OfRuns):
             raise InputError(f"{self.out} holds answers of participants; choose another folder.")
         keep_memory()
         opened, generator = self.open(self.runs)
+        wanted = None if self.directions is None else tuple(numbers(self.directions, int, "--directions"))
         sources = [
             create.Source(
                 run.name,
                 run.directions,
                 create.sha256_of(directions_file(run.path)),
-                indices=None
-                if self.directions is None
-                else tuple(numbers(self.directions, int, "--directions")),
+                indices=wanted,
                 slots=run.slots,
             )
             for run in opened
@@ -88,7 +89,7 @@ class Create(OfRuns):
         create.check(sources, generator, self._options())
         with counted("drawing the pictures", create.picture_count(sources, self._options())) as log:
             create.create(self.out, sources, generator, self._options(), overwrite=self.overwrite, log=log)
-        out.print(str(self.out), markup=False)
+        out.print(str(self.out))
         say(f"Before anybody takes part, read and edit {self.out / CONSENT} and {self.out / INSTRUCTIONS}.")
         say(f"Then: latentclr study serve {self.out}")
 
@@ -98,22 +99,20 @@ class Create(OfRuns):
 
 
 @dataclass(frozen=True)
-class Report:
-    """Write what a study found: report.html, summary.json, and tables as CSV."""
+class Report(OverwriteOption):
+    """Report the answers to a study: report.html, summary.json, and tables as CSV."""
 
     folder: Folder
     """Folder of the study."""
     out: Path
     """Folder for the report."""
     database: str | None = None
-    """Where the answers are; none: in the study's folder."""
+    """Database of the answers (default: in the folder of the study)."""
     mistakes: int = 0
-    """Attention checks that a participant may get wrong and still be counted."""
-    overwrite: bool = False
-    """Replace the report that is in the folder."""
+    """Attention checks that a participant may get wrong and still count."""
 
     def run(self) -> None:
-        """Write the report, print its page's path."""
+        """Write the report, and print the path of its page."""
         needs("study", *LIBRARIES)
         from latentclr.study.plan import Study
         from latentclr.study.report import PAGE, report
@@ -127,7 +126,7 @@ class Report:
             )
         with Store.open(self.database, study) as store:
             folder = report(study, store, self.out, mistakes=self.mistakes, overwrite=self.overwrite)
-        out.print(str(folder / PAGE), markup=False)
+        out.print(str(folder / PAGE))
 
 
 Command = (
@@ -138,10 +137,6 @@ Command = (
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command."""
-    parse(
-        Command,  # type: ignore[arg-type]
-        arguments or ["--help"],
-        prog="study",
-        about="Ask people what directions do: freeze a study, serve it, report what they said.",
-    ).run()
+    """Run the command; its first argument is one of the subcommands above."""
+    about = "Ask people what directions do: freeze a study, serve it, and report the answers."
+    parse(Command, arguments or ["--help"], prog="study", about=about).run()  # type: ignore[arg-type]
