@@ -254,13 +254,13 @@ class TestBadInputIsOneSentenceAndExitCode2:
 
     @pytest.mark.parametrize("edits", ["", "0", "0:", ":3", "0:x", "0:1,,", "0:nan", "0:inf", "0;1", "0:1:2"])
     def test_edits_that_do_not_parse(self, run: Path, edits: str) -> None:
-        with pytest.raises(InputError, match="does not parse; write direction:alpha"):
+        with pytest.raises(InputError, match="cannot be read; write direction:alpha"):
             parse_edits(edits, Directions.load(run / "directions.safetensors"))
 
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
-            (["edit", "RUN", "--edits", "0;1"], "does not parse; write direction:alpha"),
+            (["edit", "RUN", "--edits", "0;1"], "cannot be read; write direction:alpha"),
             (["edit", "RUN", "--edits", "smile:1"], "no direction 'smile'; there are 0 to 2"),
             (["edit", "RUN", "--edits", "0:1", "--out", "x.xyz"], "unknown kind of picture '.xyz'"),
             (["edit", "RUN", "--edits", "0:1", "--video", "--out", "x.png"], "unknown kind of video '.png'"),

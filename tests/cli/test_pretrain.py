@@ -37,5 +37,5 @@ def test_sheets_of_scenes(latentclr: Command) -> None:
         assert sweep.height == 8 * 19
         assert scenes.size == (11 * 19 - 3, 8 * 19 - 3)
     assert latentclr("scenes", "render", "--size", "4").code == 2
-    assert "there is: render" in latentclr("scenes", "draw").err
+    assert "choose one of render" in latentclr("scenes", "draw").err
     assert "scenes render [options]" in latentclr("scenes").out

@@ -97,7 +97,7 @@ def test_a_signal_leaves_a_run_that_can_be_used_and_gone_on_with(
     assert [signal.getsignal(which) for which in (signal.SIGINT, signal.SIGTERM)] == handlers
     assert "stopping after this step; once more ends at once" in stopped.err
     assert f"stopped after step {STOP}; the best directions so far, of step" in stopped.err
-    assert "are saved and can be used. The same command with --resume goes on." in stopped.err
+    assert "are saved and can be used. The same command with --resume continues." in stopped.err
     assert "Traceback" not in stopped.err
 
     assert tree(OUT) == {*WHOLE, CHECKPOINT}
@@ -176,7 +176,7 @@ def test_resume_where_nothing_is_left_or_nothing_was_begun(discovery: Discover, 
     before = {path: path.stat().st_mtime_ns for path in OUT.iterdir()}
     result = discovery("--resume")
     assert (result.code, result.out) == (0, "")
-    assert result.err.strip() == f"{OUT} is finished: nothing is left to go on with."
+    assert result.err.strip() == f"{OUT} is finished: there is nothing to resume."
     assert {path: path.stat().st_mtime_ns for path in OUT.iterdir()} == before
 
 
@@ -204,7 +204,7 @@ def test_a_run_that_broke_off(discovery: Discover, expected: bytes) -> None:
         at_step(patch, STOP, full)
         broken = discovery("--save-every", 0)
     assert broken.code == 2
-    assert broken.err.splitlines()[-1] == "latentclr: cannot go on: [Errno 28] No space left on device."
+    assert broken.err.splitlines()[-1] == "latentclr: cannot continue: [Errno 28] No space left on device."
     assert not OUT.exists()
     assert step_in(unfinished(OUT)) == STOP - 1
 

@@ -81,7 +81,7 @@ def test_scenes(world: str, classes: int, tmp_path: Path) -> None:
         (("stylegan2", "--data", "scenes", "--pool", "0"), "at least 1"),
         (("stylegan2", "--data", "scenes", "--resolution", "50"), "a power of two"),
         (("stylegan2", "--data", "scenes", "--start", "scenez"), "did you mean 'scenes'?"),
-        (("stylegan2", "--data", "scenes", "--start", "."), "this folder holds no training"),
+        (("stylegan2", "--data", "scenes", "--start", "."), "there is no training in this folder"),
         (("biggan-deep", "--data", "scenes", "--width", "3"), "a multiple of 4"),
     ],
 )

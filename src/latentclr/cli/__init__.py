@@ -1,8 +1,8 @@
 """The `latentclr` command: one module for each of its subcommands.
 
 The module of a subcommand has either `Command`, a dataclass whose fields are the options, whose docstring is
-the help, and whose `run` does the work, or `main`, which chooses such a dataclass by the first argument. `run`
-and `main` return the exit code, or None for 0.
+the help and whose `run` does the work, or `main`, which chooses such a dataclass by the first argument. Both
+`run` and `main` return the exit code, or None for 0.
 """
 
 import os
