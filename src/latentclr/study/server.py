@@ -6,10 +6,10 @@ from starlette.exceptions import HTTPException
 
 from latentclr.errors import InputError
 from latentclr.study.answers import NoConsentError, UnknownCodeError, UnreachableError
-from latentclr.study.pages import entry, files, items
-from latentclr.study.pages.forms import RefusedError
-from latentclr.study.pages.site import Site
-from latentclr.study.pages.visitor import ElsewhereError
+from latentclr.study.pages.dependencies import ElsewhereError
+from latentclr.study.pages.forms import RefusedError, sentence
+from latentclr.study.pages.routes import router
+from latentclr.study.pages.site import NOT_KEPT, Site
 from latentclr.study.plan import Study
 from latentclr.study.store import Store
 
@@ -37,53 +37,40 @@ def application(study: Study, store: Store, *, open_to_all: bool, secure: bool =
     site = Site(study, store, open_to_all, secure, study.consent, study.instructions)
     site.prepare()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    for part in (entry, items, files):
-        app.include_router(part.routes(site))
-    _tell(app, site)
+    app.state.site = site
+    app.include_router(router)
+    for kind in (RefusedError, ElsewhereError, InputError, HTTPException, Exception):
+        app.add_exception_handler(kind, _problem)
     return app
 
 
-def _tell(app: FastAPI, site: Site) -> None:
-    """Let everything that goes wrong be a sentence."""
-
-    def told(request: Request, status: int, sentence: str) -> Response:
-        if "application/json" in request.headers.get("accept", ""):
-            return JSONResponse({"problem": sentence}, status, {"cache-control": "no-store"})
+def _problem(request: Request, error: Exception) -> Response:
+    """The answer to an error: another page, or a sentence as a page or JSON."""
+    site: Site = request.app.state.site
+    if isinstance(error, ElsewhereError):
+        return site.redirect(error.address)
+    status, text = _status_and_sentence(error)
+    if "application/json" in request.headers.get("accept", ""):
+        answer: Response = JSONResponse({"problem": text}, status, NOT_KEPT)
+    else:
         heading = "Please try again" if status >= 500 else "This did not work"
-        return site.page("problem.html", status=status, heading=heading, problem=sentence)
-
-    def refused(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RefusedError)
-        return told(request, error.status, error.sentence)
-
-    def elsewhere(_: Request, error: Exception) -> Response:
-        assert isinstance(error, ElsewhereError)
-        return site.to(error.place)
-
-    def wrong(request: Request, error: Exception) -> Response:
-        text = str(error)
-        return told(request, STATUS.get(type(error), 400), text[:1].upper() + text[1:])
-
-    def unreachable(request: Request, _: Exception) -> Response:
-        return told(request, 503, "The study cannot be reached just now; please try again in a moment.")
-
-    def unknown(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        sentence = "There is no such page." if error.status_code == 404 else "This cannot be done here."
-        answer = told(request, error.status_code, sentence)
+        answer = site.page("problem.html", status=status, heading=heading, problem=text)
+    if isinstance(error, HTTPException):
         answer.headers.update(error.headers or {})
-        return answer
-
-    def defect(request: Request, _: Exception) -> Response:
-        return told(request, 500, "Something went wrong in the server; please try again in a moment.")
-
-    app.add_exception_handler(RefusedError, refused)
-    app.add_exception_handler(ElsewhereError, elsewhere)
-    app.add_exception_handler(InputError, wrong)
-    app.add_exception_handler(UnreachableError, unreachable)
-    app.add_exception_handler(HTTPException, unknown)
-    app.add_exception_handler(Exception, defect)
+    return answer
 
 
-STATUS: dict[type[Exception], int] = {UnknownCodeError: 401, NoConsentError: 403}
-"""Of sentences about who asks; others are 400."""
+def _status_and_sentence(error: Exception) -> tuple[int, str]:
+    match error:
+        case RefusedError():
+            return error.status, str(error)
+        case UnreachableError():
+            return 503, "The study cannot be reached just now; please try again in a moment."
+        case InputError():
+            return {UnknownCodeError: 401, NoConsentError: 403}.get(type(error), 400), sentence(error)
+        case HTTPException(status_code=404):
+            return 404, "There is no such page."
+        case HTTPException():
+            return error.status_code, "This cannot be done here."
+        case _:
+            return 500, "Something went wrong in the server; please try again in a moment."

@@ -7,10 +7,9 @@ from urllib.parse import parse_qsl
 from latentclr.study.answers import ALPHABET, CODE, UnknownCodeError
 
 FORM = "application/x-www-form-urlencoded"
-MOST = 32
-"""Fields of a form."""
+MAX_FIELDS = 32
 ANSWER = "answer-"
-"""Before the id of a question, in the name of its field."""
+"""The name of a question's field is this and the question's id."""
 MILLISECONDS = "milliseconds"
 
 _NUMBER = re.compile(r"[0-9]{1,12}")
@@ -21,17 +20,19 @@ class RefusedError(Exception):
 
     Attributes:
         status: of the answer.
-        sentence: what was wrong, and what to do.
     """
 
     def __init__(self, status: int, sentence: str) -> None:
-        """Say why."""
         super().__init__(sentence)
-        self.status, self.sentence = status, sentence
+        self.status = status
 
 
 def parse(body: bytes, content_type: str) -> dict[str, str]:
-    """The fields of a form, each once.
+    """The fields of a form, each of which may only occur once.
+
+    Args:
+        body: what was sent.
+        content_type: its declared type.
 
     Raises:
         RefusedError: 415, it is of another type; 400, it is malformed, no UTF-8, or names a field twice.
@@ -45,7 +46,7 @@ def parse(body: bytes, content_type: str) -> dict[str, str]:
             strict_parsing=bool(body),
             encoding="utf-8",
             errors="strict",
-            max_num_fields=MOST,
+            max_num_fields=MAX_FIELDS,
         )
     except ValueError:  # also what is no ASCII or no UTF-8
         raise RefusedError(400, "What was sent is no form of these pages; load the page again.") from None
@@ -56,10 +57,14 @@ def parse(body: bytes, content_type: str) -> dict[str, str]:
 
 
 def only(fields: Mapping[str, str], *names: str) -> Mapping[str, str]:
-    """The fields themselves, if they have no other name than these.
+    """The fields themselves, if they have no other names than these.
+
+    Args:
+        fields: of a form.
+        names: that are allowed.
 
     Raises:
-        RefusedError: they have.
+        RefusedError: a field has another name.
     """
     if not set(fields) <= set(names):
         raise RefusedError(400, "What was sent does not belong to this page; load the page again.")
@@ -70,7 +75,7 @@ def milliseconds(fields: Mapping[str, str]) -> int | None:
     """How long the answer took; None: the page did not measure it.
 
     Raises:
-        RefusedError: this is no number.
+        RefusedError: the field is no number.
     """
     text = fields.get(MILLISECONDS)
     if text is None:
@@ -84,7 +89,7 @@ def code_of(text: str) -> str:
     """A code as it is stored in a cookie; spaces, dashes and capitals make no difference.
 
     Raises:
-        UnknownCodeError: no code looks like that.
+        UnknownCodeError: a code does not look like that.
     """
     plain = "".join(text[: 4 * CODE].lower().replace("-", "").split())
     if len(plain) != CODE or not set(plain) <= set(ALPHABET):
@@ -99,3 +104,9 @@ def grouped(code: str) -> str:
     'abcd-efgh-jk'
     """
     return "-".join(code[i : i + 4] for i in range(0, len(code), 4))
+
+
+def sentence(error: Exception) -> str:
+    """The message of an error as a sentence of a page, with a capital."""
+    text = str(error)
+    return text[:1].upper() + text[1:]

@@ -18,21 +18,12 @@ from latentclr.study.plan import Study
 from latentclr.study.store import Store
 
 ASSETS = {"style.css": "text/css", "script.js": "text/javascript"}
+"""Files that pages load, and their media types."""
 SECONDS = 20
-"""That an item takes, for the estimate at the start."""
-
-
-@dataclass(frozen=True)
-class Asset:
-    """A file that pages load.
-
-    Attributes:
-        data: its contents.
-        kind: its media type.
-    """
-
-    data: bytes
-    kind: str
+"""How long an item takes, for the estimate at the start."""
+YEAR = 365 * 24 * 3600
+"""Seconds for which a browser keeps the code."""
+NOT_KEPT = {"cache-control": "no-store"}
 
 
 @dataclass(frozen=True)
@@ -42,8 +33,8 @@ class Site:
     Attributes:
         study: the plan.
         store: where answers go.
-        open_to_all: somebody without a code may begin.
-        secure: pages are only reached by https, so the cookie is never sent without.
+        open_to_all: whether people without a code may begin.
+        secure: whether pages are only reached by https, so that the cookie is never sent without.
         consent: the text that participants agree to, as it is while the server runs.
         instructions: the text before the first item.
     """
@@ -56,20 +47,27 @@ class Site:
     instructions: str
 
     def prepare(self) -> None:
-        """Read every template and file now: afterwards, pictures are all that is read."""
+        """Read every template and file now: while requests are answered, only pictures are read."""
         for name in self._templates.list_templates(extensions=["html"]):
             self._templates.get_template(name)
         len(self.assets)
 
     @property
     def cookie(self) -> str:
-        """Its name: studies on other ports of the same machine have others."""
+        """The name of the cookie: studies on other ports of the same machine have others."""
         return f"study-{self.study.digest[:12]}"
 
     def page(
         self, template: str, participant: Participant | None = None, *, status: int = 200, **values: Any
     ) -> Response:
-        """A page; with the code of the participant, if there is one."""
+        """A page; with the code of the participant, if there is one.
+
+        Args:
+            template: name of its file.
+            participant: to whom it is shown; None: somebody without a code.
+            status: of the answer.
+            values: that the template uses.
+        """
         common = {
             "title": self.study.title,
             "assets": {name: f"/static/{hashed}" for name, hashed in self._names.items()},
@@ -77,29 +75,56 @@ class Site:
             "tag": participant and participant.key[:16],
         }
         text = self._templates.get_template(template).render({**common, **values})
-        return HTMLResponse(text, status, {"cache-control": "no-store"})
+        return HTMLResponse(text, status, NOT_KEPT)
 
-    def to(self, place: str) -> Response:
+    def redirect(self, address: str) -> Response:
         """Send the browser to another page, which it asks for with GET."""
-        return RedirectResponse(place, 303, {"cache-control": "no-store"})
+        return RedirectResponse(address, 303, NOT_KEPT)
+
+    def remember(self, participant: Participant, response: Response) -> Response:
+        """Let the browser keep the code, where no script and no other site can use it.
+
+        Args:
+            participant: whose code it is.
+            response: gets the cookie, and is returned.
+        """
+        response.set_cookie(
+            self.cookie,
+            participant.code,
+            max_age=YEAR,
+            httponly=True,
+            samesite="strict",
+            secure=self.secure,
+        )
+        return response
+
+    def forget(self, response: Response) -> Response:
+        """Let the browser delete the code with this response."""
+        response.delete_cookie(self.cookie, httponly=True, samesite="strict", secure=self.secure)
+        return response
 
     def steps(self, participant: Participant) -> tuple[Step, ...]:
-        """Everything that somebody is asked, in their order."""
+        """The items of a participant, in their order."""
         return steps(self.study, participant.key)
 
     def completion(self, participant: Participant) -> str:
-        """See `completion_code`."""
+        """The code that a participant sees when everything is answered."""
         return completion_code(self.study, participant.key)
 
     @cached_property
     def minutes(self) -> int:
-        """A guess at how long a participant needs."""
+        """Estimate of the minutes that a participant needs."""
         return max(1, round(len(steps(self.study, "")) * SECONDS / 60))
 
     @cached_property
-    def assets(self) -> Mapping[str, Asset]:
-        """The files that pages load, by names that change with their contents."""
-        return {self._names[name]: Asset(self._source(name), kind) for name, kind in ASSETS.items()}
+    def consent_digest(self) -> str:
+        """Tells whether a form was sent by a page with the present text."""
+        return hashlib.sha256(self.consent.encode()).hexdigest()[:16]
+
+    @cached_property
+    def assets(self) -> Mapping[str, tuple[bytes, str]]:
+        """Contents and media type of the files that pages load, by names that change with the contents."""
+        return {self._names[name]: (self._source(name), kind) for name, kind in ASSETS.items()}
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
@@ -125,7 +150,7 @@ class Site:
 
 
 def paragraphs(text: str) -> list[str]:
-    r"""What stands between empty lines.
+    r"""The paragraphs of a text, which empty lines separate.
 
     >>> paragraphs("one\ntwo\n\nthree\n")
     ['one two', 'three']

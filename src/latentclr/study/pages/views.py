@@ -73,20 +73,29 @@ class Asked:
     given: str | None
 
 
-def place(number: str, theirs: Sequence[Step]) -> int:
-    """Index of the step with that number in an address (1 is the first).
+def item_index(number: str, steps: Sequence[Step]) -> int:
+    """The index of an item in the order of a participant.
+
+    Args:
+        number: as it is in the address; 1 is the first.
+        steps: all items of the participant.
 
     Raises:
         RefusedError: 404, there is none.
     """
     index = int(number) - 1 if _NUMBER.fullmatch(number) else -1
-    if not 0 <= index < len(theirs):
-        raise RefusedError(404, f"There is no such page; there are {len(theirs)} items.")
+    if not 0 <= index < len(steps):
+        raise RefusedError(404, f"There is no such page; there are {len(steps)} items.")
     return index
 
 
 def panels(step: Step, study: Study) -> tuple[Panel, ...]:
-    """The pictures of a step."""
+    """The pictures of a step, as a template takes them.
+
+    Args:
+        step: the item.
+        study: the plan.
+    """
     titles: Sequence[str | None] = [None]
     if len(step.panels) > 1:
         titles = [label for _, label in study.question(step.questions[0]).choices[: len(step.panels)]]
@@ -112,7 +121,13 @@ def _row(names: tuple[str, str, str], row: str, title: str | None) -> tuple[Pict
 
 
 def asked(step: Step, study: Study, answers: Mapping[tuple[str, str], str]) -> tuple[Asked, ...]:
-    """The questions of a step in their order, with the participant's answers."""
+    """The questions of a step in their order, with the participant's answers.
+
+    Args:
+        step: the item.
+        study: the plan.
+        answers: of the participant, by (item, question).
+    """
     found = []
     for which in step.questions:
         question = study.question(which)

@@ -1,0 +1,243 @@
+"""Every address of a study: start, consent, instructions, items, thanks, withdrawal, and files."""
+
+from collections.abc import Mapping, Sequence
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from latentclr.errors import InputError
+from latentclr.study.answers import Participant, Progress, UnknownCodeError
+from latentclr.study.order import Step
+from latentclr.study.pages.dependencies import Consenting, CurrentSite, Form, Visitor
+from latentclr.study.pages.forms import (
+    ANSWER,
+    MILLISECONDS,
+    RefusedError,
+    code_of,
+    grouped,
+    milliseconds,
+    only,
+    sentence,
+)
+from latentclr.study.pages.site import NOT_KEPT, Site
+from latentclr.study.pages.views import asked, files, item_index, panels
+from latentclr.study.plan import Study
+
+LISTED = 20
+"""Unanswered items that the last page lists."""
+FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
+"""For files whose names change with their contents."""
+
+router = APIRouter()
+
+
+@router.get("/")
+def start(site: CurrentSite, participant: Visitor) -> Response:
+    """The first page."""
+    return _start(site, participant)
+
+
+@router.get("/j/{code}")
+def personal_link(site: CurrentSite, code: str) -> Response:
+    """Only asks: programs that look at links before people do change nothing, and no cookie is lost."""
+    try:
+        return _start(site, linked=grouped(code_of(code)))
+    except UnknownCodeError as error:
+        return _start(site, problem=sentence(error))
+
+
+@router.post("/enter")
+def enter(site: CurrentSite, fields: Form) -> Response:
+    """Continue with a code."""
+    try:
+        participant = site.store.join(code_of(only(fields, "code").get("code", "")))
+    except UnknownCodeError as error:
+        return _start(site, problem=sentence(error))
+    return site.remember(participant, site.redirect("/go"))
+
+
+@router.get("/go")
+def go_on(site: CurrentSite, participant: Consenting) -> Response:
+    """Continue with the first item that is not done."""
+    progress = site.store.progress(participant.code)
+    return site.redirect(_next(progress) if progress.answers else "/instructions")
+
+
+@router.get("/consent")
+def consent_form(site: CurrentSite, participant: Visitor) -> Response:
+    """The text to agree to."""
+    if participant is None and not site.open_to_all:
+        return site.redirect("/")
+    if participant is not None and participant.consented:
+        return site.redirect("/go")
+    return _consent(site, participant)
+
+
+@router.post("/consent")
+def consent(site: CurrentSite, participant: Visitor, fields: Form) -> Response:
+    """Agree to take part; somebody without a code becomes a participant by that."""
+    only(fields, "agree", "shown")
+    if participant is None and not site.open_to_all:
+        raise RefusedError(401, "Please enter your code first.")
+    if fields.get("shown") != site.consent_digest:
+        return _consent(site, participant, "The text has been changed; please read it again.", 409)
+    if fields.get("agree") != "yes":
+        return _consent(site, participant, "Without your consent the study cannot begin.", 400)
+    joined = participant or site.store.join()
+    site.store.consent(joined.code, site.consent)
+    return site.remember(joined, site.redirect("/go"))
+
+
+@router.get("/instructions")
+def instructions(site: CurrentSite, participant: Consenting) -> Response:
+    """What is shown and asked, before the first item."""
+    progress = site.store.progress(participant.code)
+    questions = asked(site.steps(participant)[0], site.study, {})
+    return site.page(
+        "instructions.html",
+        participant,
+        instructions=site.instructions,
+        questions=[question for question in questions if question.options],
+        onward=_next(progress),
+        begun=bool(progress.answers),
+    )
+
+
+@router.get("/item/{number}")
+def item(site: CurrentSite, number: str, participant: Consenting, request: Request) -> Response:
+    """An item: its pictures and questions."""
+    steps = site.steps(participant)
+    index = item_index(number, steps)
+    return site.page(
+        "item.html",
+        participant,
+        number=index + 1,
+        total=len(steps),
+        panels=panels(steps[index], site.study),
+        questions=asked(steps[index], site.study, site.store.progress(participant.code).answers),
+        back=_address(index - 1, steps),
+        onward=_address(index + 1, steps),
+        soon=[url for step in steps[index + 1 : index + 2] for url in files(step)],
+        missing=request.url.query == "missing",
+    )
+
+
+@router.post("/item/{number}")
+def answer(
+    site: CurrentSite, number: str, participant: Consenting, fields: Form, request: Request
+) -> Response:
+    """Store the answers to an item."""
+    steps, study, store = site.steps(participant), site.study, site.store
+    index = item_index(number, steps)
+    step = steps[index]
+    only(fields, MILLISECONDS, *(ANSWER + question for question in step.questions))
+    took = milliseconds(fields)
+    before = store.progress(participant.code)
+    answers = _answers(fields, step, study, before)
+    for question, value in answers.items():
+        store.answer(participant.code, step.item, question, value, milliseconds=took)
+    if "application/json" in request.headers.get("accept", ""):
+        return JSONResponse({"saved": sorted(answers)}, headers=NOT_KEPT)
+    known = {question for item, question in before.answers if item == step.item} | set(answers)
+    missing = [one for one in step.questions if study.question(one).required and one not in known]
+    return site.redirect(f"/item/{index + 1}?missing" if missing else _address(index + 1, steps))
+
+
+@router.get("/done")
+def done(site: CurrentSite, participant: Consenting) -> Response:
+    """Thanks and the completion code, or what is not answered yet."""
+    steps, progress = site.steps(participant), site.store.progress(participant.code)
+    left = [number for number, step in enumerate(steps, 1) if step.item not in progress.done]
+    return site.page(
+        "done.html",
+        participant,
+        left=left[:LISTED],
+        more=max(0, len(left) - LISTED),
+        total=len(steps),
+        completion=None if left else site.completion(participant),
+    )
+
+
+@router.get("/withdraw")
+def withdrawal_form(site: CurrentSite, participant: Consenting) -> Response:
+    """Asks whether everything shall be deleted."""
+    return site.page("withdraw.html", participant)
+
+
+@router.post("/withdraw")
+def withdraw(site: CurrentSite, participant: Consenting, fields: Form) -> Response:
+    """Delete the participant and all answers."""
+    if only(fields, "sure").get("sure") != "yes":
+        raise RefusedError(400, "Please say that you are sure.")
+    site.store.withdraw(participant.code)
+    return site.forget(site.page("withdrawn.html"))
+
+
+@router.get("/picture/{name}")
+def picture(site: CurrentSite, name: str) -> Response:
+    """A picture of the study: its name is looked up, never made a path."""
+    try:
+        data = site.study.picture(name).read_bytes()
+    except (InputError, OSError):
+        raise RefusedError(404, "There is no such picture.") from None
+    return Response(data, headers=FOREVER, media_type="image/webp")
+
+
+@router.get("/static/{name}")
+def static(site: CurrentSite, name: str) -> Response:
+    """A file that pages load."""
+    if name not in site.assets:
+        raise RefusedError(404, "There is no such file.")
+    data, media_type = site.assets[name]
+    return Response(data, headers=FOREVER, media_type=media_type)
+
+
+@router.get("/robots.txt")
+async def robots() -> Response:
+    """Search engines shall list nothing."""
+    return Response("User-agent: *\nDisallow: /\n", media_type="text/plain")
+
+
+def _start(
+    site: Site, participant: Participant | None = None, *, linked: str = "", problem: str = ""
+) -> Response:
+    return site.page(
+        "start.html",
+        participant,
+        status=404 if problem else 200,
+        linked=linked,
+        open=site.open_to_all,
+        minutes=site.minutes,
+        problem=problem,
+    )
+
+
+def _consent(site: Site, participant: Participant | None, problem: str = "", status: int = 200) -> Response:
+    text = {"consent": site.consent, "shown": site.consent_digest, "problem": problem}
+    return site.page("consent.html", participant, status=status, **text)
+
+
+def _next(progress: Progress) -> str:
+    """The address of the first item that is not done."""
+    return "/done" if progress.next is None else f"/item/{progress.next + 1}"
+
+
+def _address(index: int, steps: Sequence[Step]) -> str:
+    """The address of an item; before the first are the instructions, behind the last the thanks."""
+    if index < 0:
+        return "/instructions"
+    return f"/item/{index + 1}" if index < len(steps) else "/done"
+
+
+def _answers(fields: Mapping[str, str], step: Step, study: Study, before: Progress) -> dict[str, str]:
+    """The answers by question; an error in one of them is raised before any is stored.
+
+    An empty free text is no answer, unless it replaces one.
+    """
+    given = {one: fields[ANSWER + one] for one in step.questions if ANSWER + one in fields}
+    cleaned = {question: study.question(question).clean(value) for question, value in given.items()}
+    return {
+        question: value
+        for question, value in cleaned.items()
+        if value or (step.item, question) in before.answers
+    }
