@@ -16,8 +16,8 @@ from tests.study.planted import careful, small_study, take_part
 
 from latentclr.cli import main
 from latentclr.study.options import Checks
-from latentclr.study.plan import Study
-from latentclr.study.store import ANSWERS, Store
+from latentclr.study.plan import ANSWERS, Study
+from latentclr.study.store import Store
 
 TINY = ("--pictures", "3", "--per-direction", "2", "--size", "16", "--alpha", "2")
 

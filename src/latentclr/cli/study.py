@@ -11,11 +11,13 @@ from latentclr.cli.console import counted, out, say
 from latentclr.cli.options import Folder, OverwriteOption, Runs
 from latentclr.cli.parsing import parse
 from latentclr.cli.runs import SeveralRunsOptions
-from latentclr.cli.study_pages import LIBRARIES, Serve, answers_of
 from latentclr.errors import InputError
 from latentclr.ranges import numbers
 from latentclr.study.options import DEFAULT, Checks, Options, Sides, Unit
-from latentclr.web import needs
+from latentclr.web import HOST, needs, serve
+
+LIBRARIES = ("fastapi", "pydantic", "uvicorn", "sqlalchemy", "alembic")
+"""Libraries of the extra `study`."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,10 @@ class Create(SeveralRunsOptions, OverwriteOption):
         from latentclr.engine.memory import keep_memory
         from latentclr.runs.discovery import directions_file
         from latentclr.study import create
-        from latentclr.study.plan import CONSENT, INSTRUCTIONS
+        from latentclr.study.plan import ANSWERS, CONSENT, INSTRUCTIONS
 
         create.STUDY_FOLDER.check_place(self.out, overwrite=self.overwrite)
-        if answers_of(self.out).exists():
+        if (self.out / ANSWERS).exists():
             raise InputError(f"{self.out} holds answers of participants; choose another folder.")
         keep_memory()
         opened, generator = self.open(self.runs)
@@ -99,6 +101,75 @@ class Create(SeveralRunsOptions, OverwriteOption):
 
 
 @dataclass(frozen=True)
+class Serve:
+    """Show a study to participants, and keep their answers."""
+
+    folder: Folder
+    """Folder of the study."""
+    database: str | None = None
+    """Where answers go: sqlite:///FILE or postgresql://USER@HOST/NAME; none: into the study's folder."""
+    host: str = HOST
+    """Address to listen at. One that others can reach needs --participants, --codes or --open-to-all."""
+    port: int | None = None
+    """None: 7860, or a free one if that is taken; 0: any that is free."""
+    address: str | None = None
+    """What participants type to come here, where that is something else (https://study.example.org)."""
+    participants: int = 0
+    """Number of codes to make; nobody is let in without a code. They are printed, each with its link."""
+    codes_file: Path | None = None
+    """A new file for these codes (CSV) instead."""
+    codes: bool = False
+    """Let only people in who have a code that was made before."""
+    open_to_all: bool = False
+    """Let everybody begin who finds the page."""
+
+    def run(self) -> None:
+        """Serve until Ctrl-C."""
+        from latentclr.study.access import Access, codes_csv
+
+        access = Access(
+            self.host, self.address, self.participants, self.codes_file, self.codes, self.open_to_all
+        )
+        needs("study", *LIBRARIES)
+        from latentclr.files import write_bytes
+        from latentclr.study.plan import Study
+        from latentclr.study.server import BODY, CONTENT, application
+        from latentclr.study.store import Store
+
+        study = Study.open(self.folder)
+        study.verify()
+        with Store.open(self.database, study) as store:
+            if self.codes and not self.participants and not store.participants():
+                raise InputError("there are no codes yet: make some (--participants N).")
+            codes = store.invite(self.participants) if self.participants else []
+
+            def ready(url: str) -> None:
+                url = (self.address or url).rstrip("/")
+                out.print(url, markup=False)
+                if codes and self.codes_file is None:
+                    out.print(codes_csv(codes, url), markup=False, end="")
+                elif self.codes_file is not None:
+                    write_bytes(self.codes_file, codes_csv(codes, url).encode())
+                    say(f"{len(codes)} codes are in {self.codes_file}. Nobody can look them up again.")
+                say(f"Answers go to {store.place}; stop with Ctrl-C.")
+                say("Only people with a code may begin." if access.by_code else "Anybody may begin.")
+
+            serve(
+                application(
+                    study, store, open_to_all=not access.by_code, secure=access.url.scheme == "https"
+                ),
+                host=self.host,
+                port=self.port,
+                asks_itself=True,
+                names=[access.url.hostname] if access.url.hostname else [],
+                body=BODY,
+                content=CONTENT,
+                ready=ready,
+            )
+        say(f"Stopped. What people said: latentclr study report {self.folder} --out DIR")
+
+
+@dataclass(frozen=True)
 class Report(OverwriteOption):
     """Report the answers to a study: report.html, summary.json, and tables as CSV."""
 
@@ -114,12 +185,12 @@ class Report(OverwriteOption):
     def run(self) -> None:
         """Write the report, and print the path of its page."""
         needs("study", *LIBRARIES)
-        from latentclr.study.plan import Study
+        from latentclr.study.plan import ANSWERS, Study
         from latentclr.study.report import PAGE, report
         from latentclr.study.store import Store
 
         study = Study.open(self.folder)
-        if self.database is None and not answers_of(self.folder).exists():
+        if self.database is None and not (self.folder / ANSWERS).exists():
             raise InputError(
                 f"there are no answers in {self.folder}: run latentclr study serve {self.folder}, or say "
                 "where they are (--database)."

@@ -27,6 +27,8 @@ CONSENT = "consent.txt"
 INSTRUCTIONS = "instructions.txt"
 PICTURES = "pictures"
 """Folder of the pictures."""
+ANSWERS = "answers.sqlite3"
+"""File of the answers, unless another database is given."""
 MAX_BYTES = 64 * 2**20
 """Largest study.json that is read."""
 

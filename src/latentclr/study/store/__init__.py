@@ -4,6 +4,6 @@ from latentclr.web.extras import needs
 
 needs("study", "sqlalchemy", "alembic")
 
-from latentclr.study.store.store import ANSWERS, Store  # noqa: E402  (says first which extra is missing)
+from latentclr.study.store.store import Store  # noqa: E402  (says first which extra is missing)
 
-__all__ = ["ANSWERS", "Store"]
+__all__ = ["Store"]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, select, update
+from sqlalchemy import Connection, Engine, delete, make_url, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
@@ -30,22 +30,25 @@ from latentclr.study.answers import (
     new_code,
 )
 from latentclr.study.order import Step, steps
-from latentclr.study.plan import Study
+from latentclr.study.plan import ANSWERS, Study
 from latentclr.study.store.database import connect, healthy, reading
 from latentclr.study.store.tables import AnswerRow, ParticipantRow, StudyRow
 
-ANSWERS = "answers.sqlite3"
-"""Of the study's folder, where no other database is given."""
 LONGEST = 24 * 3600 * 1000
 """Milliseconds; a page that was open for longer measured nothing."""
 MOST_INVITED = 10_000
 
 
 class Store:
-    """The answers to one study. Safe to use from many threads and processes."""
+    """The answers to one study. Safe to use from many threads and processes.
 
-    def __init__(self, engine: Engine, study: Study, study_id: int) -> None:
-        self.study = study
+    Attributes:
+        study: the plan.
+        place: where the answers are: a file, or a URL without its password.
+    """
+
+    def __init__(self, engine: Engine, study: Study, study_id: int, place: str) -> None:
+        self.study, self.place = study, place
         self._engine = engine
         self._id = study_id
         self._insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[engine.dialect.name]
@@ -69,7 +72,8 @@ class Store:
             number = connection.execute(
                 select(StudyRow.id).where(StudyRow.digest == study.digest)
             ).scalar_one()
-        return cls(engine, study, number)
+        place = make_url(url).render_as_string(hide_password=True) if url else str(study.folder / ANSWERS)
+        return cls(engine, study, number, place)
 
     def close(self) -> None:
         """Give the connections back."""
