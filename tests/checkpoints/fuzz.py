@@ -25,7 +25,7 @@ from types import FrameType
 
 from tests.checkpoints.samples import archive, peak, samples
 
-from latentclr.checkpoints.contents import parse
+from latentclr.checkpoints.containers import parse
 from latentclr.checkpoints.inert import SMALL
 from latentclr.errors import InputError
 

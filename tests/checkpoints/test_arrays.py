@@ -10,13 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentclr.checkpoints import arrays
-from latentclr.checkpoints.arrays import ELEMENTS, NUMPY, Array, Element, Scalar, Storage, Stored, stored
+from latentclr.checkpoints.arrays import (
+    NUMPY_TYPES,
+    TORCH_TYPES,
+    Array,
+    NumberType,
+    Scalar,
+    Storage,
+    StoredTensor,
+    stored_tensor,
+)
 from latentclr.checkpoints.inert import PLAIN, Budget
 from latentclr.checkpoints.unpickle import unpickle
 from latentclr.errors import InputError, UnsafeFileError
 
 
-def storage_of(tensor: torch.Tensor, element: Element) -> Storage:
+def storage_of(tensor: torch.Tensor, element: NumberType) -> Storage:
     flat = tensor.contiguous().flatten()
     storage = Storage(element, flat.numel())
     storage.attach(memoryview(bytes(flat.view(torch.uint8).numpy()) if flat.numel() else b""))
@@ -25,19 +34,19 @@ def storage_of(tensor: torch.Tensor, element: Element) -> Storage:
 
 def read(value: Any, protocol: int) -> Any:
     data = pickle.dumps(value, protocol)
-    return unpickle(memoryview(data), PLAIN | arrays.NAMES, Budget(len(data)))[0]
+    return unpickle(memoryview(data), PLAIN | arrays.GLOBALS, Budget(len(data)))[0]
 
 
-@pytest.mark.parametrize("kind", ELEMENTS)
+@pytest.mark.parametrize("kind", TORCH_TYPES)
 def test_every_kind_of_number_is_exact(kind: str) -> None:
-    element = ELEMENTS[kind]
+    element = TORCH_TYPES[kind]
     rng = torch.Generator().manual_seed(0)
     bits = torch.randint(0, 256, (24 * element.size,), generator=rng, dtype=torch.uint8)
     values = (bits > 127)[:24] if kind == "Bool" else bits.view(element.dtype)
-    found = Stored(storage_of(values, element), (4, 6), (6, 1)).tensor()
+    found = StoredTensor(storage_of(values, element), (4, 6), (6, 1)).tensor()
     assert found.dtype == element.dtype
     assert torch.equal(found.view(torch.uint8), values.reshape(4, 6).view(torch.uint8))
-    transposed = Stored(storage_of(values, element), (2, 3), (1, 6), 4).tensor()
+    transposed = StoredTensor(storage_of(values, element), (2, 3), (1, 6), 4).tensor()
     assert transposed.is_contiguous()
     expected = values.as_strided((2, 3), (1, 6), 4)
     assert torch.equal(transposed.view(torch.uint8), expected.contiguous().view(torch.uint8))
@@ -64,42 +73,42 @@ def test_exactly_the_views_that_torch_can_make_inside_are_made(
     )
     fits = int(np.prod(shape)) <= length
     if inside and fits:
-        found = Stored(storage_of(values, ELEMENTS["Float"]), shape, strides, offset).tensor()
+        found = StoredTensor(storage_of(values, TORCH_TYPES["Float"]), shape, strides, offset).tensor()
         assert found.shape == shape
         assert expected is None or torch.equal(found, expected)
     else:
         with pytest.raises(UnsafeFileError):
-            Stored(storage_of(values, ELEMENTS["Float"]), shape, strides, offset)
+            StoredTensor(storage_of(values, TORCH_TYPES["Float"]), shape, strides, offset)
 
 
 def test_a_tensor_is_a_copy() -> None:
     data = bytearray(8)
-    storage = Storage(ELEMENTS["Float"], 2)
+    storage = Storage(TORCH_TYPES["Float"], 2)
     storage.attach(memoryview(data))
-    view = Stored(storage, (2,), (1,))
+    view = StoredTensor(storage, (2,), (1,))
     view.tensor().fill_(7)
     assert data == bytes(8)
     assert torch.equal(view.tensor(), torch.zeros(2))
 
 
 def test_booleans_are_true_or_false_whatever_their_byte() -> None:
-    storage = Storage(ELEMENTS["Bool"], 3)
+    storage = Storage(TORCH_TYPES["Bool"], 3)
     storage.attach(memoryview(b"\x00\x01\xff"))
-    found = Stored(storage, (3,), (1,)).tensor()
+    found = StoredTensor(storage, (3,), (1,)).tensor()
     assert found.view(torch.uint8).tolist() == [0, 1, 1]
 
 
 def test_a_storage_has_the_bytes_that_it_needs() -> None:
-    storage = Storage(ELEMENTS["Float"], 2)
+    storage = Storage(TORCH_TYPES["Float"], 2)
     with pytest.raises(InputError, match="lacks the numbers"):
-        Stored(storage, (2,), (1,)).tensor()
+        StoredTensor(storage, (2,), (1,)).tensor()
     for size in (7, 9):
         with pytest.raises(InputError, match="for 2 numbers of 4 bytes"):
             storage.attach(memoryview(bytes(size)))
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-@pytest.mark.parametrize("code", [*NUMPY, ">f4", ">i8", "<f8"])
+@pytest.mark.parametrize("code", [*NUMPY_TYPES, ">f4", ">i8", "<f8"])
 def test_arrays_of_numpy(code: str, protocol: int) -> None:
     values = np.arange(24).reshape(2, 3, 4).astype(code)
     for array in (
@@ -127,7 +136,7 @@ def test_numbers_of_numpy(number: Any, protocol: int) -> None:
     found = read([number, number], protocol)
     assert [type(found[0]), found[0].value, found[1].value] == [Scalar, number.item(), number.item()]
     assert type(found[0].value) is type(number.item())
-    view = stored(found[0])
+    view = stored_tensor(found[0])
     assert view is not None
     assert view.tensor().numpy().dtype == number.dtype
 
@@ -151,4 +160,4 @@ def test_other_arrays_are_refused(array: Any, protocol: int) -> None:
 
 
 def test_what_is_no_tensor_is_none() -> None:
-    assert stored(3) is stored([1]) is stored("a") is stored(Array()) is None
+    assert stored_tensor(3) is stored_tensor([1]) is stored_tensor("a") is stored_tensor(Array()) is None

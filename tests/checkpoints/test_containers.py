@@ -25,10 +25,10 @@ from tests.checkpoints.samples import (
 )
 from torch import nn
 
-from latentclr.checkpoints import contents
-from latentclr.checkpoints.contents import parse, read_network
+from latentclr.checkpoints import containers
+from latentclr.checkpoints.containers import parse, read_network
 from latentclr.checkpoints.network import Network
-from latentclr.checkpoints.picking import NESTS
+from latentclr.checkpoints.state_dict import NESTS
 from latentclr.errors import InputError, UnsafeFileError
 
 CASES = FOLDER / "nv_pkl"
@@ -360,7 +360,7 @@ def test_a_file_is_read_from_its_path(tmp_path: Path, monkeypatch: pytest.Monkey
     for missing in (tmp_path / "missing", tmp_path):
         with pytest.raises(InputError, match="there is no file"):
             read_network(missing)
-    monkeypatch.setattr(contents, "MAX_FILE", 100)
+    monkeypatch.setattr(containers, "MAX_FILE", 100)
     with pytest.raises(InputError, match="at most 100 are read"):
         read_network(path)
 

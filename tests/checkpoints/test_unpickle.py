@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latentclr.checkpoints import inert, machine, opcodes
+from latentclr.checkpoints import inert, machine
 from latentclr.checkpoints import unpickle as unpickler
-from latentclr.checkpoints.inert import PLAIN, Budget, Name, Namespace, shown, table
-from latentclr.checkpoints.nvidia_file import NAMES
-from latentclr.checkpoints.unpickle import unpickle
+from latentclr.checkpoints.inert import PLAIN, Budget, Global, Namespace, shown, table
+from latentclr.checkpoints.nvidia_file import GLOBALS
+from latentclr.checkpoints.unpickle import FORBIDDEN, OPCODES, unpickle
 from latentclr.errors import InputError, UnsafeFileError
 
 
-def read(data: bytes, names: inert.Table = PLAIN) -> Any:
+def read(data: bytes, names: inert.Globals = PLAIN) -> Any:
     value, end = unpickle(memoryview(data), names, Budget(len(data)))
     assert end == len(data)
     return value
@@ -134,7 +134,7 @@ def test_the_usual_classes_become_plain() -> None:
         assert found["s"] == {1}
     two = b"ccollections\nOrderedDict\n(](](S'k'\nI1\neetR."  # as Python 2 wrote it
     assert read(two) == {"k": 1}
-    names = PLAIN | table([Name("argparse Namespace", new=Namespace)])
+    names = PLAIN | table([Global("argparse Namespace", new=Namespace)])
     assert read(b"cargparse\nNamespace\n)\x81}(U\x04sizeK\x08ub.", names).values == {"size": 8}
 
 
@@ -153,13 +153,13 @@ SAID = {opcode.name: opcode.code.encode("latin1") for opcode in pickletools.opco
 
 
 def test_every_opcode_is_known() -> None:
-    ours = {name: code for name, (code, _) in opcodes.OPCODES.items()} | opcodes.FORBIDDEN | {"STOP": b"."}
+    ours = {name: code for name, (code, _) in OPCODES.items()} | FORBIDDEN | {"STOP": b"."}
     assert ours == SAID
 
 
-@pytest.mark.parametrize("name", sorted(opcodes.FORBIDDEN))
+@pytest.mark.parametrize("name", sorted(FORBIDDEN))
 def test_forbidden_opcodes_are_named(name: str) -> None:
-    refused(b"]" + opcodes.FORBIDDEN[name] + b"a\nb\n0000.", f"opcode {name},")
+    refused(b"]" + FORBIDDEN[name] + b"a\nb\n0000.", f"opcode {name},")
 
 
 @pytest.mark.parametrize("name", sorted(SAID))
@@ -257,9 +257,9 @@ LIMITS = [
     (machine, "MAX_MEMO", 5, b"N" + b"\x94" * 6 + b"."),
     (machine, "MAX_DEPTH", 5, b"]" * 6 + b"a" * 5 + b"."),
     (unpickler, "MAX_STACK", 5, b"(NNNNNNt."),
-    (opcodes, "MAX_STACK", 5, b"(" * 6 + b"l" * 6 + b"."),
-    (opcodes, "MAX_INT_BYTES", 5, b"\x8a\x06123456."),
-    (opcodes, "MAX_DIGITS", 5, b"I123456\n."),
+    (machine, "MAX_STACK", 5, b"(" * 6 + b"l" * 6 + b"."),
+    (unpickler, "MAX_INT_BYTES", 5, b"\x8a\x06123456."),
+    (unpickler, "MAX_DIGITS", 5, b"I123456\n."),
 ]
 
 
@@ -300,7 +300,7 @@ def test_nothing_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (tmp_path / "dnnlib.py").write_text("raise SystemExit('imported')")
     monkeypatch.syspath_prepend(tmp_path)
     before = set(sys.modules)
-    assert read(b"\x80\x02cdnnlib\nEasyDict\n)\x81.", NAMES) is not None
+    assert read(b"\x80\x02cdnnlib\nEasyDict\n)\x81.", GLOBALS) is not None
     assert set(sys.modules) == before
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from tests.checkpoints.hostile import files
 from tests.checkpoints.samples import peak, samples
 
-from latentclr.checkpoints.contents import parse, read_network
+from latentclr.checkpoints.containers import parse, read_network
 
 SLOWEST = "bombs: bomb: steps"
 """Refused for being of more steps than any file may have."""

@@ -1,12 +1,12 @@
 """Tensors and arrays of a file: checked when they are named, made only when they are wanted.
 
-A `Storage` is a run of numbers in the file, a `Stored` a view of it with a shape. Every view is proved to lie
-in its storage and to have no more elements than it, so that a tensor never reads foreign memory and never
-takes more room than the file gives it.
+A `Storage` is a run of numbers in the file, a `StoredTensor` a view of it with a shape. Every view is proved
+to lie in its storage and to have no more elements than it, so that a tensor never reads foreign memory and
+never takes more room than the file gives it.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -14,18 +14,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latentclr.checkpoints.inert import Buildable, Name, latin1, misused, table
+from latentclr.checkpoints.inert import Arguments, Buildable, Global, latin1, misused, table, unneeded
 from latentclr.errors import InputError, UnsafeFileError
 
 MAX_DIMENSIONS = 16
-"""Of a tensor. Convolutions over time have five."""
+"""Dimensions of a tensor. Convolutions over time have five."""
 MAX_ELEMENTS = 1 << 32
-"""Of a tensor without elements, were each empty dimension one long: its sizes must be credible too."""
+"""Elements of an empty tensor, were each empty dimension one long: its sizes must be credible too."""
 
 
 @dataclass(frozen=True, slots=True)
-class Element:
-    """A kind of number.
+class NumberType:
+    """A type of numbers.
 
     Attributes:
         dtype: in torch.
@@ -37,30 +37,30 @@ class Element:
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Bytes of one number."""
         return int(self.code[1:])
 
 
-ELEMENTS = {
-    "Float": Element(torch.float32, "f4"),
-    "Double": Element(torch.float64, "f8"),
-    "Half": Element(torch.float16, "f2"),
-    "BFloat16": Element(torch.bfloat16, "i2"),
-    "Long": Element(torch.int64, "i8"),
-    "Int": Element(torch.int32, "i4"),
-    "Short": Element(torch.int16, "i2"),
-    "Char": Element(torch.int8, "i1"),
-    "Byte": Element(torch.uint8, "u1"),
-    "Bool": Element(torch.bool, "b1"),
+TORCH_TYPES = {
+    "Float": NumberType(torch.float32, "f4"),
+    "Double": NumberType(torch.float64, "f8"),
+    "Half": NumberType(torch.float16, "f2"),
+    "BFloat16": NumberType(torch.bfloat16, "i2"),
+    "Long": NumberType(torch.int64, "i8"),
+    "Int": NumberType(torch.int32, "i4"),
+    "Short": NumberType(torch.int16, "i2"),
+    "Char": NumberType(torch.int8, "i1"),
+    "Byte": NumberType(torch.uint8, "u1"),
+    "Bool": NumberType(torch.bool, "b1"),
 }
-"""By the name of torch's storage ("FloatStorage")."""
+"""Types by the name of torch's storage ("FloatStorage")."""
 
-NUMPY = {element.code: element for element in ELEMENTS.values() if element.dtype != torch.bfloat16} | {
-    "u2": Element(torch.uint16, "u2"),
-    "u4": Element(torch.uint32, "u4"),
-    "u8": Element(torch.uint64, "u8"),
+NUMPY_TYPES = {kind.code: kind for kind in TORCH_TYPES.values() if kind.dtype != torch.bfloat16} | {
+    "u2": NumberType(torch.uint16, "u2"),
+    "u4": NumberType(torch.uint32, "u4"),
+    "u8": NumberType(torch.uint64, "u8"),
 }
-"""By numpy's code. No objects, texts, records, dates."""
+"""Types by numpy's code. No objects, texts, records, dates."""
 
 
 @dataclass(slots=True, eq=False)
@@ -68,33 +68,33 @@ class Storage:
     """A run of numbers in a file.
 
     Attributes:
-        element: their kind.
-        length: how many.
-        data: their bytes; None until the place is known, for in some files it comes last.
+        type: of the numbers.
+        length: how many there are.
+        data: their bytes; None until their place is known, for in some files it comes last.
         order: of the bytes, "<" or ">".
     """
 
-    element: Element
+    type: NumberType
     length: int
     data: memoryview | None = None
     order: str = "<"
 
     def attach(self, data: memoryview) -> None:
-        """Say where the bytes are.
+        """Set the bytes.
 
         Raises:
             InputError: there are more or fewer than there should be.
         """
-        if len(data) != self.length * self.element.size:
+        if len(data) != self.length * self.type.size:
             raise InputError(
-                f"it gives {len(data):,} bytes for {self.length:,} numbers of {self.element.size} bytes; it "
+                f"it gives {len(data):,} bytes for {self.length:,} numbers of {self.type.size} bytes; it "
                 "is damaged."
             )
         self.data = data
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stored:
+class StoredTensor:
     """A tensor in a file.
 
     Attributes:
@@ -110,7 +110,7 @@ class Stored:
     offset: int = 0
 
     def __post_init__(self) -> None:
-        """Make sure of the bounds."""
+        """Check the bounds."""
         numbers = (*self.shape, *self.strides, self.offset)
         if len(self.shape) != len(self.strides) or len(self.shape) > MAX_DIMENSIONS:
             raise UnsafeFileError(
@@ -120,9 +120,8 @@ class Stored:
         if any(type(number) is not int or not 0 <= number < 1 << 63 for number in numbers):
             raise UnsafeFileError("it holds a tensor whose sizes, strides or place are no counts.")
         if self.elements > self.storage.length:
-            raise UnsafeFileError(
-                f"it holds a tensor of {self.elements:,} elements over {self.storage.length:,} numbers; no "
-                "checkpoint needs that."
+            raise unneeded(
+                f"holds a tensor of {self.elements:,} elements over {self.storage.length:,} numbers"
             )
         steps = (step * (size - 1) for step, size in zip(self.strides, self.shape, strict=True))
         if self.elements and self.offset + sum(steps) >= self.storage.length:
@@ -132,13 +131,13 @@ class Stored:
 
     @property
     def elements(self) -> int:
-        """How many it has."""
+        """Number of elements."""
         return math.prod(self.shape)
 
     @property
     def bytes(self) -> int:
-        """How many its tensor takes."""
-        return self.elements * self.storage.element.size
+        """Bytes that the tensor takes in memory."""
+        return self.elements * self.storage.type.size
 
     def tensor(self) -> Tensor:
         """A fresh tensor, contiguous, on the CPU, of the file's dtype.
@@ -146,35 +145,35 @@ class Stored:
         Raises:
             InputError: the file lacks its numbers.
         """
-        element, data = self.storage.element, self.storage.data
+        kind, data = self.storage.type, self.storage.data
         if data is None:
             raise InputError("it lacks the numbers of a tensor; it is damaged.")
         if not self.elements:
-            return torch.empty(self.shape, dtype=element.dtype)
+            return torch.empty(self.shape, dtype=kind.dtype)
         # Booleans are read as bytes: any other than 0 and 1 would be undefined.
-        code = "u1" if element.dtype == torch.bool else element.code
+        code = "u1" if kind.dtype == torch.bool else kind.code
         view: np.ndarray[Any, Any] = np.ndarray(
             self.shape,
             np.dtype(self.storage.order + code),
             data,
-            self.offset * element.size,
-            tuple(step * element.size for step in self.strides),
+            self.offset * kind.size,
+            tuple(step * kind.size for step in self.strides),
         )
-        if element.dtype == torch.bool:
+        if kind.dtype == torch.bool:
             return torch.from_numpy(np.array(view != 0, order="C"))
         copy = torch.from_numpy(np.array(view, np.dtype(code), order="C", copy=True))
-        return copy.view(torch.bfloat16) if element.dtype == torch.bfloat16 else copy
+        return copy.view(torch.bfloat16) if kind.dtype == torch.bfloat16 else copy
 
 
 @dataclass(slots=True, eq=False)
 class Dtype(Buildable):
-    """numpy.dtype, for plain numbers only."""
+    """The stand-in of numpy.dtype, for plain numbers only."""
 
-    element: Element
+    type: NumberType
     order: str = "<"
 
     def build(self, state: object) -> None:
-        """Take the order of the bytes; anything that a plain number lacks is refused."""
+        """Take the order of the bytes; refuse anything that a plain number lacks."""
         match state:
             case (int(), "<" | ">" | "=" | "|" as order, None, None, None, int(), int(), int(), *_):
                 self.order = ">" if order == ">" else "<"
@@ -184,12 +183,12 @@ class Dtype(Buildable):
 
 @dataclass(slots=True, eq=False)
 class Array(Buildable):
-    """numpy.ndarray: empty until it is built."""
+    """The stand-in of numpy.ndarray: empty until it is built."""
 
-    stored: Stored | None = field(default=None)
+    stored: StoredTensor | None = None
 
     def build(self, state: object) -> None:
-        """Take shape, kind and bytes."""
+        """Take shape, type and bytes."""
         match state:
             case (int(), tuple() as shape, Dtype() as dtype, bool() | 0 | 1 as fortran, data):
                 self.stored = _array(shape, dtype, bool(fortran), data)
@@ -201,35 +200,35 @@ class Array(Buildable):
 class Scalar:
     """A single number of numpy's: a plain number to most, a tensor of its own dtype to some."""
 
-    stored: Stored
+    stored: StoredTensor
 
     @property
     def value(self) -> bool | int | float:
-        """As Python's own number."""
+        """The number as one of Python's."""
         return self.stored.tensor().item()
 
 
-def stored(value: object) -> Stored | None:
-    """The tensor that a value of a file stands for, if it does."""
+def stored_tensor(value: object) -> StoredTensor | None:
+    """The tensor that a value of a file stands for; None: it stands for none."""
     if isinstance(value, Array | Scalar):
         return value.stored
-    return value if isinstance(value, Stored) else None
+    return value if isinstance(value, StoredTensor) else None
 
 
-def _array(shape: tuple[Any, ...], dtype: Dtype, fortran: bool, data: object) -> Stored:
+def _array(shape: tuple[Any, ...], dtype: Dtype, fortran: bool, data: object) -> StoredTensor:
     view = _binary(data)
     if (
         not all(type(size) is int and 0 <= size <= MAX_ELEMENTS for size in shape)
         or len(shape) > MAX_DIMENSIONS
     ):
         raise misused("numpy ndarray", shape)
-    storage = Storage(dtype.element, math.prod(shape), order=dtype.order)
+    storage = Storage(dtype.type, math.prod(shape), order=dtype.order)
     storage.attach(view)
     sizes = shape if fortran else shape[::-1]
     strides = (
         tuple(accumulate((max(1, size) for size in sizes[:-1]), int.__mul__, initial=1)) if sizes else ()
     )
-    return Stored(storage, shape, strides if fortran else strides[::-1])
+    return StoredTensor(storage, shape, strides if fortran else strides[::-1])
 
 
 def _binary(data: object) -> memoryview:
@@ -240,14 +239,14 @@ def _binary(data: object) -> memoryview:
     raise misused("numpy ndarray", data)
 
 
-def _new_array(args: tuple[Any, ...]) -> Array:
+def _new_array(args: Arguments) -> Array:
     match args:
-        case (Name(title="numpy ndarray"), (0,), str() | memoryview()):
+        case (Global(title="numpy ndarray"), (0,), str() | memoryview()):
             return Array()
     raise misused("numpy _reconstruct", args)
 
 
-def _from_buffer(args: tuple[Any, ...]) -> Array:
+def _from_buffer(args: Arguments) -> Array:
     match args:
         case (memoryview() as data, Dtype() as dtype, tuple() as shape, "C" | "F" as order):
             return Array(_array(shape, dtype, order == "F", data))
@@ -256,34 +255,32 @@ def _from_buffer(args: tuple[Any, ...]) -> Array:
         ) == list(range(len(shape))) and len(axes) == len(shape):  # axes in another order, since numpy 2.3
             whole = _array(shape, dtype, False, data)
             sizes, strides = [tuple(values[axis] for axis in axes) for values in (whole.shape, whole.strides)]
-            return Array(Stored(whole.storage, sizes, strides))
+            return Array(StoredTensor(whole.storage, sizes, strides))
     raise misused("numpy _frombuffer", args)
 
 
-def _dtype(args: tuple[Any, ...]) -> Dtype:
+def _dtype(args: Arguments) -> Dtype:
     match args:
-        case (str() as code, bool() | 0 | 1, bool() | 0 | 1) if code in NUMPY:
-            return Dtype(NUMPY[code])
+        case (str() as code, bool() | 0 | 1, bool() | 0 | 1) if code in NUMPY_TYPES:
+            return Dtype(NUMPY_TYPES[code])
         case (str(), _, _):
-            raise UnsafeFileError(
-                "it holds an array of something else than plain numbers; no checkpoint needs that."
-            )
+            raise unneeded("holds an array of something else than plain numbers")
     raise misused("numpy dtype", args)
 
 
-def _scalar(args: tuple[Any, ...]) -> Scalar:
+def _scalar(args: Arguments) -> Scalar:
     match args:
         case (Dtype() as dtype, str() | memoryview() as data):
             return Scalar(_array((), dtype, False, data))
     raise misused("numpy scalar", args)
 
 
-NAMES = table(
+GLOBALS = table(
     [
-        Name("numpy ndarray"),
-        Name("numpy dtype", call=_dtype),
+        Global("numpy ndarray"),
+        Global("numpy dtype", call=_dtype),
         *(
-            Name(f"numpy.{core}.{name}", call=call)  # numpy 2 renamed `core`
+            Global(f"numpy.{core}.{name}", call=call)  # numpy 2 renamed `core`
             for core in ("core", "_core")
             for name, call in (
                 ("multiarray _reconstruct", _new_array),
@@ -293,4 +290,4 @@ NAMES = table(
         ),
     ]
 )
-"""What files with numpy arrays may ask for."""
+"""What files with numpy arrays may name."""

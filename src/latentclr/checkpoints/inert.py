@@ -1,8 +1,8 @@
-"""What pickled files may ask for, and what it costs: stand-ins that can hold data and do nothing else.
+"""What a pickle may name, and what reading it may cost: stand-ins that hold data and do nothing else.
 
-A pickle is a program that names functions and classes and calls them. Our reader (`unpickle`) looks every
-name up in a closed table of `Name`s. A `Name` never leads to the real thing: it is one of our own functions,
-which takes plain data apart or keeps it. Nothing here imports, executes or sets attributes.
+A pickle is a program that names functions and classes ("globals") and calls them. Our reader (`unpickle`)
+looks every name up in a closed table of `Global`s. A `Global` never leads to the real thing: it is one of our
+own functions, which takes plain data apart or keeps it. Nothing here imports, executes or sets attributes.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -24,21 +24,34 @@ MAX_TUPLE_KEY_LENGTH = 16
 MAX_KEY_LENGTH = 1_000
 """Characters of a key: equal keys are compared in full."""
 SMALL = 1 << 20
-"""Bytes that are never worth a complaint."""
+"""Bytes that may always be copied."""
 
-Table = Mapping[tuple[str, str], "Name"]
-"""The closed list of (module, name) that a kind of file may ask for."""
+Arguments = tuple[Any, ...]
+Globals = Mapping[tuple[str, str], "Global"]
+"""The closed table of what a kind of file may name, by module and name."""
+
+
+def unneeded(does: str) -> UnsafeFileError:
+    """The error for a file that does something no honest one does ("takes more than 5 steps")."""
+    return UnsafeFileError(f"it {does}; no checkpoint needs that.")
+
+
+def damaged(does: str) -> InputError:
+    """The error for a pickle that is not whole or not well formed ("has a number that is none")."""
+    return InputError(f"the pickle in it {does}; it is damaged.")
 
 
 class Budget:
-    """What reading one file may still cost, shared by everything that is nested in it.
+    """What reading one file may still cost, shared by all pickles in it.
 
     Each part of a file is read once, so that an honest file stays far below every limit; a hostile one that
     refers to its own parts again and again runs into them.
+
+    Args:
+        size: of the file in bytes.
     """
 
     def __init__(self, size: int) -> None:
-        """For a file of `size` bytes."""
         self.opcodes = MAX_OPCODES
         self.containers = MAX_CONTAINERS
         self.tuple_keys = MAX_TUPLE_KEYS
@@ -49,25 +62,21 @@ class Budget:
         """Pay for steps, or for handling this many values at once."""
         self.opcodes -= count
         if self.opcodes < 0:
-            raise UnsafeFileError(
-                f"it takes more than {MAX_OPCODES:,} steps to read; no checkpoint needs that."
-            )
+            raise unneeded(f"takes more than {MAX_OPCODES:,} steps to read")
 
     def container(self) -> None:
         """Pay for one container or stand-in."""
         self.containers -= 1
         if self.containers < 0:
-            raise UnsafeFileError(
-                f"it makes more than {MAX_CONTAINERS:,} lists, dicts and tuples; no checkpoint needs that."
-            )
+            raise unneeded(f"makes more than {MAX_CONTAINERS:,} lists, dicts and tuples")
 
     def copy(self, size: int) -> None:
         """Pay for bytes that are copied out of the file."""
         self.copies -= size
         if self.copies < 0:
-            raise UnsafeFileError("it makes many copies of its own parts; no checkpoint needs that.")
+            raise unneeded("makes many copies of its own parts")
 
-    def hand_over(self, values: Iterable[object]) -> None:
+    def arguments(self, values: Iterable[object]) -> None:
         """Pay for what a stand-in is given, as if it looked at every part and copied every text."""
         for value in values:
             if isinstance(value, list | tuple | dict | set | frozenset):
@@ -76,14 +85,16 @@ class Budget:
                 self.copy(len(value))
 
     def key(self, key: Any) -> Any:
-        """The key itself, if it is plain and cheap to hash and compare."""
+        """The key itself, if it is plain and cheap to hash and compare.
+
+        Raises:
+            UnsafeFileError: it is not, or there are too many tuples among the keys.
+        """
         if type(key) is tuple and len(key) <= MAX_TUPLE_KEY_LENGTH:
             self.tuple_keys -= 1
             if self.tuple_keys >= 0 and all(map(_is_simple_key, key)):
                 return key
-        elif _is_simple_key(key):
-            return key
-        raise bad_key(key)
+        return _simple_key(key)
 
 
 def _is_simple_key(key: Any) -> bool:
@@ -95,31 +106,29 @@ def _is_simple_key(key: Any) -> bool:
     return kind is bool or kind is float or key is None
 
 
-def bad_key(key: object) -> UnsafeFileError:
-    """The error for a key of a dict or set that is not plain."""
-    return UnsafeFileError(
-        f"it has a key in a dict or set that is no plain text or number ({described(key)}); no checkpoint "
-        "needs that."
-    )
+def _simple_key(key: Any) -> Any:
+    if not _is_simple_key(key):
+        raise unneeded(f"has a key in a dict or set that is no plain text or number ({described(key)})")
+    return key
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Name:
+class Global:
     """What a (module, name) of a file stands for.
 
     Attributes:
         title: "module name", for messages.
-        call: what calling it gives, for a tuple of arguments; None if it may not be called.
-        new: what making an instance without arguments gives; None if there are no instances.
+        call: gives the result of a call for its arguments; None: it may not be called.
+        new: makes an instance without arguments; None: there are no instances.
     """
 
     title: str
-    call: Callable[[tuple[Any, ...]], object] | None = None
+    call: Callable[[Arguments], object] | None = None
     new: Callable[[], "Buildable"] | None = None
 
 
 class Buildable:
-    """A stand-in that may be given a state once it is there, as pickle's BUILD does."""
+    """A stand-in that may be given a state once it exists, as pickle's BUILD does."""
 
     __slots__ = ()
 
@@ -127,7 +136,7 @@ class Buildable:
         """Take the state.
 
         Raises:
-            UnsafeFileError: it is none that an honest file has.
+            UnsafeFileError: no honest file has such a state.
         """
         raise NotImplementedError
 
@@ -154,15 +163,18 @@ class Namespace(Buildable):
         self.values: Mapping[str, Any] = {}
 
     def build(self, state: object) -> None:  # noqa: D102
-        if not isinstance(state, dict):
-            raise misused("Namespace", state)
-        if not all(isinstance(key, str) for key in state):
+        if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
             raise misused("Namespace", state)
         self.values = state
 
 
 def misused(title: str, given: object) -> UnsafeFileError:
-    """The error for a known name that is used as no honest file uses it."""
+    """The error for a known global that is used as no honest file uses it.
+
+    Args:
+        title: of the global.
+        given: its arguments or state.
+    """
     return UnsafeFileError(
         f"it uses {title!r} as no checkpoint needs it (with {described(given)}); nothing of it was run."
     )
@@ -172,19 +184,36 @@ def described(value: object) -> str:
     """The kind of a value and never its content, whose text may be without end."""
     if isinstance(value, tuple | list | dict | set | frozenset):
         return f"a {type(value).__name__} of {len(value)}"
-    if isinstance(value, Name):
+    if isinstance(value, Global):
         return f"the name {value.title!r}"
     return f"a value of type {type(value).__name__}"
 
 
 def shown(text: str, longest: int = 200) -> str:
-    """A text of a file for a message: in one line, plain characters only, not too long."""
+    """A text of a file as messages may show it: in one line of plain characters.
+
+    Args:
+        text: of the file.
+        longest: number of characters after which it is cut off.
+    """
     start = text[:longest]
     plain = start if start.isascii() and start.isprintable() else ascii(start)[1:-1]
     return plain[:longest] + ("..." if len(text) > longest or len(plain) > longest else "")
 
 
-def _ordered_dict(args: tuple[Any, ...]) -> Attributes:
+def latin1(text: str) -> bytes:
+    """The bytes that a text stands for, one for each character.
+
+    Raises:
+        InputError: some characters are no bytes.
+    """
+    try:
+        return text.encode("latin1")
+    except UnicodeEncodeError as error:
+        raise InputError("a text that should be binary data holds other characters.") from error
+
+
+def _ordered_dict(args: Arguments) -> Attributes:
     match args:
         case ():
             return Attributes()
@@ -194,27 +223,21 @@ def _ordered_dict(args: tuple[Any, ...]) -> Attributes:
     raise misused("collections OrderedDict", args)
 
 
-def _counter(args: tuple[Any, ...]) -> Attributes:
+def _counter(args: Arguments) -> Attributes:
     match args:
         case (dict() as counts,):
             return Attributes(counts)
     raise misused("collections Counter", args)
 
 
-def _set(args: tuple[Any, ...]) -> set[Any]:
+def _set(args: Arguments) -> set[Any]:
     match args:
         case (list() as items,):
             return {_simple_key(item) for item in items}
     raise misused("builtins set", args)
 
 
-def _simple_key(key: Any) -> Any:
-    if not _is_simple_key(key):
-        raise bad_key(key)
-    return key
-
-
-def _encode(args: tuple[Any, ...]) -> memoryview:
+def _encode(args: Arguments) -> memoryview:
     # Protocol 2 knows no bytes: Python 3 writes them as text and this call.
     match args:
         case (str() as text, "latin1"):
@@ -222,7 +245,7 @@ def _encode(args: tuple[Any, ...]) -> memoryview:
     raise misused("_codecs encode", args)
 
 
-def _no_bytes(args: tuple[Any, ...]) -> memoryview:
+def _no_bytes(args: Arguments) -> memoryview:
     # How protocol 2 writes empty bytes.
     match args:
         case ():
@@ -230,31 +253,19 @@ def _no_bytes(args: tuple[Any, ...]) -> memoryview:
     raise misused("builtins bytes", args)
 
 
-def latin1(text: str) -> bytes:
-    """The bytes that a text stands for, one for each character.
-
-    Raises:
-        InputError: it holds characters that are no bytes.
-    """
-    try:
-        return text.encode("latin1")
-    except UnicodeEncodeError as error:
-        raise InputError("a text that should be binary data holds other characters.") from error
-
-
-def table(names: Iterable[Name]) -> dict[tuple[str, str], Name]:
-    """Names by (module, name)."""
-    return {(module, name): entry for entry in names for module, name in [entry.title.split(" ")]}
+def table(found: Iterable[Global]) -> dict[tuple[str, str], Global]:
+    """A table of globals by module and name."""
+    return {(module, name): entry for entry in found for module, name in [entry.title.split(" ")]}
 
 
 PLAIN = table(
     [
-        Name("collections OrderedDict", call=_ordered_dict),
-        Name("collections Counter", call=_counter),  # learning rate schedules
-        Name("builtins set", call=_set),
-        Name("__builtin__ set", call=_set),
-        Name("_codecs encode", call=_encode),
-        Name("__builtin__ bytes", call=_no_bytes),
+        Global("collections OrderedDict", call=_ordered_dict),
+        Global("collections Counter", call=_counter),  # learning rate schedules
+        Global("builtins set", call=_set),
+        Global("__builtin__ set", call=_set),
+        Global("_codecs encode", call=_encode),
+        Global("__builtin__ bytes", call=_no_bytes),
     ]
 )
-"""What every kind of file may ask for."""
+"""What every kind of file may name."""

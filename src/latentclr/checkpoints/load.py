@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from latentclr.checkpoints import biggan, biggan_deep, dcgan, progan, stylegan, stylegan2
-from latentclr.checkpoints.contents import read_network
+from latentclr.checkpoints.containers import read_network
 from latentclr.checkpoints.names import imported, imported_names
 from latentclr.checkpoints.native import is_safetensors, read_native
 from latentclr.checkpoints.network import Format, Network

@@ -1,4 +1,4 @@
-"""The state of a pickle while it is read: place, stack, marks, memo, and what is known of each container.
+"""The state of a pickle while it is read: position, stack, marks, memo, and what is known of each container.
 
 Depth is bounded as things are built. A container that has been put into another one is sealed and cannot
 change any more, so its level (1, or one more than the deepest thing in it) stays true, and nothing can
@@ -12,7 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from latentclr.checkpoints.inert import Budget, Name, Table, described, shown
+from latentclr.checkpoints.inert import (
+    Arguments,
+    Budget,
+    Global,
+    Globals,
+    damaged,
+    described,
+    shown,
+    unneeded,
+)
 from latentclr.errors import InputError, UnsafeFileError
 
 MAX_DEPTH = 64
@@ -30,9 +39,14 @@ LONG_TEXT = 1 << 20
 class Machine:
     """One pickle that is being read.
 
+    Args:
+        data: bytes that start with the pickle.
+        known: globals that it may name.
+        budget: what reading may cost.
+        persistent: gives the value of a persistent id; None: there are none.
+
     Attributes:
-        data: starts with the pickle.
-        at: of the next byte.
+        at: position of the next byte.
         stack: values that wait.
         marks: heights of the stack.
         memo: values by the number under which they may be referred to again.
@@ -41,12 +55,12 @@ class Machine:
     def __init__(
         self,
         data: memoryview,
-        names: Table,
+        known: Globals,
         budget: Budget,
         persistent: Callable[[object], object] | None,
     ) -> None:
         self.data, self.end, self.at = data, len(data), 0
-        self.names, self.budget, self.persistent = names, budget, persistent
+        self.known, self.budget, self.persistent = known, budget, persistent
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
@@ -73,7 +87,7 @@ class Machine:
             raise cut_off()
         return layout.unpack_from(self.data, start)[0]
 
-    def line(self, longest: int) -> bytes:
+    def line(self, longest: int = MAX_LINE) -> bytes:
         """The next bytes up to a line feed, which is passed over."""
         window = 64
         while True:
@@ -83,15 +97,19 @@ class Machine:
                 self.at += length + 1
                 return chunk[:length]
             if length >= 0 or window > longest:
-                raise InputError(
-                    f"the pickle in it has a line of more than {longest} characters; it is damaged."
-                )
+                raise damaged(f"has a line of more than {longest} characters")
             if len(chunk) < window:
                 raise cut_off()
             window *= 4
 
-    def text(self, size: int, encoding: str) -> str:
-        """The next bytes as text."""
+    def text(self, layout: struct.Struct, encoding: str = "utf-8") -> str:
+        """The next text, behind its length.
+
+        Args:
+            layout: of the length.
+            encoding: of the text.
+        """
+        size = self.number(layout)
         view = self.take(size)
         self.budget.copy(size)
         # In UTF-8 a byte above C3 starts a character above U+00FF.
@@ -110,10 +128,16 @@ class Machine:
         self._need_one()
         return self.stack.pop()
 
+    def mark(self) -> None:
+        """Remember the height of the stack."""
+        self.marks.append(len(self.stack))
+        if len(self.marks) > MAX_STACK:
+            raise unneeded(f"sets more than {MAX_STACK:,} marks at once")
+
     def pop_to_mark(self) -> list[Any]:
         """Take the values above the last mark, and the mark."""
         if not self.marks:
-            raise InputError("the pickle in it looks for a mark that it has not set; it is damaged.")
+            raise damaged("looks for a mark that it has not set")
         start = self.marks.pop()
         values = self.stack[start:]
         del self.stack[start:]
@@ -124,68 +148,85 @@ class Machine:
         self._need_one()
         self.memo[index] = self.stack[-1]
         if len(self.memo) > MAX_MEMO:
-            raise UnsafeFileError(f"it remembers more than {MAX_MEMO:,} values; no checkpoint needs that.")
+            raise unneeded(f"remembers more than {MAX_MEMO:,} values")
 
     def recall(self, index: int) -> None:
         """Push the value of a number."""
         if index not in self.memo:
-            raise InputError("the pickle in it refers to a value that it does not hold; it is damaged.")
+            raise damaged("refers to a value that it does not hold")
         self.stack.append(self.memo[index])
 
     def _need_one(self) -> None:
         if len(self.stack) <= (self.marks[-1] if self.marks else 0):
-            raise InputError("the pickle in it takes more values than it has; it is damaged.")
+            raise damaged("takes more values than it has")
 
     # Containers
 
     def make(self, container: object, content: Iterable[object] = ()) -> None:
-        """Push a new container and seal what is in it."""
+        """Push a new container and seal what is in it.
+
+        Args:
+            container: the container, filled.
+            content: values in it that may be containers.
+        """
         self.budget.container()
-        self._levels[id(container)] = self._hold(content)
+        self._levels[id(container)] = self._seal(content)
         self._kept.append(container)
         self.stack.append(container)
 
-    def give(self, value: object, args: tuple[Any, ...]) -> None:
-        """Push what a stand-in gave for its arguments: a new container, one of theirs, or a plain value."""
-        if (
-            value is None
-            or isinstance(value, bool | int | float | str | memoryview)
-            or id(value) in self._levels
-        ):
-            self.stack.append(value)
+    def make_tuple(self, values: list[Any]) -> None:
+        """Push a tuple of the values."""
+        if values:
+            self.make(tuple(values), values)
         else:
-            self.make(value, args)
+            self.push(())  # there is one empty tuple only, and nothing can be put into it
 
-    def top(self, kind: type, task: str) -> Any:
-        """The container on top of the stack, to be changed: of this kind, and in no other one yet."""
+    def changeable(self, kind: type, task: str) -> Any:
+        """The container on top of the stack, to be changed.
+
+        Args:
+            kind: that it must have.
+            task: what is done to it, for the message ("appends to").
+
+        Raises:
+            UnsafeFileError: the value on top is of another kind, or in a container already.
+        """
         self._need_one()
         target = self.stack[-1]
         if not isinstance(target, kind):
-            raise UnsafeFileError(
-                f"it {task} {described(target)}, which no checkpoint needs; nothing of it was run."
-            )
+            raise _not_run(f"{task} {described(target)}")
         if id(target) in self._sealed:
-            raise UnsafeFileError(
-                "it changes what is already in another container; no checkpoint needs that."
-            )
+            raise unneeded("changes what is already in another container")
         return target
 
     def grow(self, target: object, content: Iterable[object]) -> None:
-        """Seal what is about to be put into a container."""
-        self._levels[id(target)] = max(self._levels[id(target)], self._hold(content))
-        if id(target) in self._sealed:
-            raise UnsafeFileError("it puts a container into itself; no checkpoint needs that.")
+        """Seal what is about to be put into a container.
 
-    def put_entries(self, target: dict[Any, Any], flat: list[Any]) -> None:
-        """Put key, value, key, value, ... into a dict."""
+        Args:
+            target: the container.
+            content: values that go into it.
+        """
+        self._levels[id(target)] = max(self._levels[id(target)], self._seal(content))
+        if id(target) in self._sealed:
+            raise unneeded("puts a container into itself")
+
+    def append(self, values: list[Any]) -> None:
+        """Append to the list on top of the stack."""
+        target = self.changeable(list, "appends to")
+        self.grow(target, values)
+        target.extend(values)
+
+    def put_entries(self, flat: list[Any]) -> None:
+        """Put key, value, key, value, ... into the dict on top of the stack."""
+        target = self.changeable(dict, "puts entries into")
         if len(flat) % 2:
-            raise InputError("the pickle in it has a key without a value; it is damaged.")
+            raise damaged("has a key without a value")
         self.grow(target, flat[1::2])
         for place in range(0, len(flat), 2):
             target[self.budget.key(flat[place])] = flat[place + 1]
 
-    def _hold(self, values: Iterable[object]) -> int:
-        """Seal values; the level of a container that holds them."""
+    def _seal(self, values: Iterable[object]) -> int:
+        """Seal values, and return the level of a container that holds them."""
         deepest, levels = 0, self._levels
         for value in values:
             level = levels.get(id(value))
@@ -194,14 +235,19 @@ class Machine:
                 if level > deepest:
                     deepest = level
         if deepest >= MAX_DEPTH:
-            raise UnsafeFileError(f"it nests more than {MAX_DEPTH} levels deep; no checkpoint needs that.")
+            raise unneeded(f"nests more than {MAX_DEPTH} levels deep")
         return deepest + 1
 
-    # Names
+    # Globals
 
     def look_up(self, module: str, name: str) -> None:
-        """Push the stand-in of a name."""
-        found = self.names.get((module, name))
+        """Push the stand-in of a global.
+
+        Args:
+            module: of the global, as the file spells it.
+            name: in the module.
+        """
+        found = self.known.get((module, name))
         if found is None:
             raise UnsafeFileError(
                 f"it asks for '{shown(module)} {shown(name)}', which is not among the names that checkpoints "
@@ -209,15 +255,37 @@ class Machine:
             )
         self.stack.append(found)
 
-    def pop_call(self) -> tuple[Name, tuple[Any, ...]]:
-        """Take a name and its arguments."""
-        args, name = self.pop(), self.pop()
-        if not isinstance(name, Name) or not isinstance(args, tuple):
+    def call(self) -> None:
+        """Call the global below the arguments, and push the result: new, one of the arguments, or plain."""
+        name, args = self._pop_call()
+        if name.call is None:
+            raise _not_run(f"calls '{name.title}'")
+        value = name.call(args)
+        plain = value is None or isinstance(value, bool | int | float | str | memoryview)
+        if plain or id(value) in self._levels:
+            self.stack.append(value)
+        else:
+            self.make(value, args)
+
+    def new(self) -> None:
+        """Push an instance of the global below the arguments, which must be none."""
+        name, args = self._pop_call()
+        if name.new is None or args:
             raise UnsafeFileError(
-                f"it calls {described(name)}, which no checkpoint needs; nothing of it was run."
+                f"it makes an instance of '{name.title}' as no checkpoint needs it; nothing of it was run."
             )
-        self.budget.hand_over((args, *args))
+        self.make(name.new())
+
+    def _pop_call(self) -> tuple[Global, Arguments]:
+        args, name = self.pop(), self.pop()
+        if not isinstance(name, Global) or not isinstance(args, tuple):
+            raise _not_run(f"calls {described(name)}")
+        self.budget.arguments((args, *args))
         return name, args
+
+
+def _not_run(does: str) -> UnsafeFileError:
+    return UnsafeFileError(f"it {does}, which no checkpoint needs; nothing of it was run.")
 
 
 def cut_off() -> InputError:
@@ -226,7 +294,11 @@ def cut_off() -> InputError:
 
 
 def decoded(data: memoryview | bytes, encoding: str) -> str:
-    """Text of bytes.
+    """Decode a text.
+
+    Args:
+        data: the bytes.
+        encoding: of the bytes.
 
     Raises:
         InputError: they are no such text.
@@ -234,4 +306,4 @@ def decoded(data: memoryview | bytes, encoding: str) -> str:
     try:
         return str(data, encoding)
     except UnicodeDecodeError as error:
-        raise InputError("the pickle in it has a text that cannot be decoded; it is damaged.") from error
+        raise damaged("has a text that cannot be decoded") from error

@@ -1,9 +1,9 @@
 """NVIDIA's pickles of networks, read without running the source code that they carry.
 
 The PyTorch kind (StyleGAN2-ADA, StyleGAN3) is a dict of modules. Each module calls a function that would
-execute the source text beside it; here that call becomes a `Record` of the class's name and the module's
+execute the source text beside it; here that call becomes a `TorchModule`: the class's name and the module's
 state. The TensorFlow kind (ProGAN to StyleGAN2-ADA) is a tuple of networks that carry source text and
-variables; here they are `Net`s. The source text is dropped in both.
+variables; here they are `TensorFlowNetwork`s. The source text is dropped in both.
 """
 
 from dataclasses import dataclass
@@ -11,14 +11,27 @@ from functools import partial
 from typing import Any
 
 from latentclr.checkpoints import arrays, torch_file
-from latentclr.checkpoints.arrays import Storage
-from latentclr.checkpoints.inert import PLAIN, Attributes, Budget, Buildable, Name, Table, misused, table
+from latentclr.checkpoints.arrays import Storage, StoredTensor, stored_tensor
+from latentclr.checkpoints.inert import (
+    PLAIN,
+    Arguments,
+    Attributes,
+    Budget,
+    Buildable,
+    Global,
+    Globals,
+    misused,
+    shown,
+    table,
+)
+from latentclr.checkpoints.network import Network
 from latentclr.checkpoints.unpickle import unpickle
+from latentclr.checkpoints.walk import Walk, joined, listed, make_tensors
 from latentclr.errors import InputError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Record:
+class TorchModule:
     """A PyTorch module.
 
     Attributes:
@@ -30,7 +43,7 @@ class Record:
     state: dict[Any, Any]
 
 
-class Net(Buildable):
+class TensorFlowNetwork(Buildable):
     """A TensorFlow network: its variables, options and components."""
 
     __slots__ = ("state",)
@@ -38,21 +51,20 @@ class Net(Buildable):
     def __init__(self) -> None:
         self.state: dict[Any, Any] = {}
 
-    def build(self, state: object) -> None:
-        """Take the state."""
+    def build(self, state: object) -> None:  # noqa: D102
         if not isinstance(state, dict):
             raise misused("dnnlib.tflib.network Network", state)
         self.state = state
 
 
-def _record(args: tuple[Any, ...]) -> Record:
+def _torch_module(args: Arguments) -> TorchModule:
     match args:
         case ({"type": "class", "class_name": str() as name, "state": dict() as state},):
-            return Record(name, state)
+            return TorchModule(name, state)
     raise misused("torch_utils.persistence _reconstruct_persistent_obj", args)
 
 
-def _storage(budget: Budget, args: tuple[Any, ...]) -> Storage:
+def _storage(budget: Budget, args: Arguments) -> Storage:
     # The bytes are a torch file of their own, of one storage. Handing them to torch would undo all of this.
     match args:
         case (memoryview() as data,):
@@ -62,39 +74,185 @@ def _storage(budget: Budget, args: tuple[Any, ...]) -> Storage:
     raise misused("torch.storage _load_from_bytes", args)
 
 
-def _old_network() -> Net:
+def _theano_network() -> TensorFlowNetwork:
     raise InputError(
         "it is a network of ProGAN's Theano version, whose layout is another; use the TensorFlow version's."
     )
 
 
-NAMES: Table = {
-    **PLAIN,
-    **arrays.NAMES,
-    **torch_file.TENSORS,
-    **table(
+GLOBALS: Globals = (
+    PLAIN
+    | arrays.GLOBALS
+    | torch_file.TENSORS
+    | table(
         [
-            Name("torch_utils.persistence _reconstruct_persistent_obj", call=_record),
-            Name("dnnlib.util EasyDict", new=Attributes),
-            Name("dnnlib EasyDict", new=Attributes),
-            Name("dnnlib.tflib.network Network", new=Net),
-            Name("tfutil Network", new=Net),
-            Name("network Network", new=_old_network),
+            Global("torch_utils.persistence _reconstruct_persistent_obj", call=_torch_module),
+            Global("dnnlib.util EasyDict", new=Attributes),
+            Global("dnnlib EasyDict", new=Attributes),
+            Global("dnnlib.tflib.network Network", new=TensorFlowNetwork),
+            Global("tfutil Network", new=TensorFlowNetwork),
+            Global("network Network", new=_theano_network),
         ]
-    ),
-}
-"""What pickles outside torch's own files may ask for, beside storages."""
+    )
+)
+"""What pickles outside torch's own files may name, beside storages."""
 
 
 def read_pickle(data: memoryview, budget: Budget) -> Any:
-    """The content of a pickle; modules are `Record`s and `Net`s, tensors are `Stored` and arrays `Array`s.
+    """The content of a pickle that is no file of torch.save.
+
+    Args:
+        data: the whole file.
+        budget: what reading may cost.
+
+    Returns:
+        Plain values, `TorchModule`s, `TensorFlowNetwork`s, `StoredTensor`s and `Array`s.
 
     Raises:
         UnsafeFileError: it asks for more than networks.
         InputError: it is damaged.
     """
-    storages = table([Name("torch.storage _load_from_bytes", call=partial(_storage, budget))])
-    content, end = unpickle(data, {**NAMES, **storages}, budget)
+    storages = table([Global("torch.storage _load_from_bytes", call=partial(_storage, budget))])
+    content, end = unpickle(data, {**GLOBALS, **storages}, budget)
     if end != len(data):
         raise InputError("it goes on after the end of its pickle; it is damaged.")
     return content
+
+
+def from_modules(content: dict[Any, Any], size: int) -> Network:
+    """The averaged generator of a dict of PyTorch modules.
+
+    Args:
+        content: with "G_ema" or "G".
+        size: of the file in bytes.
+
+    Returns:
+        Tensors as "synthesis.b4.conv1.weight". Its config has "class_name", "init" (arguments of the
+        constructor) and "modules": for every module by name ("" is the generator) "class_name" and its plain
+        attributes.
+
+    Raises:
+        InputError: there is no generator, or it is damaged.
+    """
+    modules = {
+        key: value
+        for key, value in content.items()
+        if isinstance(value, TorchModule) and isinstance(key, str)
+    }
+    name = next((name for name in ("G_ema", "G") if name in modules), None)
+    if name is None:
+        raise InputError(f"it has no generator (G_ema or G); it has {listed(modules)}.")
+    walk = Walk()
+    generator = modules[name]
+    found: dict[str, StoredTensor] = {}
+    attributes: dict[str, dict[str, Any]] = {}
+    _flatten_module("", generator, walk, found, attributes)
+    init = walk.plain(generator.state.get("_init_kwargs"))
+    notes = {}
+    if name == "G":
+        notes["weights"] = "of the network in training (G); the file has no average of it (G_ema)"
+    if beside := [key for key in modules if key != name]:
+        notes["also holds"] = listed(beside, 12)
+    if training_set := walk.summary(content.get("training_set_kwargs")):
+        notes["training set"] = training_set
+    return Network(
+        "NVIDIA PyTorch pickle",
+        dict(zip(found, make_tensors(list(found.values()), size), strict=True)),
+        {
+            "class_name": shown(generator.class_name),
+            "init": init if isinstance(init, dict) else {},
+            "modules": attributes,
+        },
+        notes,
+    )
+
+
+def _flatten_module(
+    prefix: str,
+    module: TorchModule,
+    walk: Walk,
+    found: dict[str, StoredTensor],
+    attributes: dict[str, dict[str, Any]],
+) -> None:
+    """Collect tensors and attributes of a module and of those in it."""
+    walk.visit(1 + len(module.state))
+    public = {key: value for key, value in module.state.items() if isinstance(key, str) and key[:1] != "_"}
+    public.pop("training", None)
+    attributes[prefix] = {"class_name": shown(module.class_name)} | walk.entries(public)
+    for part in ("_parameters", "_buffers"):
+        for name, value in _entries(module, part, walk).items():
+            if (view := stored_tensor(value)) is None:
+                raise InputError(
+                    f"its {part[1:]} hold something else than tensors, at {joined(prefix, name)}."
+                )
+            found[joined(prefix, name)] = view
+    for name, child in _entries(module, "_modules", walk).items():
+        if not isinstance(child, TorchModule):
+            raise InputError(f"it has a module that is none, at {joined(prefix, name)}.")
+        _flatten_module(joined(prefix, name), child, walk, found, attributes)
+
+
+def _entries(module: TorchModule, part: str, walk: Walk) -> dict[Any, Any]:
+    entries = module.state.get(part, {})
+    if not isinstance(entries, dict):
+        raise InputError(f"a module in it has no {part[1:]}; it is damaged.")
+    walk.visit(len(entries))
+    return {name: value for name, value in entries.items() if value is not None}
+
+
+def from_networks(content: TensorFlowNetwork | tuple[Any, ...] | list[Any], size: int) -> Network:
+    """The averaged generator of TensorFlow networks (G, D, Gs), or the only network.
+
+    Args:
+        content: the networks.
+        size: of the file in bytes.
+
+    Returns:
+        Tensors as "synthesis/4x4/Conv/weight". Its config has "version", "static_kwargs" (arguments of the
+        constructor) and "build_func_name" by component ("" is the generator).
+
+    Raises:
+        InputError: it is another number of networks, or they are damaged.
+    """
+    networks = (
+        [content]
+        if isinstance(content, TensorFlowNetwork)
+        else [item for item in content if isinstance(item, TensorFlowNetwork)]
+    )
+    if len(networks) not in (1, 3):
+        raise InputError(f"it has {len(networks)} networks; expected one, or (G, D, Gs).")
+    generator = networks[-1]
+    walk = Walk()
+    found: dict[str, StoredTensor] = {}
+    functions: dict[str, str] = {}
+    _flatten_net("", generator, walk, found, functions)
+    config = walk.entries({key: generator.state.get(key) for key in ("version", "static_kwargs")})
+    return Network(
+        "NVIDIA TensorFlow pickle",
+        dict(zip(found, make_tensors(list(found.values()), size), strict=True)),
+        config | {"build_func_name": functions},
+        {"also holds": "G, D"} if len(networks) == 3 else {},
+    )
+
+
+def _flatten_net(
+    prefix: str, net: TensorFlowNetwork, walk: Walk, found: dict[str, StoredTensor], functions: dict[str, str]
+) -> None:
+    """Collect variables and build functions of a network and its components."""
+    function = walk.plain(net.state.get("build_func_name"))
+    walk.visit()
+    functions[prefix] = shown(function) if isinstance(function, str) else ""
+    variables, components = net.state.get("variables", []), net.state.get("components")
+    if not isinstance(variables, list):
+        raise InputError("a network in it has no variables; it is damaged.")
+    walk.visit(len(variables))
+    for variable in variables:
+        match variable:
+            case (str() as name, value) if (view := stored_tensor(value)) is not None:
+                found[joined(prefix, name, "/")] = view
+            case _:
+                raise InputError("a network in it has a variable that is no array; it is damaged.")
+    for name, component in (components if isinstance(components, dict) else {}).items():
+        if not isinstance(component, TensorFlowNetwork):
+            raise InputError(f"it has a component that is no network, at {joined(prefix, name, '/')}.")
+        _flatten_net(joined(prefix, name, "/"), component, walk, found, functions)

@@ -12,8 +12,8 @@ from typing import Any
 
 from latentclr.errors import InputError, UnsafeFileError
 
-MAX_ENTRIES = 20_000
-"""One for each tensor and a few more. The largest training checkpoints have some thousands."""
+MAX_MEMBERS = 20_000
+"""Members: one for each tensor and a few more. The largest training checkpoints have some thousands."""
 
 _END = struct.Struct("<4s4H2IH")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
@@ -26,8 +26,13 @@ _DAMAGED = "its zip directory is damaged; the file is not whole."
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One file in an archive: its bytes, and the checksum that they should have (0: none was made)."""
+class ZipMember:
+    """One file in an archive.
+
+    Attributes:
+        data: its bytes.
+        checksum: CRC-32 that they should have; 0: none was made.
+    """
 
     data: memoryview
     checksum: int
@@ -44,8 +49,8 @@ class Entry:
         return self.data
 
 
-def read_zip(data: memoryview) -> dict[str, Entry]:
-    """The entries of an archive by name; nothing is copied or unpacked.
+def read_zip(data: memoryview) -> dict[str, ZipMember]:
+    """The members of an archive by name; nothing is copied or unpacked.
 
     Raises:
         UnsafeFileError: it is compressed, encrypted, ambiguous, or names paths outside itself.
@@ -56,11 +61,11 @@ def read_zip(data: memoryview) -> dict[str, Entry]:
     )
     if signature != b"PK\5\6" or comment or disk or disk_of_start or here != count:
         raise InputError(_DAMAGED)
-    if count > MAX_ENTRIES:
-        raise UnsafeFileError(f"it is a zip archive of {count:,} entries; at most {MAX_ENTRIES:,} are read.")
+    if count > MAX_MEMBERS:
+        raise UnsafeFileError(f"it is a zip archive of {count:,} entries; at most {MAX_MEMBERS:,} are read.")
     if len(data) - _END.size - start - size not in (0, _ZIP64_ENDS):
         raise InputError(_DAMAGED)
-    entries: dict[str, Entry] = {}
+    members: dict[str, ZipMember] = {}
     ranges: list[tuple[int, int]] = []
     place = start
     for _ in range(count):
@@ -69,19 +74,19 @@ def read_zip(data: memoryview) -> dict[str, Entry]:
         raw = bytes(data[place : place + fields[10]])
         place += fields[10] + fields[11] + fields[12]
         name = _name(raw)
-        if name in entries:
+        if name in members:
             raise UnsafeFileError("it is a zip archive with two entries of one name.")
-        entry, extent = _entry(data, raw, fields)
-        entries[name] = entry
+        member, extent = _member(data, raw, fields)
+        members[name] = member
         ranges.append(extent)
     if place != start + size:
         raise InputError(_DAMAGED)
     if any(end > after for (_, end), (after, _) in pairwise([*sorted(ranges), (start, start)])):
         raise UnsafeFileError("it is a zip archive whose entries overlap.")
-    return entries
+    return members
 
 
-def _entry(data: memoryview, raw: bytes, fields: tuple[Any, ...]) -> tuple[Entry, tuple[int, int]]:
+def _member(data: memoryview, raw: bytes, fields: tuple[Any, ...]) -> tuple[ZipMember, tuple[int, int]]:
     """An entry, and the range of the file that it takes with its header."""
     _, _, _, flags, method, _, _, checksum, packed, size, *_, offset = fields
     if flags & _ENCRYPTED:
@@ -106,7 +111,7 @@ def _entry(data: memoryview, raw: bytes, fields: tuple[Any, ...]) -> tuple[Entry
         or not {packed_here, size_here} <= sizes
     ):
         raise UnsafeFileError("it is a zip archive that says different things of one entry in two places.")
-    return Entry(data[begin : begin + size], checksum), (offset, begin + size)
+    return ZipMember(data[begin : begin + size], checksum), (offset, begin + size)
 
 
 def _name(raw: bytes) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad, relu6
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from latentclr.checkpoints.contents import read_network
+from latentclr.checkpoints.containers import read_network
 from latentclr.checkpoints.renaming import Source, fill
 from latentclr.scorers.weights import weights_file
 

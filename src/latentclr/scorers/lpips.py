@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from latentclr.checkpoints import arrays
-from latentclr.checkpoints.arrays import stored
+from latentclr.checkpoints.arrays import stored_tensor
 from latentclr.checkpoints.inert import PLAIN, Budget
 from latentclr.checkpoints.renaming import Source, fill, hwio
 from latentclr.checkpoints.unpickle import unpickle
@@ -168,9 +168,9 @@ def _names(metric: LPIPS) -> dict[str, Source]:
 def _read(path: Path) -> dict[str, Tensor]:
     """The arrays of the file, a pickle of dicts three deep, by "part/layer/array"."""
     data = memoryview(path.read_bytes())
-    content: Any = unpickle(data, {**PLAIN, **arrays.NAMES}, Budget(len(data)))[0]
+    content: Any = unpickle(data, {**PLAIN, **arrays.GLOBALS}, Budget(len(data)))[0]
     found = {
-        f"{part}/{layer}/{name}": stored(array)
+        f"{part}/{layer}/{name}": stored_tensor(array)
         for part, layers in content.items()
         for layer, entries in layers.items()
         for name, array in entries.items()

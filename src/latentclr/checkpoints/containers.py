@@ -1,18 +1,23 @@
-"""Any checkpoint file that is understood: what it is, by its content, and the generator in it."""
+"""The kind of a checkpoint file, told by its content, and the generator in it."""
 
 from pathlib import Path
 
 from latentclr.checkpoints.inert import MAX_FILE, Budget
 from latentclr.checkpoints.network import Network
-from latentclr.checkpoints.nvidia_file import Net, Record, read_pickle
-from latentclr.checkpoints.nvidia_network import from_modules, from_networks
-from latentclr.checkpoints.picking import from_state_dict
+from latentclr.checkpoints.nvidia_file import (
+    TensorFlowNetwork,
+    TorchModule,
+    from_modules,
+    from_networks,
+    read_pickle,
+)
+from latentclr.checkpoints.state_dict import from_state_dict
 from latentclr.checkpoints.torch_file import is_legacy, read_legacy, read_torch_zip
 from latentclr.errors import InputError
 
 KNOWN = "known are files of torch.save and NVIDIA's pickles"
 
-_STRANGERS = (
+_OTHER_FILES = (
     (0, b"\x1f\x8b", "a gzip archive; unpack it first"),
     (0, b"BZh", "a bzip2 archive; unpack it first"),
     (0, b"\xfd7zXZ", "an xz archive; unpack it first"),
@@ -27,7 +32,7 @@ _STRANGERS = (
     (0, b"\xff\xd8\xff", "a picture"),
     (8, b"{\"", "a safetensors file"),
 )  # fmt: skip
-"""(place, bytes there, what it is) of files that are given by mistake."""
+"""(position, bytes there, kind) of files that are given by mistake."""
 
 
 def read_network(path: Path) -> Network:
@@ -38,11 +43,11 @@ def read_network(path: Path) -> Network:
             NVIDIA pickle.
 
     Returns:
-        Its tensors, fresh and on the CPU, and what the file says beside them.
+        Its tensors, fresh and on the CPU, and the settings and notes of the file.
 
     Raises:
-        UnsafeFileError: it asks for something that no checkpoint needs.
-        InputError: it is not there, damaged, or not understood.
+        UnsafeFileError: the file asks for something that no checkpoint needs.
+        InputError: there is no such file, or it is damaged or not understood.
     """
     if not path.is_file():
         raise InputError(f"there is no file {path}.")
@@ -59,7 +64,7 @@ def read_network(path: Path) -> Network:
 
 
 def parse(data: memoryview) -> Network:
-    """The generator of a checkpoint in memory; see `read_network`."""
+    """The generator of a checkpoint file in memory; see `read_network`."""
     try:
         return _parse(data)
     except InputError as error:
@@ -72,27 +77,27 @@ def _parse(data: memoryview) -> Network:
         return from_state_dict(read_torch_zip(data, budget), "torch file (zip)", len(data))
     if is_legacy(data):
         return from_state_dict(read_legacy(data, budget), "torch file (legacy)", len(data))
-    if reason := _stranger(data):
+    if reason := _other_kind(data):
         raise InputError(reason)
     content = read_pickle(data, budget)
     match content:
-        case Record():
+        case TorchModule():
             return from_modules({"G_ema": content}, len(data))
-        case dict() if any(isinstance(value, Record) for value in content.values()):
+        case dict() if any(isinstance(value, TorchModule) for value in content.values()):
             return from_modules(content, len(data))
-        case Net():
+        case TensorFlowNetwork():
             return from_networks(content, len(data))
-        case tuple() | list() if any(isinstance(value, Net) for value in content):
+        case tuple() | list() if any(isinstance(value, TensorFlowNetwork) for value in content):
             return from_networks(content, len(data))
     return from_state_dict(content, "pickle", len(data))
 
 
-def _stranger(data: memoryview) -> str:
+def _other_kind(data: memoryview) -> str:
     """What a file is instead of a pickle, as a sentence; empty if it may be one."""
     if not data:
         return "it is empty."
     start = bytes(data[:512])
-    for place, signature, kind in _STRANGERS:
+    for place, signature, kind in _OTHER_FILES:
         if start[place:].startswith(signature):
             return f"it is {kind}; {KNOWN}."
     text = start.lstrip().lower()

@@ -1,11 +1,11 @@
-"""Which part of a torch file is the generator, and what the rest says about it."""
+"""The generator among the state dicts of a torch file, and what the file says beside it."""
 
 from typing import Any
 
-from latentclr.checkpoints.arrays import Scalar, Stored, stored
+from latentclr.checkpoints.arrays import Scalar, StoredTensor, stored_tensor
 from latentclr.checkpoints.inert import Namespace, shown
 from latentclr.checkpoints.network import Network
-from latentclr.checkpoints.plain import NOTHING, Walk, joined, listed, tensors
+from latentclr.checkpoints.walk import NOTHING, Walk, joined, listed, make_tensors
 from latentclr.errors import InputError
 
 NESTS = (
@@ -25,7 +25,7 @@ NESTS = (
 )
 """Keys under which training scripts keep the generator's tensors beside other things; averaged ones first."""
 OPTIONS = ("args", "config", "opt", "options", "hparams")
-"""Keys under which they keep their settings."""
+"""Keys under which training scripts keep their settings."""
 COUNTS = (
     "epoch",
     "iter",
@@ -38,9 +38,9 @@ COUNTS = (
     "cur_nimg",
     "batch_idx",
 )
-"""Keys under which they keep how long they have trained."""
+"""Keys under which training scripts keep how long they have trained."""
 PARALLEL = "module."
-"""What torch's DataParallel puts before every name."""
+"""The prefix that torch's DataParallel gives to every name."""
 
 
 def from_state_dict(content: object, container: str, size: int) -> Network:
@@ -48,11 +48,11 @@ def from_state_dict(content: object, container: str, size: int) -> Network:
 
     Args:
         content: of the file.
-        container: what kind of file it is.
-        size: of the file.
+        container: kind of the file, for people.
+        size: of the file in bytes.
 
     Raises:
-        InputError: there are no such tensors, or other things between them.
+        InputError: there are no such tensors, or other values between them.
     """
     walk = Walk()
     beside: dict[str, Any] = {}
@@ -67,14 +67,12 @@ def from_state_dict(content: object, container: str, size: int) -> Network:
     extra = {
         key: view
         for key, value in beside.items()
-        if (view := stored(value)) is not None and not isinstance(value, Scalar)
+        if (view := stored_tensor(value)) is not None and not isinstance(value, Scalar)
     }
-    made = tensors([*state.values(), *extra.values()], size)
-    config = {
-        key: setting
-        for key, value in beside.items()
-        if (setting := _setting(key, value, walk)) is not NOTHING
-    }
+    made = make_tensors([*state.values(), *extra.values()], size)
+    # Other dicts are networks, states of optimizers and the like.
+    settings = {k: value for k, value in beside.items() if not isinstance(value, dict) or k in OPTIONS}
+    config = {k: plain for k, value in settings.items() if (plain := walk.plain(value)) is not NOTHING}
     return Network(
         container,
         dict(zip(state, made, strict=False)),
@@ -83,11 +81,11 @@ def from_state_dict(content: object, container: str, size: int) -> Network:
     )
 
 
-def _state(content: object, walk: Walk) -> dict[str, Stored]:
+def _state(content: object, walk: Walk) -> dict[str, StoredTensor]:
     if not isinstance(content, dict) or not content:
         raise InputError("it holds no named tensors.")
     walk.visit(len(content))
-    views = {name: stored(value) for name, value in content.items()}
+    views = {name: stored_tensor(value) for name, value in content.items()}
     found = {name: view for name, view in views.items() if view is not None and isinstance(name, str)}
     strangers = [name for name in views if name not in found]
     if strangers and not found:
@@ -99,13 +97,6 @@ def _state(content: object, walk: Walk) -> dict[str, Stored]:
         raise InputError(f"it holds entries that are no tensors: {listed(strangers)}.")
     cut = len(PARALLEL) if all(name.startswith(PARALLEL) for name in found) else 0
     return {joined("", name[cut:]): view for name, view in found.items()}
-
-
-def _setting(key: str, value: object, walk: Walk) -> object:
-    """A plain value beside the tensors; `NOTHING` for networks, states of optimizers and the like."""
-    if isinstance(value, dict) and key not in OPTIONS:
-        return NOTHING
-    return walk.plain(value)
 
 
 def _notes(beside: dict[str, Any], walk: Walk) -> dict[str, str]:

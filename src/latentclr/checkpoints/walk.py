@@ -1,7 +1,7 @@
-"""Walks through what was read from a file: plain values for people and settings, tensors by name.
+"""Walks through the content of a file, which collect plain values and tensors by name.
 
 The same part may be in many places of a file, so that a small file can describe a large tree. Every walk
-counts.
+counts its steps.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,14 +10,14 @@ from typing import Any
 
 from torch import Tensor
 
-from latentclr.checkpoints.arrays import Scalar, Stored
-from latentclr.checkpoints.inert import SMALL, Namespace, described, shown
+from latentclr.checkpoints.arrays import Scalar, StoredTensor
+from latentclr.checkpoints.inert import SMALL, Namespace, described, shown, unneeded
 from latentclr.errors import InputError, UnsafeFileError
 
 MAX_TENSORS = 20_000
 """Tensors of a network."""
 MAX_VISITS = 100_000
-"""Modules, attributes and tensors that are looked at. A 1024-pixel StyleGAN3 has about 6,000."""
+"""Modules, attributes and tensors that a walk visits. A 1024-pixel StyleGAN3 has about 6,000."""
 MAX_NAME = 300
 """Characters of a tensor's name."""
 MAX_ITEMS = 1_000
@@ -32,29 +32,26 @@ NOTHING = object()
 
 
 class Walk:
-    """What a walk has seen so far."""
+    """A walk through the content of one file, with its count of visits."""
 
     def __init__(self) -> None:
         self.left = MAX_VISITS
 
     def visit(self, count: int = 1) -> None:
-        """Count things that are looked at.
+        """Count things that are visited.
 
         Raises:
             UnsafeFileError: they are too many.
         """
         self.left -= count
         if self.left < 0:
-            raise UnsafeFileError(
-                f"it describes more than {MAX_VISITS:,} things, most by repeating others; no checkpoint "
-                "needs that."
-            )
+            raise unneeded(f"describes more than {MAX_VISITS:,} things, most by repeating others")
 
     def plain(self, value: object) -> Any:
         """A copy of a value with plain parts only: None, numbers, texts, lists and dicts of them.
 
-        Parts of a dict that are not plain are left out; anything else that is not gives `NOTHING`. Of paths,
-        which tell of somebody's machine, the last part is kept.
+        Entries of a dict that are not plain are left out; any other value that is not plain gives `NOTHING`.
+        Of paths, which tell of somebody's machine, the last part is kept.
         """
         self.visit()
         if value is None or isinstance(value, bool | int | float):
@@ -73,13 +70,13 @@ class Walk:
         return NOTHING
 
     def entries(self, values: Mapping[Any, Any]) -> dict[str, Any]:
-        """The plain entries of a dict under names."""
+        """The entries of a dict that have a text as key and a plain value."""
         self.visit(len(values))
         found = {name: self.plain(value) for name, value in values.items() if isinstance(name, str)}
         return {name: value for name, value in found.items() if value is not NOTHING}
 
     def summary(self, value: object) -> str:
-        """Plain entries for people: "size=256, batch=16"."""
+        """The plain entries of a dict or namespace for people: "size=256, batch=16"."""
         entries = self.plain(value)
         if not isinstance(entries, dict):
             return ""
@@ -95,24 +92,30 @@ class Walk:
 
 
 def joined(prefix: str, name: object, separator: str = ".") -> str:
-    """The name of a part.
+    """The full name of a part.
+
+    Args:
+        prefix: name of the whole, or "".
+        name: of the part in it.
+        separator: between the two.
 
     Raises:
-        InputError: it is no name.
+        InputError: it is no text that can be shown, or too long.
     """
     full = f"{prefix}{separator}{name}" if prefix else name
-    if (
-        not isinstance(name, str)
-        or not isinstance(full, str)
-        or not full.isprintable()
-        or len(full) > MAX_NAME
-    ):
+    usable = isinstance(name, str) and isinstance(full, str) and full.isprintable()
+    if not isinstance(full, str) or not usable or len(full) > MAX_NAME:
         raise InputError(f"a part of the network in it has no usable name ({shown(str(full), 60)}).")
     return full
 
 
 def listed(names: Collection[object], most: int = 4) -> str:
-    """The first few names of a file, for people."""
+    """The first few names of a file, for messages.
+
+    Args:
+        names: of the file.
+        most: how many are listed.
+    """
     texts = [
         shown(str(name), 40) if isinstance(name, str | int) else described(name)
         for name in islice(names, most)
@@ -120,16 +123,20 @@ def listed(names: Collection[object], most: int = 4) -> str:
     return ", ".join(texts) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def tensors(found: Sequence[Stored], size: int) -> list[Tensor]:
-    """Make tensors, of at most about twice the file's size: views may share numbers, and each becomes a copy.
+def make_tensors(stored: Sequence[StoredTensor], size: int) -> list[Tensor]:
+    """Make tensors: at most about twice the file's size, since views may share numbers and each is copied.
+
+    Args:
+        stored: the tensors in the file.
+        size: of the file in bytes.
 
     Raises:
         UnsafeFileError: they are too many or too large.
         InputError: the file lacks their numbers.
     """
-    if len(found) > MAX_TENSORS:
-        raise UnsafeFileError(f"it has {len(found):,} tensors; at most {MAX_TENSORS:,} are read.")
-    total = sum(entry.bytes for entry in found)
+    if len(stored) > MAX_TENSORS:
+        raise UnsafeFileError(f"it has {len(stored):,} tensors; at most {MAX_TENSORS:,} are read.")
+    total = sum(entry.bytes for entry in stored)
     if total > 2 * size + SMALL:
         raise UnsafeFileError(f"its tensors would take {total:,} bytes, but it has only {size:,}.")
-    return [entry.tensor() for entry in found]
+    return [entry.tensor() for entry in stored]
