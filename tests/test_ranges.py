@@ -5,18 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentclr import InputError
-from latentclr.ranges import MOST, numbers, told
+from latentclr.ranges import MOST, as_ranges, numbers
 
 
 @given(st.lists(st.integers(0, 60), min_size=1, unique=True))
 def test_what_is_told_is_read_back(values: list[int]) -> None:
-    assert numbers(told(values), int, "slots") == values
+    assert numbers(as_ranges(values), int, "slots") == values
 
 
 def test_numbers_with_signs_and_points() -> None:
     assert numbers("-3, 0,1.5", float, "alphas") == [-3.0, 0.0, 1.5]
     assert numbers("-3,0-2", int, "alphas") == [-3, 0, 1, 2]
-    assert told([]) == ""
+    assert as_ranges([]) == ""
 
 
 @pytest.mark.parametrize("text", ["", "a", "1,,2", "1-", "1-2-3", "0x3", "1.5", "9" * 5000])

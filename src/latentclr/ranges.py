@@ -1,4 +1,4 @@
-"""Lists of numbers as people write them, with ranges: "0-3,5"."""
+"""Text such as "0-3,5" for lists of numbers."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -9,11 +9,11 @@ from latentclr.errors import InputError
 Number = TypeVar("Number", int, float)
 
 MOST = 100_000
-"""Numbers of one list: a range is two numbers to write and may be millions to hold."""
+"""Largest number of numbers in a list, since a short text can stand for millions."""
 
 
 def numbers(text: str, kind: Callable[[str], Number], what: str) -> list[Number]:
-    """Numbers from a list with commas ("-3,0,3"); whole ones may come as ranges ("0-7").
+    """Read numbers separated by commas ("-3,0,3"); integers may be given as ranges ("0-7").
 
     >>> numbers("0-3,5", int, "slots")
     [0, 1, 2, 3, 5]
@@ -21,10 +21,10 @@ def numbers(text: str, kind: Callable[[str], Number], what: str) -> list[Number]
     Args:
         text: the list.
         kind: int or float.
-        what: it is, for the error's sentence.
+        what: name of the list, for the error.
 
     Raises:
-        InputError: it is no such list, or has more than `MOST` numbers.
+        InputError: it is not such a list, or has more than `MOST` numbers.
     """
     found: list[Number] = []
     try:
@@ -37,10 +37,10 @@ def numbers(text: str, kind: Callable[[str], Number], what: str) -> list[Number]
     return found
 
 
-def told(values: Sequence[int]) -> str:
-    """Whole numbers in one word, neighbours as ranges.
+def as_ranges(values: Sequence[int]) -> str:
+    """Write integers as text, with consecutive ones as a range.
 
-    >>> told([0, 1, 2, 5, 7, 8])
+    >>> as_ranges([0, 1, 2, 5, 7, 8])
     '0-2,5,7-8'
     """
     if not values:

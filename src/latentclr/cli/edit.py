@@ -13,7 +13,7 @@ from latentclr.cli.console import out, say
 from latentclr.cli.options import Run
 from latentclr.cli.runs import RunOptions
 from latentclr.errors import InputError
-from latentclr.ranges import told
+from latentclr.ranges import as_ranges
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -177,7 +177,7 @@ def as_published(
     shorter = generator.truncation / directions.origin.truncation if generator.space == "w" else 1.0
     sigma = DEFAULT_SIGMA if edit.sigma is None else edit.sigma
     read = ", ".join(layer.name for layer in generator.layers if layer.slot in slots)
-    say(f"component {edit.component} by {sigma:+g} sigma in slots {told(slots)} (layers {read})")
+    say(f"component {edit.component} by {sigma:+g} sigma in slots {as_ranges(slots)} (layers {read})")
     return [(index, sigma * shorter)], slots
 
 

@@ -18,7 +18,7 @@ from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, 
 from latentclr.experiments.bench import Bench, own_class
 from latentclr.experiments.statistics import halves, over_seeds, strongest
 from latentclr.generators import Generator
-from latentclr.ranges import told
+from latentclr.ranges import as_ranges
 from latentclr.report.grid import Block, Row
 from latentclr.report.sheet import EditSheet
 
@@ -68,7 +68,7 @@ def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
     best = [strongest(halves(table)[0]) for table in tables[ALL]]
     found = {group: summarised(bench, measured, best) for group, measured in tables.items()}
     rows: list[dict[str, Cell]] = [
-        {"group": group, "slots": told(groups[group]), "measure": name, **cells("value", value)}
+        {"group": group, "slots": as_ranges(groups[group]), "measure": name, **cells("value", value)}
         for group, values in found.items()
         for name, value in values.items()
     ]
@@ -80,7 +80,7 @@ def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
         for group, slots in groups.items():
             effect = means(tables[group][0])[k].abs()
             top = int(effect.argmax())
-            note = f"slots {told(slots)}\nmost: {bench.names()[top]} {float(effect[top]):.2f}"
+            note = f"slots {as_ranges(slots)}\nmost: {bench.names()[top]} {float(effect[top]):.2f}"
             lines.append(Row(group, note, sheet.tiles(calibrated[0], k, slots=slots)))
         blocks.append(Block(f"direction {k}: {bench.names()[i]}", tuple(lines)))
     figure = sheet.draw(

@@ -10,7 +10,7 @@ from latentclr.explorer.checks import shown
 from latentclr.explorer.recipe import Recipe
 from latentclr.explorer.shelf import Shelf
 from latentclr.explorer.view import GRID, MOST_RUNS, PICTURE, POOL, View
-from latentclr.ranges import told
+from latentclr.ranges import as_ranges
 
 
 def to_query(view: View) -> str:
@@ -20,12 +20,12 @@ def to_query(view: View) -> str:
         "m": view.mode,
         "r": ",".join(f"{run}:{index}" for run, index in view.picks),
         "t": view.run,
-        "g": told(view.pool),
+        "g": as_ranges(view.pool),
         "f": str(view.first),
         "x": f"{view.strength:g}",
         "h": "1" if view.hidden else "",
     }
-    usual = {"m": PICTURE, "g": told(range(POOL)), "f": "0", "x": "1"}
+    usual = {"m": PICTURE, "g": as_ranges(range(POOL)), "f": "0", "x": "1"}
     return urlencode({name: value for name, value in values.items() if value != usual.get(name, "")})
 
 

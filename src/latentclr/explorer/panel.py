@@ -10,7 +10,7 @@ from latentclr.explorer.shelf import Shelf
 from latentclr.explorer.slots import slot_presets, told_slots
 from latentclr.explorer.strength import slider_range
 from latentclr.explorer.view import METHODS, PAGE, View
-from latentclr.ranges import told
+from latentclr.ranges import as_ranges
 
 Values = dict[str, dict[str, Any]]
 
@@ -72,7 +72,7 @@ def changed_direction(shelf: Shelf, view: View) -> Values:
         "preset": {"choices": [OWN, *presets], "value": chosen, "visible": several},
         "slots": {
             "value": told_slots(slots, generator),
-            "placeholder": told(directions.slots),
+            "placeholder": as_ranges(directions.slots),
             "label": f"By number, 0 to {generator.num_slots - 1}",
             "visible": several,
         },

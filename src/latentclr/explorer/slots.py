@@ -3,7 +3,7 @@
 from latentclr.errors import InputError
 from latentclr.experiments.layers import ALL, GROUPS, slot_groups
 from latentclr.generators import Generator
-from latentclr.ranges import numbers, told
+from latentclr.ranges import as_ranges, numbers
 
 COARSE, MIDDLE, FINE = GROUPS
 COARSE_TO, MIDDLE_TO = 8, 32
@@ -57,4 +57,6 @@ def told_slots(slots: tuple[int, ...] | None, generator: Generator) -> str:
     """What `parse_slots` reads back: the name of a preset where it is one, else a list with ranges."""
     if slots is None:
         return ""
-    return next((name for name, preset in slot_presets(generator).items() if preset == slots), told(slots))
+    return next(
+        (name for name, preset in slot_presets(generator).items() if preset == slots), as_ranges(slots)
+    )

@@ -24,7 +24,7 @@ from latentclr.evaluate.edits import Edits
 from latentclr.evaluate.strength import LENGTH, LONGEST, Measure, Strengths, match_strength
 from latentclr.generators import Generator, Latents
 from latentclr.linalg import mean_absolute_cosine, pairs_above, unit
-from latentclr.ranges import told
+from latentclr.ranges import as_ranges
 
 ALONE = 0.5
 """A direction has no match where no other run has one whose visible overlap with it is at least this."""
@@ -218,7 +218,7 @@ def _check_seen(layer: str, entries: Sequence[Entry], generator: Generator) -> N
         if min(entry.slots) > read_until:
             raise InputError(
                 f"layer {layer!r} does not see the edits of {entry.name}, which move slots "
-                f"{told(entry.slots)}: choose a later layer or slots up to {read_until}."
+                f"{as_ranges(entry.slots)}: choose a later layer or slots up to {read_until}."
             )
 
 
@@ -250,7 +250,7 @@ def table(comparison: Comparison) -> dict[str, dict[str, str]]:
             "method": entry.directions.origin.method or "?",
             "settings": told_settings(entry.directions),
             "directions": str(entry.directions.k),
-            "slots": told(entry.slots),
+            "slots": as_ranges(entry.slots),
             "seconds": "?" if entry.seconds is None else f"{entry.seconds:.0f}",
             "alpha, mean": f"{float(alphas.mean()):.2f}" if len(alphas) else "-",
             "alpha, median": f"{float(alphas.quantile(0.5)):.2f}" if len(alphas) else "-",
@@ -293,7 +293,7 @@ def notes(comparison: Comparison) -> list[str]:
     """What a reader of the numbers should know of these runs."""
     entries, said = comparison.entries, []
     if len({entry.slots for entry in entries}) > 1:
-        moved = "; ".join(f"{entry.name}: {told(entry.slots)}" for entry in entries)
+        moved = "; ".join(f"{entry.name}: {as_ranges(entry.slots)}" for entry in entries)
         said.append(
             f"the runs move different slots ({moved}): overlaps of vectors compare the directions whatever "
             "slots they move; what one sees takes the slots into account."

@@ -33,7 +33,7 @@ from latentclr.evaluate.rescoring import Level, rescoring_table
 from latentclr.evaluate.scored import Scored
 from latentclr.generators import Generator, Latents
 from latentclr.images import side_by_side
-from latentclr.ranges import told
+from latentclr.ranges import as_ranges
 from latentclr.report.comparison import told_settings
 from latentclr.report.measures import MEASURES
 from latentclr.report.sheet import WALK, EditSheet
@@ -210,7 +210,7 @@ def run_record(
         "name": subject.name,
         "method": directions.origin.method or "?",
         "settings": told_settings(directions),
-        "slots": told(subject.slots),
+        "slots": as_ranges(subject.slots),
         "seconds": subject.seconds,
         "k": directions.k,
         "summary": _summary(evaluated, matrix, paths, strongest, bootstrap),
