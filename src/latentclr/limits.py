@@ -69,10 +69,16 @@ def check_limits(values: Mapping[str, Any], limits: Limits, *, prefix: str = "")
             raise InputError(f"{prefix}{name}={value} must be {limit}.")
 
 
+def limits_of(kind: type) -> dict[str, Limit]:
+    """The limits of a class's fields: its own `limits`, and those of its bases that it does not change."""
+    limits: dict[str, Limit] = {}
+    for base in reversed(kind.__mro__):
+        limits |= vars(base).get("limits", {})
+    return limits
+
+
 def check_settings(settings: object) -> None:
     """Check the fields of a dataclass: limits in its class's `limits`, and the choices of `Literal` types.
-
-    The `limits` of base classes hold too, unless a subclass declares another limit for the same field.
 
     Args:
         settings: an instance of a dataclass.
@@ -80,10 +86,7 @@ def check_settings(settings: object) -> None:
     Raises:
         InputError: a value is out of its limits or is not one of the choices.
     """
-    limits: dict[str, Limit] = {}
-    for base in reversed(type(settings).__mro__):
-        limits |= vars(base).get("limits", {})
-    check_limits(vars(settings), limits)
+    check_limits(vars(settings), limits_of(type(settings)))
     for name, kind in get_type_hints(type(settings)).items():
         if get_origin(kind) is Literal and vars(settings).get(name) not in get_args(kind):
             allowed = ", ".join(map(str, get_args(kind)))

@@ -19,9 +19,8 @@ from torch import Tensor, nn
 
 from latentclr.directions import Directions, Global
 from latentclr.directions.edits import moved
-from latentclr.discover.base import Setup
 from latentclr.discover.settings.ganalyze import GANalyzeSettings
-from latentclr.discover.trained import Learner, Trained
+from latentclr.discover.trained import Learner, Setup, Trained
 from latentclr.engine.training import Training, adam, set_rate
 from latentclr.errors import InputError
 from latentclr.generators import Generator, Latents
@@ -104,7 +103,6 @@ class AttributeLearner(Learner):
         self.walks = Walks(*self._measured()).to(device)
         self.optimizer = adam([self.walks.theta], method.learning_rate, 0.0, device)
         self.modules, self.optimizers = {"model": self.walks}, {"adam": self.optimizer}
-        self.validate_every = method.validate_every
         self.norm_preserving = method.norm_preserving and generator.space == "z"
 
     def _measured(self) -> tuple[Float[Tensor, "k dim"], Float[Tensor, " k"]]:

@@ -16,7 +16,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.directions import DirectionModel, Directions, Global, Linear, Nonlinear
-from latentclr.discover.base import Setup
 from latentclr.discover.budget import planned
 from latentclr.discover.contrast import Contrast
 from latentclr.discover.effects import Effects, check_visible
@@ -24,7 +23,7 @@ from latentclr.discover.ordering import visible_first
 from latentclr.discover.pruning import consistency, likeness, most_distinct, places
 from latentclr.discover.settings.latentclr import PRESETS as PRESETS
 from latentclr.discover.settings.latentclr import LatentCLRSettings
-from latentclr.discover.trained import Learner, Trained
+from latentclr.discover.trained import Learner, Setup, Trained
 from latentclr.engine.fusion import forget_compiled, fused
 from latentclr.engine.memory import parse_bytes
 from latentclr.engine.training import Training, adam, set_rate
@@ -101,8 +100,8 @@ class ContrastiveLearner(Learner):
         self.model = method.direction_model(generator.latent_dim, setup.rng).to(device)
         self.optimizer = adam(self.model.parameters(), method.learning_rate, method.weight_decay, device)
         z, self.alphas = method.sample(method.held_out, generator.z_dim, setup.rng)
-        self.held_out = generator.map(z.to(device))
-        self.mine_held_out = self.held_out[mine_held], self.alphas[:, mine_held].to(device)
+        self.latents = generator.map(z.to(device))
+        self.held_out = self.latents[mine_held], self.alphas[:, mine_held].to(device)
 
         # What comes from other processes has a gradient of its own, which the compiler does not know.
         fuse = method.fuse and world.size == 1
@@ -110,7 +109,7 @@ class ContrastiveLearner(Learner):
         self.effects, tile = planned(
             Effects(generator, layer, setup.slots, method.compare, bfloat16=bfloat16, fuse=fuse),
             self.model,
-            self.held_out[:1],
+            self.latents[:1],
             batch=self.mine.stop - self.mine.start,
             held_out=mine_held.stop - mine_held.start,
             budget=None if method.memory is None else parse_bytes(method.memory),
@@ -122,7 +121,7 @@ class ContrastiveLearner(Learner):
             self.map = fused(self.map)
         self.contrast = Contrast(method.temperature, method.similarity, world, tile, method.negatives)
         self.modules, self.optimizers = {"model": self.model}, {"adam": self.optimizer}
-        self.validate_every, self.precision = method.validate_every, method.precision
+        self.precision = method.precision
         self.graph = method.graph and device.type == "cuda" and world.size == 1
 
     def draw(self, step: int) -> tuple[Tensor, ...]:
@@ -140,7 +139,7 @@ class ContrastiveLearner(Learner):
     def validate(self, step: int) -> dict[str, float]:
         """Loss and identification accuracy of the edits of all held-out latents."""
         with torch.no_grad():
-            changes = self.effects.changes(self.model, *self.mine_held_out)
+            changes = self.effects.changes(self.model, *self.held_out)
         check_visible(changes, self.effects.layer, self.effects.slots)
         return {"validation_loss": self.contrast.total(changes), "accuracy": self.contrast.accuracy(changes)}
 
@@ -149,7 +148,7 @@ class ContrastiveLearner(Learner):
         method, generator, slots = self.method, self.setup.generator, self.setup.slots
         self.model.load_state_dict(training.best)
         model, kept = self._pruned()
-        model, seen, record = visible_first(generator, model, self.held_out, shift=method.alpha, slots=slots)
+        model, seen, record = visible_first(generator, model, self.latents, shift=method.alpha, slots=slots)
         return method.result(
             self.setup,
             model,
@@ -167,13 +166,11 @@ class ContrastiveLearner(Learner):
         model, method = self.model, self.method
         if model.k == method.k:
             return model, {}
-        changes = self.effects.changes(model, self.held_out, self.alphas.to(self.setup.device)).float()
+        changes = self.effects.changes(model, self.latents, self.alphas.to(self.setup.device)).float()
         alike = likeness(
             changes
             if method.unlike == "what"
-            else places(
-                self.setup.generator, model, self.held_out, shift=method.alpha, slots=self.setup.slots
-            )
+            else places(self.setup.generator, model, self.latents, shift=method.alpha, slots=self.setup.slots)
         )
         chosen, new = most_distinct(alike.cpu(), consistency(changes).cpu(), method.k)
         return model.select(chosen), {"candidates": model.k, "least_new": round(min(new), 4)}

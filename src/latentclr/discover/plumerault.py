@@ -19,9 +19,8 @@ from torch import Tensor, nn
 from latentclr.directions import Directions, Global
 from latentclr.directions.edits import moved, read
 from latentclr.discover.axis import Axis, fit_axis
-from latentclr.discover.base import Setup
 from latentclr.discover.settings.plumerault import PlumeraultSettings
-from latentclr.discover.trained import Learner, Trained
+from latentclr.discover.trained import Learner, Setup, Trained
 from latentclr.discover.transforms import (
     UNSEEN,
     Mask,
@@ -123,7 +122,7 @@ class TrajectoryLearner(Learner):
         self.paths = Trajectories(method.points, k, n, dim, rng=setup.rng).to(setup.device)
         self.optimizer = adam([self.paths.shift], method.learning_rate, 0.0, setup.device)
         self.modules, self.optimizers = {"model": self.paths}, {"adam": self.optimizer}
-        self.validate_every = method.steps // method.points
+        self.steps_per_point = self.validate_every = method.steps // method.points
         self.point = 0
         self._shape = (k, 2, n)
         self._mine = setup.world.share(math.prod(self._shape))
@@ -139,7 +138,7 @@ class TrajectoryLearner(Learner):
 
     def draw(self, step: int) -> tuple[Tensor, ...]:
         """Nothing is random in a step; where a point begins, Adam starts anew."""
-        self.point, done = divmod(step, self.validate_every)
+        self.point, done = divmod(step, self.steps_per_point)
         if done == 0:
             for state in self.optimizer.state.values():
                 for value in state.values():
@@ -166,14 +165,14 @@ class TrajectoryLearner(Learner):
 
     def validate(self, step: int) -> dict[str, float]:
         """The share of the edit that the pictures do not show."""
-        point = max(step - 1, 0) // self.validate_every
+        point = max(step - 1, 0) // self.steps_per_point
         errors = self.errors(self.paths.shift, point)
         return {"validation_loss": float((errors / self.still(point).clamp_min(UNSEEN)).mean())}
 
     def found(self, training: Training) -> Directions:
         """The second stage: a direction for each transform, fitted to its trajectories as they are."""
-        method, steps_per_point = self.method, self.validate_every
-        reached = max(1, -(-training.step // steps_per_point))
+        method = self.method
+        reached = max(1, -(-training.step // self.steps_per_point))
         if training.step == 0:
             self.paths.found[0] = self.paths.shift.detach()
         found = self.paths.found[:reached].cpu()

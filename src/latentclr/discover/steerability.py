@@ -14,9 +14,8 @@ from torch import Tensor, nn
 
 from latentclr.directions import DirectionModel, Directions, Global, Nonlinear
 from latentclr.directions.edits import moved, read
-from latentclr.discover.base import Setup
 from latentclr.discover.settings.steerability import SteerabilitySettings
-from latentclr.discover.trained import Learner, Trained
+from latentclr.discover.trained import Learner, Setup, Trained
 from latentclr.discover.transforms import (
     one_rate_for_all_entries,
     pictures_at_once,
@@ -122,8 +121,9 @@ class WalkLearner(Learner):
         self.transforms = transforms
         self.mine = setup.world.even_share(method.batch, "batch")
         mine_held = setup.world.even_share(method.held_out, "held_out")
-        self.held_out = generator.sample(method.held_out, rng=rng)[mine_held]
-        self.alphas = self._alphas(method.held_out).to(device)[:, mine_held]
+        latents = generator.sample(method.held_out, rng=rng)[mine_held]
+        alphas = self._alphas(method.held_out).to(device)[:, mine_held]
+        self.held_out = latents, alphas
         k, dim, unit = len(transforms), generator.latent_dim, _deviation(generator)
         walks: LinearWalks | NonlinearWalks
         if method.model == "linear":
@@ -133,8 +133,7 @@ class WalkLearner(Learner):
         self.walks = walks.to(device)
         self.optimizer = adam(walks.parameters(), method.learning_rate, 0.0, device)
         self.modules, self.optimizers = {"model": self.walks}, {"adam": self.optimizer}
-        self.validate_every = method.validate_every
-        self.still, _ = self._losses(self.held_out, self.alphas, None)
+        self.still, _ = self._losses(latents, alphas, None)
         setup.world.sum([self.still])
         refuse_unseen(method.transforms, self.still / method.held_out)
 
@@ -162,9 +161,10 @@ class WalkLearner(Learner):
 
     def validate(self, step: int) -> dict[str, float]:
         """The share of each edit that the walks explain, and the mean of what is left."""
+        latents, alphas = self.held_out
         with torch.no_grad():
-            ends = self.walks.walk(self.held_out, self.alphas, self.setup.slots)
-            losses, _ = self._losses(self.held_out, self.alphas, ends, gradient=False)
+            ends = self.walks.walk(latents, alphas, self.setup.slots)
+            losses, _ = self._losses(latents, alphas, ends, gradient=False)
         self.setup.world.sum([losses])
         left = losses / self.still
         scores = {name: 1 - float(share) for name, share in zip(self.method.transforms, left, strict=True)}

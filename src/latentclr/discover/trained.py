@@ -10,26 +10,32 @@ from torch import Tensor, nn
 
 from latentclr.artefacts import GeneratorRecord
 from latentclr.directions import Directions
-from latentclr.discover.base import Discoverer, Setup
+from latentclr.discover.base import Discoverer
+from latentclr.discover.base import Setup as Setup
+from latentclr.discover.settings.trained import TrainedSettings as TrainedSettings
 from latentclr.engine.graph import Graphed
 from latentclr.engine.precision import Precision, products
 from latentclr.engine.training import Course, Training, fill, resume, run
 
 
 class Learner(ABC):
-    """What is trained, and by which loss; `Trained.fit` does the rest.
+    """What is trained, and by which loss; `Trained.find` does the rest.
 
     Attributes:
+        setup: of the search.
         modules: networks by name, on the generator's device; the best state of "model" is kept.
         optimizers: their optimisers, by name.
-        validate_every: steps from one validation to the next.
+        held_out: what `loss` is computed from in a validation; this process's share, on the device.
+        validate_every: steps from one validation to the next; None: the method's field of that name.
         precision: of float32 products on a GPU; None: torch's own settings.
         graph: whether a step is recorded and launched as one CUDA graph.
     """
 
+    setup: Setup
     modules: Mapping[str, nn.Module]
     optimizers: Mapping[str, torch.optim.Adam]
-    validate_every: int
+    held_out: tuple[Tensor, ...] = ()
+    validate_every: int | None = None
     precision: Precision | None = None
     graph: bool = False
 
@@ -41,29 +47,39 @@ class Learner(ABC):
             step: steps done.
         """
 
-    @abstractmethod
-    def learn(self, *batch: Tensor) -> Tensor:
-        """Add the gradient of a step's loss to that of the networks' parameters.
+    def loss(self, *batch: Tensor) -> Tensor:
+        """This process's part of the loss: parts of all processes add up to the loss.
 
         Args:
             batch: what `draw` gave, on the generator's device.
-
-        Returns:
-            This process's part of the loss, detached; parts of all processes add up to the loss.
         """
+        raise NotImplementedError  # by learners that override `learn` and `validate`
+
+    def learn(self, *batch: Tensor) -> Tensor:
+        """Add the gradient of `loss` to that of the networks' parameters; returns the loss, detached.
+
+        Args:
+            batch: what `draw` gave, on the generator's device.
+        """
+        loss = self.loss(*batch)
+        loss.backward()
+        return loss.detach()
 
     def apply(self) -> None:
         """Change the parameters by their gradients, which are those of all processes."""
         for optimizer in self.optimizers.values():
             optimizer.step()
 
-    @abstractmethod
+    @torch.no_grad()
     def validate(self, step: int) -> dict[str, float]:
         """Values of the model as it is, on held-out latents; "validation_loss" decides which is the best.
 
         Args:
             step: steps done.
         """
+        loss = self.loss(*self.held_out)
+        self.setup.world.sum([loss])
+        return {"validation_loss": float(loss)}
 
     @abstractmethod
     def found(self, training: Training) -> Directions:
@@ -80,7 +96,9 @@ class Trained(Discoverer):
     may_differ: ClassVar[Collection[str]] = ()
     """Fields that may change from the start of a training to its resumption."""
 
-    steps: int  # a field of every subclass
+    # Fields of subclasses.
+    steps: int
+    validate_every: int
 
     @abstractmethod
     def learner(self, setup: Setup) -> Learner:
@@ -118,7 +136,7 @@ class Trained(Discoverer):
                 lambda: learner.validate(training.step),
                 course,
                 steps=self.steps,
-                validate_every=learner.validate_every,
+                validate_every=learner.validate_every or self.validate_every,
             )
             return learner.found(training)
 

@@ -21,17 +21,16 @@ from torch.nn.functional import cross_entropy
 
 from latentclr.directions import Directions, Global
 from latentclr.directions.edits import moved, read
-from latentclr.discover.base import Setup
 from latentclr.discover.deformators import Deformator, make_deformator
 from latentclr.discover.ordering import visible_first
 from latentclr.discover.reconstructors import Network, Reconstructor, make_reconstructor
 from latentclr.discover.settings.voynov import PRESETS as PRESETS
 from latentclr.discover.settings.voynov import VoynovSettings, check_min_shift
-from latentclr.discover.trained import Learner, Trained
+from latentclr.discover.trained import Learner, Setup, Trained
 from latentclr.engine.training import Training, adam
 from latentclr.errors import InputError
 from latentclr.generators import Generator, Latents
-from latentclr.limits import check_limits
+from latentclr.limits import check_limits, limits_of
 from latentclr.linalg import unit
 
 CHUNK = 64
@@ -77,17 +76,16 @@ class RecognitionLearner(Learner):
         self.model = model.to(device)
         network = make_reconstructor(method.reconstructor, method.k, pixels=method.pixels, rng=rng)
         self.network = network.to(device)
-        self.held_out = generator.sample(method.held_out, rng=rng)
-        self.mine_held_out = self.held_out[mine_held]
-        self.held_epsilon = method.epsilons(method.held_out, rng)[mine_held].to(device)
-        _check_seen(generator, self.model, self.held_out[:1], method.max_shift, method.pixels, setup.slots)
+        self.latents = generator.sample(method.held_out, rng=rng)
+        epsilon = method.epsilons(method.held_out, rng)[mine_held].to(device)
+        self.held_out = self.latents[mine_held], epsilon
+        _check_seen(generator, self.model, self.latents[:1], method.max_shift, method.pixels, setup.slots)
         self.modules = {"model": self.model, "reconstructor": self.network}
         self.optimizers = {
             "adam_reconstructor": adam(network.parameters(), method.reconstructor_learning_rate, 0.0, device)
         }
         if any(True for _ in model.parameters()):
             self.optimizers["adam_model"] = adam(model.parameters(), method.learning_rate, 0.0, device)
-        self.validate_every = method.validate_every
 
     def move(self, index: Int[Tensor, " n"], epsilon: Float[Tensor, " n"], latents: Latents) -> Latents:
         """Latents edited along one direction each.
@@ -106,7 +104,7 @@ class RecognitionLearner(Learner):
         index = torch.randint(method.k, (method.batch,), generator=rng)
         return z[self.mine], index[self.mine], method.epsilons(method.batch, rng)[self.mine]
 
-    def learn(self, *batch: Tensor) -> Tensor:
+    def loss(self, *batch: Tensor) -> Tensor:
         """Cross-entropy of the direction and error of the shift, mean over the batch."""
         z, index, epsilon = batch
         generator, pixels = self.setup.generator, self.method.pixels
@@ -115,14 +113,12 @@ class RecognitionLearner(Learner):
             before = generator.preview(latents, pixels)
         after = generator.preview(self.move(index, epsilon, latents), pixels)
         logits, shift = self.network(before, after)
-        loss = _loss(logits, shift, index, epsilon, self.method.shift_weight) / self.method.batch
-        loss.backward()
-        return loss.detach()
+        return _loss(logits, shift, index, epsilon, self.method.shift_weight) / self.method.batch
 
     def validate(self, step: int) -> dict[str, float]:
         """Loss, accuracy and error of the shift, each held-out latent edited along all directions."""
-        method, epsilon = self.method, self.held_epsilon
-        logits, shift = _judged(self.setup.generator, self.network, self.move, self.mine_held_out, epsilon)
+        method, (latents, epsilon) = self.method, self.held_out
+        logits, shift = _judged(self.setup.generator, self.network, self.move, latents, epsilon)
         index = torch.arange(method.k, device=self.setup.device).unsqueeze(1).expand_as(shift)
         epsilon = epsilon.expand_as(shift)
         summed = _loss(
@@ -142,7 +138,7 @@ class RecognitionLearner(Learner):
         found, seen, record = visible_first(
             generator,
             Global.from_state(state, k=method.k, dim=generator.latent_dim),
-            self.held_out,
+            self.latents,
             shift=method.max_shift / 2,
             slots=slots,
         )
@@ -211,7 +207,7 @@ def separability(
         "reconstructor_learning_rate": learning_rate,
         "held_out": held_out,
     }
-    check_limits(given, VoynovSettings.limits)
+    check_limits(given, limits_of(VoynovSettings))
     check_min_shift(min_shift, max_shift)
     directions.require(generator)
     chosen = directions.slots if slots is None else generator.check_slots(slots)

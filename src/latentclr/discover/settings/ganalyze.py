@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from latentclr.discover.settings.base import MethodSettings, check_count
+from latentclr.discover.settings.base import check_count
+from latentclr.discover.settings.trained import TrainedSettings
 from latentclr.limits import POSITIVE, Limits, at_least
 
 
 @dataclass(frozen=True)
-class GANalyzeSettings(MethodSettings):
+class GANalyzeSettings(TrainedSettings):
     """Directions along which attributes of the picture change by as much as is asked."""
 
     method: ClassVar[str] = "ganalyze"
@@ -16,12 +17,8 @@ class GANalyzeSettings(MethodSettings):
     paper: ClassVar[str] = "Goetschalckx et al., GANalyze, ICCV 2019"
     limits: ClassVar[Limits] = {
         "alpha": POSITIVE,
-        "batch": at_least(1),
-        "steps": at_least(1),
-        "learning_rate": POSITIVE,
         "measured": at_least(8),
         "held_out": at_least(4),
-        "validate_every": at_least(1),
     }
 
     k: int = 0
@@ -29,8 +26,6 @@ class GANalyzeSettings(MethodSettings):
     attributes: tuple[str, ...] = ("brightness", "contrast", "saturation", "warmth")
     """What directions change: brightness, contrast, saturation, warmth, sharpness, foreground; for pictures
     of scenes also scale, orientation, light, position."""
-    slots: tuple[int, ...] | None = None
-    """Slots of the generator that edits move, in training and in use; none: all."""
     alpha: float = 2.0
     """Largest change that is asked for in training, either way, in standard deviations of the attribute.
     (The authors: 0.5, in units of their assessors, whose scores are in 0 to 1.)"""
@@ -49,10 +44,6 @@ class GANalyzeSettings(MethodSettings):
     the gradient is what training starts from. (Not in the paper.)"""
     held_out: int = 64
     """Latents kept out of training; the directions of the step that does best on them are returned."""
-    validate_every: int = 25
-    """Steps between two validations."""
-    truncation: float = 1.0
-    """Of the generator, in training and in validation."""
 
     def __post_init__(self) -> None:
         """Refuse a k that is not the number of attributes, and what all methods refuse."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from latentclr.discover.settings.base import MethodSettings
+from latentclr.discover.settings.trained import TrainedSettings
 from latentclr.engine.settings import Precision
 from latentclr.errors import InputError
 from latentclr.limits import POSITIVE, Limits, at_least
@@ -75,7 +75,7 @@ PRESETS: dict[str, Mapping[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class LatentCLRSettings(MethodSettings):
+class LatentCLRSettings(TrainedSettings):
     """Contrastive learning on the feature changes that edits cause."""
 
     method: ClassVar[str] = "latentclr"
@@ -87,11 +87,8 @@ class LatentCLRSettings(MethodSettings):
         "temperature": POSITIVE,
         "alpha": POSITIVE,
         "batch": at_least(2),
-        "steps": at_least(1),
-        "learning_rate": POSITIVE,
         "weight_decay": at_least(0),
         "held_out": at_least(2),
-        "validate_every": at_least(1),
     }
 
     layer: str | None = None
@@ -130,20 +127,12 @@ class LatentCLRSettings(MethodSettings):
     """Feature change: h' - h (the paper), or h'/|h'| - h/|h| (the authors' released code)."""
     batch: int = 8
     """Latents a step (N); each is edited along all k directions."""
-    steps: int = 300
-    """Training steps."""
     learning_rate: float = 0.02
     """Of Adam. (Not in the paper; the released code has 0.001.)"""
     weight_decay: float = 0.0
     """Of Adam. (The released code has 0.001. The length of theta means nothing to the direction.)"""
     drops: tuple[int, ...] = ()
     """Steps at which the learning rate is multiplied by 0.2."""
-    truncation: float = 1.0
-    """Of the generator, in training and in validation."""
-    held_out: int = 32
-    """Latents kept out of training; the directions of the step that does best on them are returned."""
-    validate_every: int = 25
-    """Steps between two validations."""
 
     precision: Precision = "float32"
     """Of products on a GPU; tf32 and bfloat16 are faster and sum in float32. bfloat16 (for a CPU too) is that

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from latentclr.discover.settings.base import MethodSettings, check_count
+from latentclr.discover.settings.base import check_count
+from latentclr.discover.settings.trained import TrainedSettings
 from latentclr.limits import POSITIVE, Limits, at_least
 
 PAPER: Mapping[str, Any] = {
@@ -20,7 +21,7 @@ nonlinear walks a perceptual loss.)"""
 
 
 @dataclass(frozen=True)
-class SteerabilitySettings(MethodSettings):
+class SteerabilitySettings(TrainedSettings):
     """Walks that zoom, shift, turn or recolour pictures, learnt from edited pictures."""
 
     method: ClassVar[str] = "steerability"
@@ -35,11 +36,6 @@ class SteerabilitySettings(MethodSettings):
     limits: ClassVar[Limits] = {
         "walk_steps": at_least(1),
         "reach": POSITIVE,
-        "steps": at_least(1),
-        "batch": at_least(1),
-        "learning_rate": POSITIVE,
-        "held_out": at_least(1),
-        "validate_every": at_least(1),
     }
 
     k: int = 0
@@ -69,12 +65,8 @@ class SteerabilitySettings(MethodSettings):
     learning_rate: float = 0.1
     """Of Adam at the start, in standard deviations of a latent's entries; falls linearly to 0. (The authors'
     code: 0.001 or 0.0001, and it does not fall.)"""
-    truncation: float = 1.0
-    """Of the generator, in training and in validation."""
     held_out: int = 32
     """Latents kept out of training; the walks of the step that does best on them are returned."""
-    validate_every: int = 25
-    """Steps between two validations."""
 
     def __post_init__(self) -> None:
         """Refuse a k that is not the number of transforms, and what all methods refuse."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from latentclr.discover.settings.base import MethodSettings
+from latentclr.discover.settings.trained import TrainedSettings
 from latentclr.errors import InputError
 from latentclr.limits import NOT_NEGATIVE, POSITIVE, Limits, at_least
 
@@ -39,7 +39,7 @@ PRESETS: dict[str, Mapping[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class VoynovSettings(MethodSettings):
+class VoynovSettings(TrainedSettings):
     """Directions learnt together with a network that recognises them in pairs of pictures."""
 
     method: ClassVar[str] = "voynov"
@@ -50,12 +50,7 @@ class VoynovSettings(MethodSettings):
         "pixels": at_least(8),
         "max_shift": POSITIVE,
         "shift_weight": NOT_NEGATIVE,
-        "batch": at_least(1),
-        "steps": at_least(1),
-        "learning_rate": POSITIVE,
         "reconstructor_learning_rate": POSITIVE,
-        "held_out": at_least(1),
-        "validate_every": at_least(1),
     }
 
     deformator: Kind = "orthonormal"
@@ -85,8 +80,6 @@ class VoynovSettings(MethodSettings):
     """Of Adam, for the directions. (The paper has 0.0001, for its many more steps.)"""
     reconstructor_learning_rate: float = 0.002
     """Of Adam, for the network. (The paper has 0.0001.)"""
-    truncation: float = 1.0
-    """Of the generator, in training and in validation."""
     held_out: int = 16
     """Latents kept out of training, each edited along all k directions; the directions of the step that does
     best on them are returned."""
