@@ -17,7 +17,6 @@ from latentclr import InputError
 from latentclr.evaluate.intervals import Bootstrap
 from latentclr.study.completion import completion_code
 from latentclr.study.create import Options, create
-from latentclr.study.csv_cells import harmless, table
 from latentclr.study.options import Checks
 from latentclr.study.order import Step, steps
 from latentclr.study.page import page
@@ -202,22 +201,6 @@ def test_no_cell_is_computed_by_a_spreadsheet(whole: Whole) -> None:
     assert "'=cmd|' /C calc'!A0" in named
     assert {row["method"] for row in rows(folder, "directions.csv")} == {f"run {HOSTILE}", "'@SUM(A1)"}
     assert "1 '=2+3" not in {row["label"] for row in rows(folder, "directions.csv")}  # "1 =2+3" is harmless
-
-
-@pytest.mark.parametrize(
-    "cell", ["=1", "+1", "-1", "@a", "\t=1", "\r=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20a"]
-)
-def test_harmless(cell: str) -> None:
-    assert harmless(cell) == f"'{cell}"
-
-
-def test_cells_are_quoted_and_numbers_stay() -> None:
-    data = table("a b c", [{"a": 'say "hi", you', "b": -1.25, "c": "two\nlines"}])
-    assert list(csv.reader(io.StringIO(data.decode(), newline=""))) == [
-        ["a", "b", "c"],
-        ['say "hi", you', "-1.25", "two\nlines"],
-    ]
-    assert harmless(float("nan")) == harmless(None) == ""
 
 
 def test_missing_answers_have_rows_of_their_own(tmp_path: Path) -> None:

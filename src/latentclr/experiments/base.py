@@ -11,10 +11,9 @@ from latentclr.discover import Discoverer, GANSpace, LatentCLR, Random, SeFa
 from latentclr.evaluate.intervals import Bootstrap, Interval
 from latentclr.experiments.questions import LATENTS, K
 from latentclr.experiments.questions import Model as Model
+from latentclr.tables import Cell as Cell
 
 Thing = TypeVar("Thing")
-Cell = str | int | float | bool | None
-"""What stands in a table: a JSON value."""
 
 MODELS: Mapping[Model, Mapping[str, Any]] = {
     "global": {},

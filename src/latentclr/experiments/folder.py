@@ -1,7 +1,5 @@
 """What an experiment leaves on the disk: figure.png, table.csv, text.md, experiment.json, and its runs."""
 
-import csv
-import io
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,12 +7,13 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from latentclr.experiments.base import Cell, Experiment, Run
+from latentclr.experiments.base import Experiment, Run
 from latentclr.files import make_folder, write_bytes, write_json
 from latentclr.generators import Generator
 from latentclr.images import save_picture
 from latentclr.report.comparison import told_settings
 from latentclr.runs.folders import LOCK, FolderKind, staged
+from latentclr.tables import csv_text
 
 MARK = "experiment.json"
 RUNS = "runs"
@@ -103,20 +102,9 @@ def write(
         "text": found.text,
     }
     save_picture(found.figure, folder / "figure.png")
-    write_bytes(folder / "table.csv", as_csv(found.rows).encode())
+    columns = list(found.rows[0])
+    cells = ([row.get(name) for name in columns] for row in found.rows)
+    write_bytes(folder / "table.csv", csv_text([columns, *cells]).encode())
     write_bytes(folder / "text.md", (fill(found.text, 100, break_long_words=False) + "\n").encode())
     write_json(folder / MARK, facts)
     return facts
-
-
-def as_csv(rows: Sequence[Mapping[str, Cell]]) -> str:
-    r"""Rows as CSV under the names of the columns; what is not known is empty.
-
-    >>> as_csv([{"a": 1, "b": None}, {"a": 2, "b": True}])
-    'a,b\n1,\n2,True\n'
-    """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

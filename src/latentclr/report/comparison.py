@@ -5,8 +5,6 @@ of the picture, at matched strength), in the mean over latents. The second is wh
 equal, but in most latent spaces many different vectors look equal too.
 """
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import combinations
@@ -25,6 +23,7 @@ from latentclr.evaluate.strength import LENGTH, LONGEST, Measure, Strengths, mat
 from latentclr.generators import Generator, Latents
 from latentclr.linalg import mean_absolute_cosine, pairs_above, unit
 from latentclr.ranges import as_ranges
+from latentclr.tables import csv_text
 
 ALONE = 0.5
 """A direction has no match where no other run has one whose visible overlap with it is at least this."""
@@ -271,11 +270,8 @@ def table(comparison: Comparison) -> dict[str, dict[str, str]]:
 
 def as_csv(facts: Mapping[str, Mapping[str, str]]) -> str:
     """A table as CSV: a line for each run."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["run", *next(iter(facts.values()))])
-    writer.writerows([name, *about.values()] for name, about in facts.items())
-    return text.getvalue()
+    head = ["run", *next(iter(facts.values()))]
+    return csv_text([head, *([name, *about.values()] for name, about in facts.items())])
 
 
 def as_markdown(facts: Mapping[str, Mapping[str, str]]) -> str:

@@ -1,13 +1,12 @@
 """Who may take part in a study that is served, and at which address."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from latentclr.errors import InputError
+from latentclr.tables import csv_text
 from latentclr.web.server import EVERYWHERE, is_loopback
 
 
@@ -93,8 +92,4 @@ def codes_csv(codes: Sequence[str], url: str) -> str:
         codes: of new participants.
         url: of the study.
     """
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(("code", "link"))
-    writer.writerows((code, f"{url}/j/{code}") for code in codes)
-    return table.getvalue()
+    return csv_text([("code", "link"), *((code, f"{url}/j/{code}") for code in codes)])

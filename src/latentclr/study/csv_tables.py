@@ -1,15 +1,15 @@
 """The tables of a report as CSV."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from latentclr.study.answers import Joined
 from latentclr.study.completion import completion_code
-from latentclr.study.csv_cells import Cell, table
 from latentclr.study.order import Panel
 from latentclr.study.plan import Study
 from latentclr.study.preference import FIRST, SECOND, preferred
 from latentclr.study.responses import Response, Responses
+from latentclr.tables import Cell, csv_text
 
 Row = dict[str, Cell]
 
@@ -147,3 +147,24 @@ def _preferences(summary: Mapping[str, Any]) -> Iterator[Row]:
 def _spread(name: str, quantity: Mapping[str, Any] | None) -> Row:
     found = quantity or {}
     return {name: found.get("value"), f"{name}_low": found.get("low"), f"{name}_high": found.get("high")}
+
+
+def table(columns: str, rows: Iterable[Mapping[str, Cell]]) -> bytes:
+    r"""Rows as CSV (RFC 4180, UTF-8); what a row lacks is empty.
+
+    >>> table("a b c", [{"b": 1, "c": True}])
+    b'a,b,c\r\n,1,yes\r\n'
+
+    Args:
+        columns: their names with spaces between, in order.
+        rows: cells by column.
+    """
+    names = columns.split()
+    cells = [[_readable(row.get(name)) for name in names] for row in rows]
+    return csv_text([names, *cells], line_end="\r\n").encode()
+
+
+def _readable(cell: Cell) -> Cell:
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    return round(cell, 6) if isinstance(cell, float) else cell
