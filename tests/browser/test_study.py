@@ -14,8 +14,7 @@ from tests.study.planted import small_study
 from tests.study.serving import Server
 
 from latentclr.cli import main
-from latentclr.study.answers import key_of
-from latentclr.study.completion import completion_code
+from latentclr.study.answers import completion_code, key_of
 from latentclr.study.order import Step, steps
 from latentclr.study.plan import Study
 from latentclr.study.server import BODY, CONTENT, application

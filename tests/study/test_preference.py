@@ -10,7 +10,7 @@ from latentclr.evaluate.intervals import Bootstrap
 from latentclr.study.order import Step
 from latentclr.study.plan import Study
 from latentclr.study.preference import contrasts, preferences
-from latentclr.study.shares import holm, sign_test
+from latentclr.study.statistics import holm, sign_test
 
 StudyOf = Callable[..., Study]
 

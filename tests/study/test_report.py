@@ -15,7 +15,7 @@ from tests.toy import Toy
 
 from latentclr import InputError
 from latentclr.evaluate.intervals import Bootstrap
-from latentclr.study.completion import completion_code
+from latentclr.study.answers import completion_code
 from latentclr.study.create import Options, create
 from latentclr.study.options import Checks
 from latentclr.study.order import Step, steps

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from tests.study.visiting import Visitor, hidden, served
 
-from latentclr.study.answers import key_of
-from latentclr.study.completion import completion_code
+from latentclr.study.answers import completion_code, key_of
 from latentclr.study.order import Step, steps
 from latentclr.study.plan import Study
 from latentclr.study.store import Store

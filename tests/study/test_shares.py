@@ -1,21 +1,11 @@
-"""Shares and tests, against scipy, against loops from the definitions, and against published numbers."""
+"""Shares and tests, against loops from the definitions and against published numbers."""
 
 from itertools import product
 from math import comb, isnan
 
 import pytest
-from scipy.stats import binomtest
 
-from latentclr.study.shares import holm, sign_test, wilson
-
-
-@pytest.mark.parametrize(("n", "level"), [(1, 0.95), (7, 0.8), (100, 0.99)])
-def test_wilson_is_scipys(n: int, level: float) -> None:
-    for k in range(n + 1):
-        ours = wilson(k, n, level)
-        theirs = binomtest(k, n).proportion_ci(level, method="wilson")
-        assert ours.value == k / n
-        assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)  # float64
+from latentclr.study.statistics import holm, sign_test, wilson
 
 
 def test_wilson_holds_its_share_and_stays_inside_0_and_1() -> None:

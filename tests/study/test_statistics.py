@@ -13,11 +13,15 @@ from latentclr.study.answers import Given, Joined
 from latentclr.study.order import Step
 from latentclr.study.plan import Study
 from latentclr.study.responses import responses
-from latentclr.study.shares import wilson
-from latentclr.study.statistics import by_run, grade, line, paper, ratio, told
+from latentclr.study.statistics import Line, by_run, grade, line, paper, ratio, wilson
 
 StudyOf = Callable[..., Study]
 FEW = Bootstrap(200)
+
+
+def told(line: Line) -> dict[str, float]:
+    parts = ("yes", "maybe", "no", "missing", "strict", "not_no")
+    return {part: getattr(line, part).value for part in parts}
 
 
 def test_the_papers_numbers_and_to_which_question_they_belong() -> None:

@@ -1,17 +1,21 @@
-"""Participants and answers as values: what the store takes in and gives out."""
+"""Participants, their codes and answers as values: what the store takes in and gives out."""
 
 import datetime
 import hashlib
+import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from latentclr.errors import InputError
+from latentclr.study.plan import Study
 
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 """Of codes: without 0, 1, i, l and o, which people misread."""
 CODE = 26
 """Characters of a code: 128 bits."""
+COMPLETION = 10
+"""Characters of a completion code: about 50 bits."""
 
 
 class UnknownCodeError(InputError):
@@ -116,16 +120,35 @@ class Given:
 
 
 def new_code() -> str:
-    """A code that nobody guesses: 128 random bits."""
+    """A random code that nobody can guess."""
     return "".join(secrets.choice(ALPHABET) for _ in range(CODE))
 
 
 def key_of(code: str) -> str:
-    """What is stored of a code: its SHA-256. Capitals, spaces and dashes make no difference.
+    """The SHA-256 of a code, which is all that is stored of it.
+
+    Capitals, spaces and dashes make no difference.
 
     >>> key_of("AB-cd 23") == key_of("abcd23")
     True
     """
     plain = code.lower().replace("-", "").replace(" ", "").strip()
-    # What cannot be written as UTF-8 is nobody's code, but no reason to stumble.
+    # Text that cannot be encoded as UTF-8 is nobody's code, but must not raise an error.
     return hashlib.sha256(f"latentclr participant|{plain}".encode(errors="surrogatepass")).hexdigest()
+
+
+def completion_code(study: Study, key: str) -> str:
+    """The code that participants show to whoever pays them: they have answered everything; not who they are.
+
+    Nobody can work it out beforehand: it is made with the checksum of study.json, which no participant sees.
+
+    Args:
+        study: in which they took part.
+        key: of the participant.
+    """
+    number = int.from_bytes(hmac.digest(study.digest.encode(), f"completed|{key}".encode(), hashlib.sha256))
+    digits = []
+    for _ in range(COMPLETION):
+        number, digit = divmod(number, len(ALPHABET))
+        digits.append(ALPHABET[digit])
+    return "".join(digits).upper()

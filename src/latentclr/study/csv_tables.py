@@ -3,8 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from latentclr.study.answers import Joined
-from latentclr.study.completion import completion_code
+from latentclr.study.answers import Joined, completion_code
 from latentclr.study.order import Panel
 from latentclr.study.plan import Study
 from latentclr.study.preference import FIRST, SECOND, preferred

@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
-from latentclr.evaluate.intervals import Bootstrap, Interval, weighted_means
+from latentclr.evaluate.intervals import Bootstrap, Interval
 from latentclr.study.questions import CLEARER
 from latentclr.study.responses import Response, Responses
-from latentclr.study.shares import holm, sign_test, wilson
-from latentclr.study.statistics import by_run, drawn, ratio
+from latentclr.study.statistics import by_run, holm, mean, ratio, sign_test, wilson
 
 FIRST, SECOND, NEITHER = "first", "second", "neither"
 
@@ -143,11 +141,10 @@ def _contrast(
     differences: Float[np.ndarray, " people"],
     bootstrap: Bootstrap,
 ) -> Contrast:
-    values = torch.from_numpy(differences)
-    mean = drawn(lambda weights: weighted_means(values, weights), len(values), bootstrap)
     # Shares that are equal but for rounding are equal.
     votes = _votes(np.where(np.abs(differences) < 1e-9, 0.0, differences))
-    return Contrast(*methods, question, mean, votes, p=sign_test(*votes[:2]), corrected=1.0)
+    difference = mean(differences, bootstrap)
+    return Contrast(*methods, question, difference, votes, p=sign_test(*votes[:2]), corrected=1.0)
 
 
 def _votes(differences: Float[np.ndarray, " people"]) -> tuple[int, int, int]:

@@ -1,12 +1,13 @@
-"""What answers say of directions, and the summary that the paper has, computed properly.
+"""Statistics of answers about directions, and the summary that the paper has, computed properly.
 
 The paper (section 4.1) tells to how many of 32 directions its 100 participants answered Yes, Maybe and No on
 average. The averages of both questions sum to 30.61: 1.39 directions per participant were not answered. Its
 "82 % semantically meaningful, 80.59 % obvious" are 1 - No / 32 with the two questions exchanged.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 import torch
@@ -15,10 +16,7 @@ from torch import Tensor
 
 from latentclr.evaluate.intervals import Bootstrap, Interval, weighted_means
 from latentclr.study.questions import MEANINGFUL, OBVIOUS
-from latentclr.study.responses import GRADED, MISSING, Responses
-from latentclr.study.shares import wilson
-
-Counts = Float[np.ndarray, "people directions 4"]
+from latentclr.study.responses import MISSING, Responses
 
 K = 32
 PEOPLE = 100
@@ -28,15 +26,15 @@ PAPER = {OBVIOUS: (17.43, 7.43, 5.75), MEANINGFUL: (14.37, 10.03, 6.21)}
 
 @dataclass(frozen=True)
 class Line:
-    """One question about one method, as the paper summarises it.
+    """One question about one run, as the paper summarises it.
 
     Attributes:
-        k: directions of the method.
+        k: directions of the run.
         people: participants who were shown any of them.
-        yes: directions answered so, in the mean over participants.
-        maybe: the same.
-        no: the same.
-        missing: that were not answered.
+        yes: directions answered with Yes, in the mean over participants.
+        maybe: the same for Maybe.
+        no: the same for No.
+        missing: directions that were not answered, in the mean over participants.
     """
 
     k: int
@@ -49,13 +47,14 @@ class Line:
     @property
     def strict(self) -> Interval:
         """Share of directions that were answered with Yes."""
-        return _scaled(self.yes, 1 / self.k)
+        value, low, high = (end * (1 / self.k) for end in (self.yes.value, self.yes.low, self.yes.high))
+        return Interval(value, low, high, self.yes.level)
 
     @property
     def not_no(self) -> Interval:
-        """Share of directions that were not answered with No: what the paper's percentages are."""
-        share = _scaled(self.no, 1 / self.k)
-        return Interval(1 - share.value, 1 - share.high, 1 - share.low, share.level)
+        """Share of directions that were not answered with No: the paper's percentages."""
+        value, low, high = (1 - end * (1 / self.k) for end in (self.no.value, self.no.high, self.no.low))
+        return Interval(value, low, high, self.no.level)
 
 
 @dataclass(frozen=True)
@@ -63,12 +62,12 @@ class Grade:
     """One question about one direction.
 
     Attributes:
-        yes: answers.
-        maybe: answers.
-        no: answers.
-        missing: asked and not answered.
+        yes: number of these answers.
+        maybe: number of these answers.
+        no: number of these answers.
+        missing: how often it was asked and not answered.
         share_yes: of those who answered.
-        share_not_no: Yes or Maybe, of those who answered.
+        share_not_no: share of Yes or Maybe, of those who answered.
     """
 
     yes: int
@@ -82,64 +81,87 @@ class Grade:
 def paper(question: str) -> Line:
     """The paper's own line; it has no intervals."""
     known = (*PAPER[question], round(K - sum(PAPER[question]), 2))
-    yes, maybe, no, missing = (Interval(value, float("nan"), float("nan")) for value in known)
-    return Line(K, PEOPLE, yes, maybe, no, missing)
+    return Line(K, PEOPLE, *(Interval(value, nan, nan) for value in known))
 
 
-def line(counts: Counts, of_method: Bool[np.ndarray, " directions"], bootstrap: Bootstrap) -> Line:
-    """The summary of one method, with intervals over participants.
+def line(
+    counts: Float[np.ndarray, "people directions 4"],
+    of_run: Bool[np.ndarray, " directions"],
+    bootstrap: Bootstrap,
+) -> Line:
+    """The summary of one run, with intervals over participants.
 
-    A participant who was shown some of the k directions only counts for all: their shares are of k. So the
+    A participant who was shown only some of the k directions counts for all: their shares are of k. So the
     four numbers of each sum to k. Where items are pictures, a direction's answer is a share of its pictures.
 
     Args:
         counts: of one question (`Responses.counts`).
-        of_method: which directions are the method's.
-        bootstrap: draws participants.
+        of_run: which directions are of the run.
+        bootstrap: resamples participants.
     """
-    k = int(of_method.sum())
-    asked = counts[:, of_method].sum(2)  # (people, k)
+    k = int(of_run.sum())
+    asked = counts[:, of_run].sum(2)  # (people, k)
     shown = asked > 0
     took_part = shown.any(1)
-    shares = counts[:, of_method] / np.maximum(asked, 1)[:, :, None]
+    shares = counts[:, of_run] / np.maximum(asked, 1)[:, :, None]
     per_person = shares.sum(1)[took_part] / shown.sum(1)[took_part][:, None] * k
-    yes, maybe, no, missing = (_mean(per_person[:, column], bootstrap) for column in range(MISSING + 1))
-    return Line(k, int(took_part.sum()), yes, maybe, no, missing)
+    return Line(k, int(took_part.sum()), *(mean(column, bootstrap) for column in per_person.T))
 
 
 def grade(counts: Float[np.ndarray, "people 4"], bootstrap: Bootstrap) -> Grade:
-    """What was answered about one direction.
+    """The answers about one direction.
 
     Intervals are Wilson's where each participant answered once. Where they answered about several pictures,
-    whose answers are not independent, participants are drawn instead.
+    and their answers are not independent, participants are resampled instead.
 
     Args:
         counts: of one question and direction.
-        bootstrap: draws participants.
+        bootstrap: resamples participants.
     """
-    total = [int(value) for value in counts.sum(0)]
+    yes, maybe, no, missing = (int(total) for total in counts.sum(0))
     answered = counts[:, :MISSING].sum(1)
-    yes, not_no = counts[:, 0], counts[:, 0] + counts[:, 1]
+    parts = (counts[:, 0], counts[:, 0] + counts[:, 1])
     if answered.max(initial=0) <= 1:
-        n = int(answered.sum())
-        shares = [wilson(int(part.sum()), n, bootstrap.level) for part in (yes, not_no)]
+        shares = (wilson(int(part.sum()), int(answered.sum()), bootstrap.level) for part in parts)
     else:
-        shares = [ratio(part, answered, bootstrap) for part in (yes, not_no)]
-    return Grade(total[0], total[1], total[2], total[MISSING], shares[0], shares[1])
+        shares = (ratio(part, answered, bootstrap) for part in parts)
+    return Grade(yes, maybe, no, missing, *shares)
+
+
+def mean(values: Float[np.ndarray, " people"], bootstrap: Bootstrap) -> Interval:
+    """A mean over participants.
+
+    Args:
+        values: one for each participant.
+        bootstrap: resamples participants.
+    """
+    known = torch.from_numpy(values.astype(float))
+    return over_people(lambda weights: weighted_means(known, weights), len(values), bootstrap)
 
 
 def ratio(
     part: Float[np.ndarray, " people"], whole: Float[np.ndarray, " people"], bootstrap: Bootstrap
 ) -> Interval:
-    """A share of answers, of which a participant may give several; participants are drawn."""
+    """A share of answers, of which a participant may give several.
+
+    Args:
+        part: number of these answers of each participant.
+        whole: number of all answers of each participant.
+        bootstrap: resamples participants.
+    """
     asked = whole > 0
     parts, wholes = (torch.from_numpy(values[asked].astype(float)) for values in (part, whole))
-    return drawn(lambda weights: (weights @ parts) / (weights @ wholes), int(asked.sum()), bootstrap)
+    return over_people(lambda weights: (weights @ parts) / (weights @ wholes), int(asked.sum()), bootstrap)
 
 
-def drawn(statistic: Callable[[Tensor], Tensor], people: int, bootstrap: Bootstrap) -> Interval:
-    """A statistic of participants with its interval; of one alone there is none, of nobody no value."""
-    nan = float("nan")
+def over_people(statistic: Callable[[Tensor], Tensor], people: int, bootstrap: Bootstrap) -> Interval:
+    """A statistic of participants with its interval; one alone has no interval, nobody has no value.
+
+    Args:
+        statistic: gives its value for each row of weights (resamples, people).
+        people: number of participants.
+        bootstrap: resamples participants.
+    """
     if people == 0:
         return Interval(nan, nan, nan, bootstrap.level)
     if people == 1:
@@ -153,21 +175,51 @@ def by_run(responses: Responses) -> list[Bool[np.ndarray, " directions"]]:
     return [runs == run for run in range(len(responses.study.runs))]
 
 
-def told(line: Line) -> dict[str, float]:
-    """The values alone.
+def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
+    """A share with its score interval (Wilson 1927): honest for few answers and for shares of 0 and 1.
 
-    >>> told(paper("obvious"))
-    {'yes': 17.43, 'maybe': 7.43, 'no': 5.75, 'missing': 1.39, 'strict': 0.5446875, 'not_no': 0.8203125}
+    >>> str(wilson(0, 10))
+    '.00 [.00, .28]'
+
+    Args:
+        successes: of n.
+        n: independent answers; 0: nothing is known.
+        level: confidence level.
     """
-    names = (*GRADED, "missing", "strict", "not_no")
-    return {name: getattr(line, name).value for name in names}
+    if n == 0:
+        return Interval(nan, nan, nan, level)
+    from scipy.stats import binomtest  # takes a while to load
+
+    found = binomtest(successes, n).proportion_ci(level, method="wilson")
+    return Interval(successes / n, float(found.low), float(found.high), level)
 
 
-def _mean(values: Float[np.ndarray, " people"], bootstrap: Bootstrap) -> Interval:
-    per_person = torch.from_numpy(values.astype(float))
-    return drawn(lambda weights: weighted_means(per_person, weights), len(values), bootstrap)
+def sign_test(first: int, second: int) -> float:
+    """The exact two-sided p of a sign test.
+
+    >>> sign_test(5, 0), sign_test(0, 0)
+    (0.0625, 1.0)
+
+    Args:
+        first: number of cases for the first.
+        second: number of cases for the second; ties are in neither.
+    """
+    if first + second == 0:
+        return 1.0
+    from scipy.stats import binomtest
+
+    return float(binomtest(first, first + second, 0.5).pvalue)
 
 
-def _scaled(interval: Interval, factor: float) -> Interval:
-    low, value, high = (factor * end for end in (interval.low, interval.value, interval.high))
-    return Interval(value, low, high, interval.level)
+def holm(p: Sequence[float]) -> list[float]:
+    """Values p of several tests, corrected so that together they err as rarely as one should (Holm 1979).
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    order = sorted(range(len(p)), key=lambda i: p[i])
+    corrected, largest = [0.0] * len(p), 0.0
+    for rank, i in enumerate(order):
+        largest = max(largest, min(1.0, (len(p) - rank) * p[i]))
+        corrected[i] = largest
+    return corrected

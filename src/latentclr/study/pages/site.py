@@ -10,8 +10,7 @@ from typing import Any
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from latentclr.study.answers import Participant
-from latentclr.study.completion import completion_code
+from latentclr.study.answers import Participant, completion_code
 from latentclr.study.order import Step, steps
 from latentclr.study.pages.forms import grouped
 from latentclr.study.plan import Study
