@@ -27,7 +27,7 @@ from latentclr.directions import Nonlinear
 from latentclr.discover.contrast import Contrast
 from latentclr.discover.effects import Effects
 from latentclr.discover.latentclr import LatentCLR
-from latentclr.discover.tiled import tile_rows, tiled_contrastive_loss
+from latentclr.discover.tiled import tile_rows, tiled_loss
 from latentclr.engine.launcher import launch
 from latentclr.engine.memory import in_use, keep_memory, parse_bytes, peak_bytes
 from latentclr.engine.training import adam
@@ -251,7 +251,7 @@ def measure_loss(device: torch.device, edits: int, features: int, memory: str) -
 
     def loss() -> Tensor:
         rows.grad = None
-        value = tiled_contrastive_loss(rows, direction, temperature=2.0, similarity="cosine", tile=tile)
+        value = tiled_loss(rows, direction, temperature=2.0, similarity="cosine", tile=tile)
         value.backward()
         return value.detach()
 

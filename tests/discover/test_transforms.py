@@ -9,15 +9,10 @@ from torch.testing import assert_close
 from latentclr import InputError
 from latentclr.discover.transforms import (
     TRANSFORMS,
-    brightness,
     one_rate_for_all_entries,
     pictures_at_once,
-    rotate,
-    shift_x,
-    shift_y,
     squared_error,
     transforms_of,
-    zoom,
 )
 from latentclr.engine.training import adam, prepare_adam
 
@@ -50,12 +45,12 @@ def test_every_picture_is_edited_by_its_own_amount(name: str) -> None:
 def test_shifts_by_whole_pixels_are_rolls(pixels: int) -> None:
     pictures = noise(height=10, width=16)
     columns, rows = torch.arange(16), torch.arange(10)
-    edited, mask = shift_x(pictures, torch.full((2,), pixels / 16))
+    edited, mask = TRANSFORMS["shift_x"].apply(pictures, torch.full((2,), pixels / 16))
     known = (columns >= pixels) & (columns < 16 + pixels)
     assert torch.equal(mask, known.float().expand(2, 1, 10, 16))
     assert_close(edited * mask, torch.roll(pictures, pixels, dims=3) * mask, atol=1e-5, rtol=0)
 
-    edited, mask = shift_y(pictures, torch.full((2,), pixels / 10))
+    edited, mask = TRANSFORMS["shift_y"].apply(pictures, torch.full((2,), pixels / 10))
     known = (rows < 10 - pixels) & (rows >= -pixels)
     assert torch.equal(mask, known.float().view(-1, 1).expand(2, 1, 10, 16))
     assert_close(edited * mask, torch.roll(pictures, -pixels, dims=2) * mask, atol=1e-5, rtol=0)
@@ -64,21 +59,21 @@ def test_shifts_by_whole_pixels_are_rolls(pixels: int) -> None:
 @pytest.mark.parametrize("turns", [-1, 1, 2])
 def test_quarter_turns_are_rot90(turns: int) -> None:
     pictures = noise()
-    edited, mask = rotate(pictures, torch.full((2,), float(turns)))
+    edited, mask = TRANSFORMS["rotate"].apply(pictures, torch.full((2,), float(turns)))
     assert bool((mask == 1).all())
     assert_close(edited, torch.rot90(pictures, turns, dims=(2, 3)), atol=1e-5, rtol=0)
 
 
 def test_a_quarter_turn_of_a_wide_picture_turns_its_middle() -> None:
     pictures = noise(height=8, width=14)
-    edited, mask = rotate(pictures, torch.ones(2))
+    edited, mask = TRANSFORMS["rotate"].apply(pictures, torch.ones(2))
     assert_close(edited[..., 3:11], torch.rot90(pictures[..., 3:11], 1, dims=(2, 3)), atol=1e-5, rtol=0)
     assert mask[0, 0, 0].tolist() == [0] * 3 + [1] * 8 + [0] * 3
 
 
 def test_twice_as_large_is_the_middle_enlarged() -> None:
     pictures = noise(height=12, width=16)
-    edited, mask = zoom(pictures, torch.full((2,), 2.0).log())
+    edited, mask = TRANSFORMS["zoom"].apply(pictures, torch.full((2,), 2.0).log())
     middle = interpolate(pictures[..., 2:10, 3:13], scale_factor=2.0, mode="bilinear", align_corners=False)
     assert_close(edited, middle[..., 2:-2, 2:-2], atol=1e-5, rtol=0)
     assert bool((mask == 1).all())
@@ -86,7 +81,7 @@ def test_twice_as_large_is_the_middle_enlarged() -> None:
 
 def test_half_as_large_is_the_whole_reduced_and_only_that_is_known() -> None:
     pictures = noise(height=12, width=16)
-    edited, mask = zoom(pictures, torch.full((2,), 0.5).log())
+    edited, mask = TRANSFORMS["zoom"].apply(pictures, torch.full((2,), 0.5).log())
     small = interpolate(pictures, scale_factor=0.5, mode="bilinear", align_corners=False)
     assert_close(edited[..., 3:9, 4:12], small, atol=1e-5, rtol=0)
     expected = torch.zeros(2, 1, 12, 16)
@@ -105,7 +100,7 @@ def test_colours_are_added_up_to_white_and_no_further() -> None:
         edited, mask = TRANSFORMS[name].apply(picture, torch.tensor([0.5]))
         assert_close(edited[0, :, 0, 0], torch.tensor(expected))
         assert bool((mask == 1).all())
-    darker, _ = brightness(picture, torch.tensor([-0.5]))
+    darker, _ = TRANSFORMS["brightness"].apply(picture, torch.tensor([-0.5]))
     assert_close(darker[0, :, 0, 0], torch.tensor([-1.0, -0.3, 0.4]))
 
 
@@ -143,7 +138,7 @@ def test_squared_error_of_a_pyramid_equals_its_definition() -> None:
 def test_squared_errors_gradient_agrees_with_finite_differences(levels: int | None) -> None:
     pictures = noise(2, 8, 8).double().requires_grad_()
     targets = noise(2, 8, 8, seed=1).double()
-    _, mask = zoom(targets, torch.tensor([-0.5, 0.3], dtype=torch.float64))
+    _, mask = TRANSFORMS["zoom"].apply(targets, torch.tensor([-0.5, 0.3], dtype=torch.float64))
     assert mask.mean() < 1
     gradcheck = torch.autograd.gradcheck
     assert gradcheck(lambda x: squared_error(x, targets, mask, levels=levels), (pictures,))

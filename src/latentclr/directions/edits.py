@@ -1,4 +1,4 @@
-"""What it means to move some slots of some latents: said once, for training and for use."""
+"""What an edit is: how some slots of latents are read and moved. Training and use call the same functions."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,13 @@ from torch import Tensor
 
 
 def read(latents: Float[Tensor, "n slots dim"], slots: Sequence[int]) -> Float[Tensor, "n dim"]:
-    """The latent at which a conditional direction is asked: the mean of the slots that will move.
+    """The latent at which a conditional direction is evaluated: the mean of the slots that an edit moves.
 
     For the usual latents, which are the same in every slot, this is the latent itself.
+
+    Args:
+        latents: n latents.
+        slots: that the edit moves.
     """
     run = _run(slots)
     moving = latents[:, run] if run else torch.stack([latents[:, slot] for slot in slots], dim=1)
@@ -20,7 +24,13 @@ def read(latents: Float[Tensor, "n slots dim"], slots: Sequence[int]) -> Float[T
 def moved(
     latents: Float[Tensor, "n slots dim"], shift: Float[Tensor, "*k n dim"], slots: Sequence[int]
 ) -> Float[Tensor, "*k n slots dim"]:
-    """Latents with the shift added in the given slots, the others as they are; new tensors."""
+    """Edited latents: the shift is added in some slots, the others stay as they are.
+
+    Args:
+        latents: n latents; they are not changed.
+        shift: what is added to each, for any number of edits (leading dimensions) at once.
+        slots: that the edit moves.
+    """
     edited = latents.expand(*shift.shape[:-1], *latents.shape[1:]).clone()
     run = _run(slots)
     if run:

@@ -82,6 +82,12 @@ class DirectionModel(nn.Module, ABC):
     ) -> "DirectionModel":
         """A model with the given parameters, on their device, for use (no gradients).
 
+        Args:
+            state: parameters by name.
+            k: number of directions.
+            dim: length of a latent.
+            settings: other arguments of the class.
+
         Raises:
             RuntimeError: the parameters are not those of such a model.
         """
@@ -107,11 +113,11 @@ class Global(DirectionModel):
         return self.theta.unsqueeze(1).expand(-1, len(latents), -1)
 
     def settings(self) -> dict[str, Any]:
-        """None."""
+        """There are none: the number of directions and their length say everything."""
         return {}
 
     def outermost(self) -> tuple[nn.Parameter, ...]:
-        """Theta."""
+        """The directions themselves, up to their lengths."""
         return (self.theta,)
 
 
@@ -141,7 +147,7 @@ class Linear(DirectionModel):
         return {"bias": self.bias is not None}
 
     def outermost(self) -> tuple[nn.Parameter, ...]:
-        """Matrix and bias."""
+        """The matrices, and the biases if there are any."""
         return (self.matrix,) if self.bias is None else (self.matrix, self.bias)
 
 
@@ -205,11 +211,11 @@ class Nonlinear(DirectionModel):
         return x
 
     def settings(self) -> dict[str, Any]:
-        """Depth, width and normalisation."""
+        """The constructor's arguments that say how the networks are built."""
         return {"depth": self.depth, "width": self.width, "normalization": self.normalization}
 
     def outermost(self) -> tuple[nn.Parameter, ...]:
-        """The last layer."""
+        """Weights and biases of the last layer."""
         return self.weights[-1], self.biases[-1]
 
 

@@ -35,7 +35,12 @@ class Axis:
     slopes: Float[Tensor, " pieces"]
 
     def amounts(self, ends: Float[Tensor, "m dim"], starts: Float[Tensor, "m dim"]) -> Float[Tensor, " m"]:
-        """The predicted t from one point to another."""
+        """The predicted t from one point to another.
+
+        Args:
+            ends: points after an edit.
+            starts: the points before it.
+        """
         to, since = (bent(x @ self.direction, self.slopes) for x in (ends, starts))
         return self.slope * (to - since)
 
@@ -46,7 +51,12 @@ class Axis:
 
 
 def bent(x: Float[Tensor, " m"], slopes: Float[Tensor, " pieces"]) -> Float[Tensor, " m"]:
-    """A function with g(-5) = 0 and these slopes between equidistant knots in [-5, 5], straight beyond."""
+    """The piecewise linear g with g(-5) = 0, equidistant knots in [-5, 5], and straight ends beyond.
+
+    Args:
+        x: where g is evaluated.
+        slopes: of g between neighbouring knots.
+    """
     pieces = len(slopes)
     width = 2 * REACH / pieces
     knots = torch.arange(pieces, dtype=x.dtype) * width - REACH

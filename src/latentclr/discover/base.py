@@ -22,11 +22,11 @@ from latentclr.generators import Generator
 
 
 def no_log(step: int, values: Mapping[str, float]) -> None:
-    """Ignore what is logged."""
+    """Ignore what is logged: the default `log`."""
 
 
 def never() -> bool:
-    """Never stop early."""
+    """Say that a search goes on to its end: the default `stop`."""
     return False
 
 
@@ -54,7 +54,7 @@ class Setup:
 
     @property
     def device(self) -> torch.device:
-        """The generator's device."""
+        """Where the work is done: the generator's device."""
         return self.generator.device
 
 

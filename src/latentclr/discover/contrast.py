@@ -53,8 +53,7 @@ class Contrast:
             torch.arange(len(rows), device=rows.device) // n % k,
             temperature=self.temperature,
             similarity=self.similarity,
-            start=start,
-            stop=start + len(mine),
+            own=slice(start, start + len(mine)),
             tile=self.tile or len(mine),
         )
 

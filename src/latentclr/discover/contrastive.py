@@ -120,6 +120,10 @@ def identification_accuracy(
 
     The nearest direction of an edit is the one whose edits of the *other* latents are the most similar to
     it in the mean. Chance is 1 / k.
+
+    Args:
+        divergences: see `contrastive_loss`.
+        similarity: see `similarities`.
     """
     k, n, _ = divergences.shape
     inverse = inverse_lengths(divergences)  # (k, n); the divergences themselves may be too large for a copy

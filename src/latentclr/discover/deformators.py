@@ -87,7 +87,7 @@ class Projective(Deformator):
         self.theta = nn.Parameter(_rows(k, dim, rng))
 
     def directions(self) -> Float[Tensor, "k dim"]:
-        """Rows of length one."""
+        """The rows of the matrix, scaled to length one."""
         return unit(self.theta)
 
     def forward(self, shifts: Float[Tensor, "n k"]) -> Float[Tensor, "n dim"]:

@@ -58,6 +58,11 @@ class Effects:
         """f_i^k = G_f(z_i + alpha_i^k d_k(z_i)) - G_f(z_i), flattened, for all k and i.
 
         In chunks, there is no graph.
+
+        Args:
+            model: gives the directions d_k.
+            latents: the n latents z_i.
+            alphas: length and sign of every edit.
         """
         edited, before = self._edited(model, latents, alphas)
         if self.chunk is None:
@@ -81,6 +86,12 @@ class Effects:
         again, with a graph that is given its share of that gradient. Only the last chunk has its graph from
         the start. The result is the same; what the other chunks cost more is a second forward pass, and only
         one chunk's activations are held at any time.
+
+        Args:
+            model: gives the directions d_k; its gradients grow.
+            latents: the n latents z_i.
+            alphas: length and sign of every edit.
+            loss: a function of all changes.
         """
         if self.chunk is None:
             value = self._to_loss(model, latents, alphas, loss)
@@ -187,6 +198,11 @@ def divergences(
 
 def check_visible(changes: Changes, layer: str, slots: Sequence[int]) -> None:
     """Make sure that a layer sees all edits.
+
+    Args:
+        changes: of the layer's features.
+        layer: the layer's name.
+        slots: that the edits move.
 
     Raises:
         InputError: it does not see one at all.

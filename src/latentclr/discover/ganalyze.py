@@ -41,7 +41,12 @@ class Walks(nn.Module):
     deviation: Float[Tensor, " k"]
 
     def __init__(self, first: Float[Tensor, "k dim"], deviation: Float[Tensor, " k"]) -> None:
-        """Start from these w."""
+        """Start from the given vectors.
+
+        Args:
+            first: the vectors w.
+            deviation: standard deviation of each attribute.
+        """
         super().__init__()
         length = first.norm(dim=1)
         self.theta = nn.Parameter(first / length.unsqueeze(1))
@@ -218,6 +223,13 @@ def walked(
 
     (The authors' PyTorch code scales the whole batch by one factor; this is what the paper says, and their
     TensorFlow code does, for each latent.)
+
+    Args:
+        latents: to edit.
+        w: the vector of an attribute.
+        alphas: how far each latent moves along it.
+        slots: that the edit moves.
+        norm_preserving: scale each slot back to the length that it had.
     """
     edited = moved(latents, alphas.unsqueeze(1) * w, slots)
     if not norm_preserving:
@@ -281,6 +293,10 @@ def first_order(gradients: Float[Tensor, "n k dim"]) -> Float[Tensor, "k dim"]:
 
 def agreement(asked: Float[Tensor, " n"], achieved: Float[Tensor, " n"]) -> dict[str, float]:
     """How far achieved changes are those that were asked.
+
+    Args:
+        asked: changes of an attribute.
+        achieved: what edits changed instead.
 
     Returns:
         "r2", 1 - mean squared error / mean square of `asked`; "correlation" (0 where nothing was achieved);

@@ -148,7 +148,12 @@ class Stream:
     world: World
 
     def latents(self, stream: int, chunk: int) -> Float[Tensor, "n dim"]:
-        """The latents of one chunk, each once instead of once for every slot."""
+        """The latents of one chunk, each once instead of once for every slot.
+
+        Args:
+            stream: of random numbers, such as SAMPLING.
+            chunk: number of the chunk.
+        """
         n = min(CHUNK, self.samples - chunk * CHUNK)
         z = torch.randn(n, self.generator.z_dim, generator=chunk_rng(self.seed, stream, chunk))
         return self.generator.view(num_slots=1).map(z.to(self.generator.device))[:, 0]
@@ -164,7 +169,15 @@ class Stream:
             yield maps.permute(0, 2, 3, 1).flatten(1)  # as they lie in memory: channels last
 
     def moments(self, k: int, report: Callable[[int], None]) -> Moments | Sketch:
-        """Mean and covariance of all samples, for k components; `report` is told the chunks that are done."""
+        """Mean and covariance of all samples.
+
+        Args:
+            k: components that will be asked for.
+            report: called with the number of chunks that are done.
+
+        Raises:
+            InputError: an activation has fewer than k numbers.
+        """
         first = self.latents(SAMPLING, 0)  # in every process: where sums start must be the same in all
         length = next(self.features(first[:1])).shape[1]
         if length < k:
@@ -194,6 +207,10 @@ class Stream:
         latent: a's coordinates hardly correlate, so the equations are as good as their squares' are. A
         coordinate of the latent that the layer does not read (BigGAN's pieces of z) gets exactly zero, for
         which sampling alone would give noise.
+
+        Args:
+            axes: the components.
+            mean: of the activations.
 
         Returns:
             Unit directions, signed; the latents' standard deviation along each; the latents' mean.
@@ -246,6 +263,11 @@ def chunk_rng(seed: int, stream: int, chunk: int) -> torch.Generator:
 
     The three are mixed (by numpy's SeedSequence), since torch uses but 32 bits of a seed. They are always
     four words: a longer seed would otherwise take the place of the stream.
+
+    Args:
+        seed: of the method.
+        stream: SAMPLING, REGRESSION or PROBE.
+        chunk: number of the chunk.
     """
     words = [seed % 2**32, seed // 2**32 % 2**32, stream, chunk]
     mixed = np.random.SeedSequence(words).generate_state(1, np.uint32)

@@ -45,13 +45,18 @@ class Boundary:
     offset: float
 
     def accuracy(self, high: Float[Tensor, "a dim"], low: Float[Tensor, "b dim"]) -> float:
-        """Share of points on their right side, each of the two sets counting by its size; NaN for none."""
+        """Share of points that lie on the right side; NaN without points.
+
+        Args:
+            high: points with much of the attribute.
+            low: points with little of it.
+        """
         right = (self.distance(high) > 0).sum() + (self.distance(low) <= 0).sum()
         total = len(high) + len(low)
         return int(right) / total if total else float("nan")
 
     def distance(self, points: Points) -> Float[Tensor, " n"]:
-        """Of points from the hyperplane, with a sign."""
+        """Signed distances of points from the hyperplane."""
         return points.double() @ self.normal + self.offset
 
 

@@ -177,6 +177,11 @@ class ContrastiveLearner(Learner):
 
 
 def first_of_size(generator: Generator, pixels: int) -> str:
-    """Name of the first layer of at least that resolution (the last layer, if none has it)."""
+    """Name of the first layer of at least some resolution; of the last layer, if none has it.
+
+    Args:
+        generator: whose layers.
+        pixels: height of the layer's output.
+    """
     large = (layer.name for layer in generator.layers if layer.resolution >= pixels)
     return next(large, generator.layers[-1].name)

@@ -72,7 +72,7 @@ class Moments:
         self.parts = (self._count, self._total, self._products)
 
     def add(self, rows: Rows) -> None:
-        """See some vectors."""
+        """Add some vectors to the sums."""
         centred = rows - self._shift  # float64
         self._count += len(rows)
         self._total += centred.sum(0)
@@ -80,12 +80,12 @@ class Moments:
 
     @property
     def mean(self) -> Float64[Tensor, " d"]:
-        """Of all vectors seen."""
+        """Mean of all vectors so far."""
         return self._shift + self._total / self._count
 
     @property
     def covariance(self) -> Float64[Tensor, "d d"]:
-        """Of all vectors seen (at least two): the unbiased estimate, which divides by n - 1."""
+        """Covariance of all vectors so far (at least two): the unbiased estimate, which divides by n - 1."""
         beside = torch.outer(self._total, self._total) / self._count
         return (self._products - beside) / (self._count - 1)
 
@@ -95,7 +95,7 @@ class Moments:
         return float(self.covariance.trace())
 
     def axes(self, k: int) -> Axes:
-        """The k principal axes."""
+        """The k principal axes, largest variance first."""
         return principal(self.covariance, k)
 
 
@@ -129,7 +129,7 @@ class Sketch:
         self.parts = (self._count, self._squares, self._total, self._products)
 
     def add(self, rows: Rows) -> None:
-        """See some vectors."""
+        """Add some vectors to the sums."""
         centred = rows - self._shift
         self._count += len(rows)
         self._squares += torch.linalg.vector_norm(centred).square()
@@ -138,7 +138,7 @@ class Sketch:
 
     @property
     def mean(self) -> Float64[Tensor, " d"]:
-        """Of all vectors seen."""
+        """Mean of all vectors so far."""
         return self._shift + self._total / self._count
 
     @property

@@ -78,7 +78,12 @@ def visible_first(
 
 
 def small_pictures(generator: Generator, latents: Latents) -> Float[Tensor, "n p"]:
-    """What one sees at a glance, each picture as a row; drawn few at a time: little memory at any size."""
+    """Small pictures of latents, each a row of numbers; drawn few at a time, so that memory stays small.
+
+    Args:
+        generator: draws the pictures.
+        latents: n latents.
+    """
     cheap = generator.resolution <= 2 * SMALL
     pixels, batch = (SMALL, 32) if cheap else (SMALL // 2, 8)
     return torch.cat([generator.preview(some, pixels).flatten(1) for some in latents.split(batch)])

@@ -316,7 +316,12 @@ def typical(generator: Generator) -> Ball:
 
 
 def blur_matrix(size: int, sigma: float) -> Float[Tensor, "size size"]:
-    """Blur of a line of pixels by a normal distribution; every row sums to 1, also at the borders."""
+    """The matrix that blurs a line of pixels by a normal distribution; rows sum to 1, also at the borders.
+
+    Args:
+        size: pixels of the line.
+        sigma: standard deviation of the blur, in pixels.
+    """
     place = torch.arange(size, dtype=torch.float32)
     weights = torch.exp(-0.5 * ((place - place.unsqueeze(1)) / sigma).square())
     return weights / weights.sum(1, keepdim=True)

@@ -53,7 +53,7 @@ class Reconstructor(nn.Module, ABC):
 
     @abstractmethod
     def features(self, pair: Float[Tensor, "n 6 h w"]) -> Float[Tensor, "n length"]:
-        """What both heads read."""
+        """The features that both heads read."""
 
     @final  # type: ignore[misc]
     def forward(self, before: Pictures, after: Pictures) -> tuple[Float[Tensor, "n k"], Float[Tensor, " n"]]:
@@ -91,7 +91,7 @@ class LeNet(Reconstructor):
         self.hidden = nn.ModuleList(nn.Linear(i, o) for i, o in pairwise(sizes))
 
     def features(self, pair: Float[Tensor, "n 6 h w"]) -> Float[Tensor, "n length"]:
-        """The second hidden layer."""
+        """Outputs of the second hidden layer."""
         x = pair
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x = avg_pool2d(relu(norm(convolution(x))), 2)
@@ -148,7 +148,12 @@ class _Block(nn.Module):
 
 
 def started(make: Callable[[], Net], rng: torch.Generator) -> Net:
-    """A network on the CPU whose weights all come from rng: convolutions and products as He et al. 2015."""
+    """A network on the CPU whose weights all come from rng: convolutions and products as He et al. 2015.
+
+    Args:
+        make: constructs the network; it is called on the meta device.
+        rng: draws the weights.
+    """
     with torch.device("meta"):  # torch's own start would draw from the global random state
         empty = make()
     made = empty.to_empty(device="cpu")
@@ -167,6 +172,12 @@ def make_reconstructor(network: Network, k: int, *, pixels: int = 32, rng: torch
 
     Convolutions and hidden layers start from He et al. 2015; the heads start small, so that the first loss is
     that of guessing.
+
+    Args:
+        network: "lenet" or "resnet".
+        k: number of directions.
+        pixels: side to which pictures are scaled down.
+        rng: draws the weights.
     """
     kind: type[LeNet] | type[ResNet] = LeNet if network == "lenet" else ResNet
     made = started(lambda: kind(k, pixels=pixels), rng)

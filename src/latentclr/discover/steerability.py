@@ -44,7 +44,13 @@ class LinearWalks(nn.Module):
         self.walks = nn.Parameter(START * torch.randn(k, dim, generator=rng))
 
     def walk(self, latents: Latents, alphas: Float[Tensor, "k n"], slots: tuple[int, ...]) -> Tensor:
-        """Latents (k, n, slots, dim) at the end of each walk."""
+        """Latents (k, n, slots, dim) at the end of each walk.
+
+        Args:
+            latents: where the walks start.
+            alphas: how far each walk goes.
+            slots: that the walks move.
+        """
         return moved(latents, alphas.unsqueeze(-1) * self.unit * self.walks.unsqueeze(1), slots)
 
     def found(self) -> tuple[DirectionModel, Float[Tensor, " k"]]:
@@ -69,7 +75,13 @@ class NonlinearWalks(nn.Module):
         self.lengths = nn.Parameter(torch.full((k,), FIRST_LENGTH * dim**0.5).log())
 
     def walk(self, latents: Latents, alphas: Float[Tensor, "k n"], slots: tuple[int, ...]) -> Tensor:
-        """Latents (k, n, slots, dim) at the end of each walk."""
+        """Latents (k, n, slots, dim) at the end of each walk.
+
+        Args:
+            latents: where the walks start.
+            alphas: how far each walk goes.
+            slots: that the walks move.
+        """
         k, n = alphas.shape
         stride = alphas * (self.unit * self.lengths.exp() / self.steps).unsqueeze(1)  # (k, n)
         own = torch.arange(k, device=alphas.device)

@@ -5,7 +5,7 @@ strips a second time: all that the forward pass keeps of them is two sums for ea
 """
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from latentclr.discover.contrastive import Similarity
-from latentclr.errors import InputError
 
 TILE_BUFFERS = 4
 """Buffers of tile x m numbers that are alive at once. The backward pass has three of numbers and two of bytes
@@ -21,7 +20,7 @@ TILE_BUFFERS = 4
 matrices needs inside. The forward pass has fewer."""
 
 
-def tiled_contrastive_loss(
+def tiled_loss(
     rows: Float[Tensor, "m f"],
     direction: Int[Tensor, " m"],
     *,
@@ -46,38 +45,20 @@ def tiled_contrastive_loss(
     (For a part it is four of its share: its gradient lacks the symmetry that saves one.) There is no second
     derivative.
 
+    Nothing is checked here: to look at `direction` is to wait for the GPU.
+
     Args:
         rows: the divergences of all edits, one a row, in any order; float32 or float64. Their lengths do not
             matter, as long as products of two of them are neither infinite nor so small as to be zero. A zero
             row has similarity 0 to everything, and gradient zero, as its direction is undefined.
         direction: which direction made each row. The numbers need not be consecutive, and directions may have
-            different numbers of rows.
-        temperature: tau, a divisor.
+            different numbers of rows, but at least two each, and there must be two directions.
+        temperature: tau, a divisor, above 0.
         similarity: see `contrastive.similarities`.
-        own: the rows whose loss is summed, a range of step 1. None: all.
+        own: the rows whose loss is summed, from a start to a stop. None: all.
         tile: rows of the similarity matrix at a time, see `tile_rows`. More is faster, up to some hundreds.
-
-    Raises:
-        InputError: fewer than two directions, or a direction of fewer than two rows (no negatives or no
-            positives); tau <= 0; a tile below 1; own rows that there are not; rows in half precision.
     """
-    start, stop = _checked(rows, direction, temperature, similarity, own, tile)
-    return tiled_loss(
-        rows, direction, temperature=temperature, similarity=similarity, start=start, stop=stop, tile=tile
-    )
-
-
-def tiled_loss(
-    rows: Float[Tensor, "m f"],
-    direction: Int[Tensor, " m"],
-    *,
-    temperature: float,
-    similarity: Similarity,
-    start: int,
-    stop: int,
-    tile: int,
-) -> Float[Tensor, ""]:
-    """The same without a check, for which a GPU would have to be waited for. Own rows: from start to stop."""
+    start, stop, _ = (own or slice(None)).indices(len(rows))
     return _TiledLoss.apply(  # type: ignore[no-any-return, no-untyped-call]
         rows, direction, float(temperature), similarity, start, stop, tile
     )
@@ -96,36 +77,6 @@ def tile_rows(m: int, bytes_free: int, element: int = 4) -> int:
     512
     """
     return max(1, min(m, bytes_free // (TILE_BUFFERS * element * m)))
-
-
-def _checked(
-    rows: Tensor, direction: Tensor, temperature: float, similarity: Similarity, own: slice | None, tile: int
-) -> tuple[int, int]:
-    """The first of the own rows and the one after the last, once everything is found possible."""
-    m = len(rows)
-    if rows.dtype not in (torch.float32, torch.float64):
-        raise InputError(f"rows in {rows.dtype}: give the divergences as float32 or float64.")
-    if len(direction) != m:
-        raise InputError(f"direction has {len(direction)} entries for {m} rows: it needs one for each.")
-    sizes = direction.unique(return_counts=True)[1]
-    fewest = int(sizes.min()) if m else 0
-    if len(sizes) < 2 or fewest < 2:
-        raise InputError(
-            f"{len(sizes)} directions, the smallest of {fewest} rows: "
-            "the contrastive loss needs at least 2 of each."
-        )
-    if not temperature > 0:
-        raise InputError(f"temperature={temperature} must be above 0.")
-    if similarity not in get_args(Similarity):
-        raise InputError(f"similarity={similarity!r} must be one of {get_args(Similarity)}.")
-    if tile < 1:
-        raise InputError(f"tile={tile} must be at least 1.")
-    own = slice(None) if own is None else own
-    start = 0 if own.start is None else own.start
-    stop = m if own.stop is None else own.stop
-    if own.step not in (None, 1) or not 0 <= start < stop <= m:
-        raise InputError(f"own={own} must be a range within the {m} rows, of step 1 and not empty.")
-    return start, stop
 
 
 class _TiledLoss(torch.autograd.Function):
@@ -225,7 +176,7 @@ class _Tiles:
         self._logits, self._same = self.buffer(), self.buffer(torch.bool)
 
     def buffer(self, dtype: torch.dtype | None = None) -> Tensor:
-        """Room for one tile."""
+        """Memory for the numbers of one tile."""
         return self._rows.new_empty(self._height, len(self._rows), dtype=dtype)
 
     def ranges(self, start: int, stop: int) -> Iterator[tuple[int, int]]:

@@ -8,6 +8,7 @@ it says so, and distances look only at what is known. An edit makes a target: it
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -37,40 +38,24 @@ class Transform:
         apply: (pictures, an amount for each) -> (edited pictures, mask). The mask is 1 where the edited
             picture is known and 0 where it would come from outside the picture. Amount 0 changes nothing.
         reach: the published training uses amounts in [-reach, reach].
-        unit: of the amount.
-        description: what a positive amount does.
     """
 
     apply: Callable[[Pictures, Amounts], Edited]
     reach: float
-    unit: str
-    description: str
 
 
-def zoom(pictures: Pictures, amounts: Amounts) -> Edited:
-    """Magnify about the middle by exp(amount).
-
-    Pictures are sampled, not averaged: far below amount 0 fine detail aliases.
-    """
-    shrunk = (-amounts).exp()
-    zero = torch.zeros_like(amounts)
+def _zoom(pictures: Pictures, amounts: Amounts) -> Edited:
+    # Pictures are sampled, not averaged: far below amount 0 fine detail aliases.
+    shrunk, zero = (-amounts).exp(), torch.zeros_like(amounts)
     return _resampled(pictures, _matrix((shrunk, zero, zero), (zero, shrunk, zero)))
 
 
-def shift_x(pictures: Pictures, amounts: Amounts) -> Edited:
-    """Move to the right by a fraction of the width."""
+def _shift(pictures: Pictures, amounts: Amounts, *, x: float, y: float) -> Edited:
     zero, one = torch.zeros_like(amounts), torch.ones_like(amounts)
-    return _resampled(pictures, _matrix((one, zero, -2 * amounts), (zero, one, zero)))
+    return _resampled(pictures, _matrix((one, zero, -2 * x * amounts), (zero, one, 2 * y * amounts)))
 
 
-def shift_y(pictures: Pictures, amounts: Amounts) -> Edited:
-    """Move up by a fraction of the height."""
-    zero, one = torch.zeros_like(amounts), torch.ones_like(amounts)
-    return _resampled(pictures, _matrix((one, zero, zero), (zero, one, 2 * amounts)))
-
-
-def rotate(pictures: Pictures, amounts: Amounts) -> Edited:
-    """Turn about the middle, against the clock, by quarter turns."""
+def _rotate(pictures: Pictures, amounts: Amounts) -> Edited:
     height, width = pictures.shape[-2:]
     angle = amounts * (math.pi / 2)
     cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(amounts)
@@ -80,35 +65,23 @@ def rotate(pictures: Pictures, amounts: Amounts) -> Edited:
     )
 
 
-def brightness(pictures: Pictures, amounts: Amounts) -> Edited:
-    """Add to all colours (black to white is 2), up to white and down to black."""
-    return _coloured(pictures, amounts, (1.0, 1.0, 1.0))
-
-
-def red(pictures: Pictures, amounts: Amounts) -> Edited:
-    """Add to red."""
-    return _coloured(pictures, amounts, (1.0, 0.0, 0.0))
-
-
-def green(pictures: Pictures, amounts: Amounts) -> Edited:
-    """Add to green."""
-    return _coloured(pictures, amounts, (0.0, 1.0, 0.0))
-
-
-def blue(pictures: Pictures, amounts: Amounts) -> Edited:
-    """Add to blue."""
-    return _coloured(pictures, amounts, (0.0, 0.0, 1.0))
+def _recolour(pictures: Pictures, amounts: Amounts, *, channels: tuple[float, float, float]) -> Edited:
+    added = amounts.view(-1, 1, 1, 1) * pictures.new_tensor(channels).view(1, 3, 1, 1)
+    # Nothing goes beyond white or black; what a network drew beyond them stays, so that 0 changes nothing.
+    edited = (pictures + added).clamp(pictures.clamp(max=-1), pictures.clamp(min=1))
+    return edited, torch.ones_like(pictures[:, :1])
 
 
 TRANSFORMS: Mapping[str, Transform] = {
-    "zoom": Transform(zoom, math.log(4), "log of the factor", "larger"),
-    "shift_x": Transform(shift_x, 0.5, "widths", "to the right"),
-    "shift_y": Transform(shift_y, 0.5, "heights", "up"),
-    "rotate": Transform(rotate, 0.5, "quarter turns", "against the clock"),
-    "brightness": Transform(brightness, 0.5, "added to pictures in [-1, 1]", "brighter"),
-    "red": Transform(red, 0.5, "added to pictures in [-1, 1]", "more red"),
-    "green": Transform(green, 0.5, "added to pictures in [-1, 1]", "more green"),
-    "blue": Transform(blue, 0.5, "added to pictures in [-1, 1]", "more blue"),
+    "zoom": Transform(_zoom, math.log(4)),  # amounts are logs of the factor
+    "shift_x": Transform(partial(_shift, x=1.0, y=0.0), 0.5),  # widths, to the right
+    "shift_y": Transform(partial(_shift, x=0.0, y=1.0), 0.5),  # heights, up
+    "rotate": Transform(_rotate, 0.5),  # quarter turns, against the clock
+    # Added to pictures in [-1, 1].
+    "brightness": Transform(partial(_recolour, channels=(1.0, 1.0, 1.0)), 0.5),
+    "red": Transform(partial(_recolour, channels=(1.0, 0.0, 0.0)), 0.5),
+    "green": Transform(partial(_recolour, channels=(0.0, 1.0, 0.0)), 0.5),
+    "blue": Transform(partial(_recolour, channels=(0.0, 0.0, 1.0)), 0.5),
 }
 """Every edit by name; reaches are those of Jahanian et al. (2020) and their released code."""
 
@@ -212,10 +185,3 @@ def _resampled(pictures: Pictures, matrix: Float[Tensor, "n 2 3"]) -> Edited:
     last = grid.new_tensor([1 - 1 / width, 1 - 1 / height]) + 1e-5
     mask = (grid.abs() <= last).all(-1).unsqueeze(1).to(pictures.dtype)
     return edited, mask
-
-
-def _coloured(pictures: Pictures, amounts: Amounts, channels: tuple[float, float, float]) -> Edited:
-    added = amounts.view(-1, 1, 1, 1) * pictures.new_tensor(channels).view(1, 3, 1, 1)
-    # Nothing goes beyond white or black; what a network drew beyond them stays, so that 0 changes nothing.
-    edited = (pictures + added).clamp(pictures.clamp(max=-1), pictures.clamp(min=1))
-    return edited, torch.ones_like(pictures[:, :1])

@@ -59,7 +59,12 @@ class Voynov(VoynovSettings, Trained):
         return RecognitionLearner(self, setup)
 
     def epsilons(self, n: int, rng: torch.Generator) -> Float[Tensor, " n"]:
-        """Lengths and signs of n edits, drawn on the CPU."""
+        """Lengths and signs of edits, drawn on the CPU.
+
+        Args:
+            n: number of edits.
+            rng: draws them.
+        """
         return _epsilons(n, self.max_shift, self.min_shift, rng)
 
 
