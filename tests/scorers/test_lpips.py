@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from latentclr import InputError
-from latentclr.scorers.lpips import LENGTHENING, LPIPS, SCALE, SHIFT, Network, load_lpips
+from latentclr.scorers.lpips import LENGTH_EPS, LPIPS, SCALE, SHIFT, Network, load_lpips
 
 REFERENCE: dict[tuple[Network, int], tuple[float, float]] = {
     ("alex", 32): (0.10893672, 0.11898154),
@@ -63,7 +63,7 @@ def test_the_first_layer_follows_the_definition() -> None:
         windows = np.lib.stride_tricks.sliding_window_view(padded, (11, 11), (2, 3))[:, :, ::4, ::4]
         found = np.maximum(np.einsum("nchwij,ocij->nhwo", windows, kernel) + bias, 0)
         lengths = np.sqrt((found**2).sum(-1, keepdims=True))
-        return np.asarray(found / (lengths + LENGTHENING))
+        return np.asarray(found / (lengths + LENGTH_EPS))
 
     expected = ((unit(a) - unit(b)) ** 2 @ weight).mean((1, 2))
     same(metric(a, b), torch.from_numpy(expected))

@@ -31,7 +31,7 @@ def build(network: Network) -> tuple[DCGAN, list[str]]:
         InputError: tensors are missing, left over, of impossible shapes or not finite.
     """
     tensors = network.tensors
-    layer = next(layer for layer in LAYOUTS if f"{layer(0)[0]}.weight" in tensors)
+    layer = next((layer for layer in LAYOUTS if f"{layer(0)[0]}.weight" in tensors), LAYOUTS[0])
     layers = [layer(i) for i in range(count(tensors, lambda i: f"{layer(i)[0]}.weight"))]
     weights = [tensors[f"{conv}.weight"] for conv, _ in layers]
     if len(weights) < 2 or any(weight.ndim != 4 for weight in weights):

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: a small network that knows the 1000 ImageNet classes, for features of any pictures.
+"""EfficientNet-Lite0: a small classifier of the 1000 ImageNet classes, for features of any pictures.
 
 Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019, in the
 publishers' variant for small devices: blocks without squeeze-and-excitation, ReLU6 for the swish.
@@ -19,9 +19,9 @@ from latentclr.scorers.weights import weights_file
 Pictures = Float[Tensor, "n 3 h w"]
 
 SIZE = 224
-"""Pixels on a side at which it was trained; pictures of other sizes are scaled."""
+"""Side in pixels of the pictures that it was trained on; pictures of other sizes are scaled."""
 MEAN, DEVIATION = 127, 128
-"""Of the values from 0 to 255 that it was trained on, as its publishers rounded them."""
+"""Mean and deviation of values from 0 to 255, as its publishers rounded them."""
 STEM, FEATURES, CLASSES = 32, 1280, 1000
 BLOCKS = (
     (1, 3, 1, 1, 16),
@@ -32,15 +32,15 @@ BLOCKS = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-"""(how many, kernel, stride of the first, expansion, channels) of the stages (the paper's table 1)."""
+"""(blocks, kernel, stride of the first block, expansion, channels) of the stages (the paper's table 1)."""
 EPSILON = 1e-3
 """Added to variances, as its publishers set it."""
 BATCH = 32
-"""Pictures that it looks at at once, however many are given: each takes some 20 MB on the way."""
+"""Pictures that are computed at once, however many are given: each takes some 20 MB of memory."""
 
 
 class EfficientNetLite0(nn.Module):
-    """Features and logits of pictures of any size, with gradients. Build it with `load_efficientnet`."""
+    """EfficientNet-Lite0 for pictures of any size, with gradients. Build it with `load_efficientnet`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,16 +50,20 @@ class EfficientNetLite0(nn.Module):
         self.dense = nn.Linear(FEATURES, CLASSES)
 
     def features(self, pictures: Pictures) -> Float[Tensor, "n 1280"]:
-        """The last layer before the classes, averaged over places.
+        """The last map before the classes, averaged over its pixels.
 
         Args:
             pictures: in [-1, 1].
         """
-        rows = [self.head(self.blocks(self.stem(_prepared(some)))) for some in pictures.split(BATCH)]
-        return torch.cat([hidden.mean((2, 3)) for hidden in rows])
+        rows = [self._last_map(some).mean((2, 3)) for some in pictures.split(BATCH)]
+        return torch.cat(rows)
+
+    def _last_map(self, pictures: Pictures) -> Float[Tensor, "n 1280 7 7"]:
+        blocks = self.blocks(relu6(self.stem(_prepared(pictures)), inplace=True))
+        return relu6(self.head(blocks), inplace=True)
 
     def logits(self, pictures: Pictures) -> Float[Tensor, "n 1000"]:
-        """One number for each ImageNet class, in the usual order (`latentclr.generators.classes`).
+        """The logit of each ImageNet class, in the usual order (`latentclr.generators.classes`).
 
         Args:
             pictures: in [-1, 1].
@@ -68,56 +72,60 @@ class EfficientNetLite0(nn.Module):
         return found
 
     def forward(self, pictures: Pictures) -> Float[Tensor, "n 1000"]:
-        """The logits."""
+        """The same as `logits`."""
         return self.logits(pictures)
 
 
 class Unit(nn.Module):
-    """Convolution, normalisation and, if wanted, ReLU6.
+    """A convolution and its normalisation.
 
     With a stride of 2 there is one more row and column of zeros below and on the right than above and on the
     left, as TensorFlow pads pictures of even sizes.
+
+    Args:
+        n_in: channels.
+        n_out: channels.
+        kernel: side of the kernel.
+        stride: 1 or 2.
+        groups: of channels that are convolved alone.
     """
 
-    def __init__(
-        self, n_in: int, n_out: int, kernel: int, *, stride: int = 1, groups: int = 1, active: bool = True
-    ) -> None:
+    def __init__(self, n_in: int, n_out: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
         before, behind = (kernel - stride) // 2, (kernel - stride + 1) // 2
-        # Equal zeros on all sides are the convolution's own work: no copy is made.
+        # Equal zeros on all sides are left to the convolution: no copy is made.
         self.more = behind - before
-        self.active = active
         self.conv = nn.Conv2d(n_in, n_out, kernel, stride=stride, padding=before, groups=groups, bias=False)
         self.norm: nn.Module = nn.BatchNorm2d(n_out, eps=EPSILON)
 
     def forward(self, hidden: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h2 w2"]:
-        """Pictures of half the size with a stride of 2, else of the same."""
+        """The normalised map, of half the size with a stride of 2, otherwise of the same size."""
         if self.more:
             hidden = pad(hidden, (0, self.more) * 2)
         normalized: Tensor = self.norm(self.conv(hidden))
-        return relu6(normalized, inplace=True) if self.active else normalized
+        return normalized
 
     def fold(self) -> None:
-        """Let the convolution do the normalisation: equal to rounding, in two thirds of the time."""
+        """Put the normalisation into the convolution: equal up to rounding, in two thirds of the time."""
         assert isinstance(self.norm, nn.BatchNorm2d)
         self.conv, self.norm = fuse_conv_bn_eval(self.conv, self.norm), nn.Identity()
 
 
 class Block(nn.Module):
-    """Inverted bottleneck: more channels, a convolution of each alone, fewer channels."""
+    """Inverted bottleneck: expand the channels, convolve each alone, project to fewer channels."""
 
     def __init__(self, n_in: int, n_out: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
         inner = n_in * expansion
         self.expand = Unit(n_in, inner, 1) if expansion > 1 else None
         self.depthwise = Unit(inner, inner, kernel, stride=stride, groups=inner)
-        self.project = Unit(inner, n_out, 1, active=False)
+        self.project = Unit(inner, n_out, 1)
         self.skips = stride == 1 and n_in == n_out
 
     def forward(self, hidden: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h2 w2"]:
-        """With a stride of 1 and as many channels, added to what is given."""
-        expanded = hidden if self.expand is None else self.expand(hidden)
-        result: Tensor = self.project(self.depthwise(expanded))
+        """The map of the block; its input is added where both have the same shape."""
+        expanded = hidden if self.expand is None else relu6(self.expand(hidden), inplace=True)
+        result: Tensor = self.project(relu6(self.depthwise(expanded), inplace=True))
         return result + hidden if self.skips else result
 
 
@@ -128,7 +136,7 @@ def load_efficientnet(
 
     Args:
         device: where it computes.
-        log: told in a sentence when something is fetched.
+        log: called with a sentence when something is fetched.
 
     Raises:
         InputError: the weights cannot be fetched.
@@ -154,7 +162,6 @@ def _blocks() -> Iterator[Block]:
 
 
 def _prepared(pictures: Pictures) -> Float[Tensor, "n 3 224 224"]:
-    """Of the size and range that it was trained on."""
     if pictures.shape[-2:] != (SIZE, SIZE):
         pictures = interpolate(pictures, size=(SIZE, SIZE), mode="bicubic", antialias=True)
     return ((pictures + 1) * (255 / 2) - MEAN) / DEVIATION
@@ -169,7 +176,7 @@ _PARTS = {
 
 
 def _published(name: str) -> Source:
-    """The name of a tensor in the file.
+    """The name in the file of a tensor of our network.
 
     >>> _published("blocks.3.project.norm.weight")
     '_blocks.3._bn2.weight'

@@ -31,13 +31,13 @@ Pictures = Float[Tensor, "n 3 h w"]
 Network = Literal["alex", "vgg"]
 
 SHIFT = (-0.030, -0.088, -0.188)
-"""Mean of red, green and blue of ImageNet's pictures, in [-1, 1]."""
+"""Means of red, green and blue of ImageNet's pictures, in [-1, 1]."""
 SCALE = (0.458, 0.448, 0.450)
-"""Standard deviations of the same."""
-LENGTHENING = 1e-10
+"""Standard deviations of red, green and blue of the same pictures."""
+LENGTH_EPS = 1e-10
 """Added to a length before it divides, as in the published version."""
 SMALLEST = 32
-"""Pixels on a side below which AlexNet's last layers have no place left (its first convolution sees 11)."""
+"""Smallest side in pixels: AlexNet's last maps would be empty (its first convolution sees 11 pixels)."""
 
 
 class LPIPS(nn.Module):
@@ -57,11 +57,11 @@ class LPIPS(nn.Module):
         )
 
     def forward(self, a: Pictures, b: Pictures) -> Float[Tensor, " n"]:
-        """Distances: of each picture of a from the same of b; 0 is equal, 0.5 is quite another picture.
+        """The distance of each picture of a from its counterpart in b: 0 is equal, 0.5 is very different.
 
         Args:
             a: pictures in [-1, 1].
-            b: as many, of the same size.
+            b: as many pictures of the same size.
 
         Raises:
             InputError: pictures that are too small.
@@ -73,8 +73,8 @@ class LPIPS(nn.Module):
     def features(self, pictures: Pictures) -> Float[Tensor, "n f"]:
         """Rows whose squared Euclidean distances are the pictures' distances.
 
-        For many pairs of few pictures, each of which is then looked at once. At 64 pixels a row has 31,872
-        numbers (AlexNet) or 499,712 (VGG16); it grows with the number of pixels.
+        They save work where few pictures form many pairs. At 64 pixels a row has 31,872 numbers (AlexNet) or
+        499,712 (VGG16); it grows with the number of pixels.
 
         Args:
             pictures: in [-1, 1].
@@ -86,7 +86,7 @@ class LPIPS(nn.Module):
         if min(height, width) < SMALLEST:
             raise InputError(
                 f"LPIPS needs pictures of {SMALLEST} x {SMALLEST} pixels or more, not {height} x {width}; "
-                "enlarge them first, and all that are compared alike."
+                "enlarge all pictures that are compared, in the same way."
             )
         shift, scale = (pictures.new_tensor(values).view(3, 1, 1) for values in (SHIFT, SCALE))
         hidden: Tensor = (pictures - shift) / scale
@@ -95,7 +95,7 @@ class LPIPS(nn.Module):
             hidden = stage(hidden)
             lengths = torch.linalg.vector_norm(hidden, dim=1, keepdim=True)
             places = math.prod(hidden.shape[2:])
-            weighted = hidden / (lengths + LENGTHENING) * (weights / places).sqrt().view(-1, 1, 1)
+            weighted = hidden / (lengths + LENGTH_EPS) * (weights / places).sqrt().view(-1, 1, 1)
             rows.append(weighted.flatten(1))
         return torch.cat(rows, dim=1)
 
@@ -112,7 +112,7 @@ def load_lpips(
         network: "alex", which its authors advise for measuring, or "vgg", which they advise as a loss and
             which is some thirty times as slow.
         device: where it computes.
-        log: told in a sentence when something is fetched.
+        log: called with a sentence when something is fetched.
 
     Raises:
         InputError: weights that are not known or cannot be fetched.
@@ -153,7 +153,6 @@ def _convolutions(module: nn.Module) -> list[nn.Conv2d]:
 
 
 def _names(metric: LPIPS) -> dict[str, Source]:
-    """Where each tensor is in the file."""
     part = {"alex": "AlexNet_0", "vgg": "VGG16_0"}[metric.network]
     places = [name for name, module in metric.named_modules() if isinstance(module, nn.Conv2d)]
     names: dict[str, Source] = {}
@@ -166,7 +165,7 @@ def _names(metric: LPIPS) -> dict[str, Source]:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """The arrays of the file, a pickle of dicts three deep, by "part/layer/array"."""
+    """The arrays of the file, a pickle of nested dicts, by "part/layer/array"."""
     data = memoryview(path.read_bytes())
     content: Any = unpickle(data, {**PLAIN, **arrays.GLOBALS}, Budget(len(data)))[0]
     found = {

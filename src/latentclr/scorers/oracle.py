@@ -1,7 +1,7 @@
-"""The oracle: reads the factors of a scene off its picture.
+"""The oracle: a network that reads the factors of a scene from its picture.
 
-A small network that was trained on renders, whose factors are known. It judges pictures of GANs, so it has
-seen renders that are a little blurred, shifted in colour and noisy too.
+It is small and was trained on renders, whose factors are known. It judges pictures of GANs, so some of the
+renders were a little blurred, shifted in colour and noisy.
 """
 
 import math
@@ -19,7 +19,7 @@ from latentclr.files import read_tensors
 from latentclr.scenes.factors import FACTORS, Factor, Factors
 
 SIZE = 64
-"""Height and width of the pictures that it reads; others are scaled."""
+"""Height and width of the pictures that it was trained on; others are scaled."""
 WIDTHS = (32, 64, 96, 128)
 FEATURES = 128
 FORMAT = 1
@@ -27,15 +27,12 @@ WEIGHTS = "oracle.safetensors"
 
 
 def outputs_of(factor: Factor) -> int:
-    """Numbers that the network gives for a factor."""
+    """How many numbers the network gives for a factor."""
     return {"interval": 1, "circular": 2, "category": int(factor.high)}[factor.kind]
 
 
 class Oracle(nn.Module):
-    """A scorer: the factors of scenes from their pictures.
-
-    Calling it gives each factor by name, in its own unit; shapes as numbers.
-    """
+    """A scorer of the factors of scenes: each by name, in its own unit, shapes as numbers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +46,7 @@ class Oracle(nn.Module):
         self.head = nn.Linear(FEATURES, sum(map(outputs_of, FACTORS)))
 
     def features(self, pictures: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n f"]:
-        """The last hidden layer, in which pictures of like scenes are close: for distances between sets."""
+        """The last hidden layer, for distances between sets: pictures of similar scenes are close in it."""
         if pictures.shape[-1] > SIZE:
             pictures = adaptive_avg_pool2d(pictures, SIZE)
         elif pictures.shape[-1] < SIZE:
@@ -58,7 +55,7 @@ class Oracle(nn.Module):
         return hidden.relu()
 
     def raw(self, pictures: Float[Tensor, "n 3 h w"]) -> dict[str, Float[Tensor, "n d"]]:
-        """What the network gives for each factor: scaled to [-1, 1], as cosine and sine, or as logits."""
+        """The outputs for each factor: scaled to [-1, 1], as cosine and sine, or as logits."""
         values = self.head(self.features(pictures)).split([outputs_of(factor) for factor in FACTORS], dim=1)
         return {factor.name: value for factor, value in zip(FACTORS, values, strict=True)}
 
@@ -77,7 +74,12 @@ class Oracle(nn.Module):
         return found
 
     def loss(self, pictures: Float[Tensor, "n 3 h w"], factors: Factors) -> Float[Tensor, ""]:
-        """Squared errors of the scaled factors, and the cross entropy of the shape."""
+        """Squared errors of the scaled factors, and the cross entropy of the shape.
+
+        Args:
+            pictures: in [-1, 1].
+            factors: the true ones.
+        """
         total = torch.zeros(())
         for factor, value in zip(FACTORS, self.raw(pictures).values(), strict=True):
             target = targets(factor, factors[factor.name])
@@ -89,7 +91,12 @@ class Oracle(nn.Module):
 
 
 def targets(factor: Factor, values: Float[Tensor, " n"]) -> Float[Tensor, "n d"]:
-    """What the network should give for a factor (a category: its number)."""
+    """The outputs that the network should give for a factor (for a category: its number).
+
+    Args:
+        factor: the factor.
+        values: of the factor, in its own unit.
+    """
     if factor.kind == "category":
         return values.unsqueeze(1)
     if factor.kind == "circular":
@@ -100,10 +107,10 @@ def targets(factor: Factor, values: Float[Tensor, " n"]) -> Float[Tensor, "n d"]
 
 
 def load_oracle(path: Path | None = None) -> Oracle:
-    """The oracle that ships, or another one's file; frozen.
+    """The oracle that is part of this package, or that of a file; frozen.
 
     Raises:
-        InputError: the file is none of an oracle.
+        InputError: the file holds no oracle.
     """
     place = path or Path(str(files("latentclr") / "weights" / WEIGHTS))
     tensors, header = read_tensors(place, kind="an oracle's weights")

@@ -1,4 +1,4 @@
-"""How far a set of pictures is from another, or from what it should be."""
+"""Distances between sets of pictures, and between a set and the distribution that it should have."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ FRECHET_FEATURES: Mapping[str, str] = {
     "efficientnet-lite0": "of any pictures: the 1280 of a network that knows the ImageNet classes",
     "oracle": "of scenes: the 128 of the network that reads their factors",
 }
-"""What the features are of which a distance between sets of pictures can be taken, by name.
+"""The features on which distances between sets of pictures can be taken, with a description, by name.
 
 None of them are those of the Inception network that the FID is defined by (Heusel et al. 2017). Distances on
 other features are on another scale, so they are called by their features' name, and only compared with each
@@ -30,15 +30,15 @@ other.
 def frechet_features(
     name: str, *, device: torch.device | str = "cpu", log: Callable[[str], None] = lambda _: None
 ) -> Features:
-    """Features of that name, for `frechet_distance`; without gradients, and on the CPU.
+    """A function that computes the features of pictures for `frechet_distance`, without gradients.
 
     Args:
         name: one of `FRECHET_FEATURES`.
-        device: where they are computed.
-        log: told in a sentence when weights are fetched.
+        device: where they are computed; the results are on the CPU.
+        log: called with a sentence when weights are fetched.
 
     Raises:
-        InputError: there are none of that name, or weights cannot be fetched.
+        InputError: the name is unknown, or weights cannot be fetched.
     """
     if name not in FRECHET_FEATURES:
         raise InputError(
@@ -55,16 +55,19 @@ def frechet_features(
 
 
 def frechet_distance(one: Float[Tensor, "n f"], other: Float[Tensor, "m f"]) -> float:
-    """Between two sets of features, each taken for a normal distribution (Heusel et al. 2017, equation 6):
+    """The Frechet distance between two sets of features, as if they were normally distributed.
 
-        |mu_1 - mu_2|^2 + tr(C_1 + C_2 - 2 (C_1^1/2 C_2 C_1^1/2)^1/2)
+    Heusel et al. 2017, equation 6: |mu_1 - mu_2|^2 + tr(C_1 + C_2 - 2 (C_1^1/2 C_2 C_1^1/2)^1/2). With fewer
+    pictures than features it is too large, since their covariances are not known: compare sets of the same
+    number of pictures.
 
-    Of fewer pictures than features it is too large, since their covariances are not known: sets are compared
-    at the same numbers of pictures.
+    Args:
+        one: the features of one set.
+        other: the features of the other set.
 
     Raises:
         InputError: a set has fewer than two pictures.
-    """  # noqa: D415
+    """
     if len(one) < 2 or len(other) < 2:
         raise InputError("a Frechet distance needs two or more pictures on each side.")
     gap = (one.double().mean(0) - other.double().mean(0)).square().sum()
@@ -77,7 +80,7 @@ def frechet_distance(one: Float[Tensor, "n f"], other: Float[Tensor, "m f"]) -> 
 
 
 def _deviations(features: Float[Tensor, "n f"]) -> Float[Tensor, "m f"]:
-    """A matrix A of as few rows as can be, of which A^T A is the covariance."""
+    """A matrix A with as few rows as possible, so that A^T A is the covariance."""
     values = features.double()
     centred: Tensor = (values - values.mean(0)) / math.sqrt(len(values) - 1)
     return centred if len(centred) <= centred.shape[1] else torch.linalg.qr(centred, mode="r").R
@@ -90,8 +93,8 @@ def distance_to_uniform(values: Float[Tensor, " n"], factor: Factor, *, bins: in
 
     Args:
         values: of the factor.
-        factor: gives the range; a category's values are its bins.
-        bins: of other factors.
+        factor: gives the range; a category has a bin for each value.
+        bins: number of bins of other factors.
     """
     if factor.kind == "category":
         counts = torch.bincount(values.long().clamp(0, int(factor.high) - 1), minlength=int(factor.high))
