@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate
 
 from latentclr import load_generator
 from latentclr.scorers.face_detector import ANCHORS, MEAN, Detector, Face, apart, find_faces
-from latentclr.scorers.face_published import detector
+from latentclr.scorers.face_weights import detector
 from latentclr.scorers.faces import load_detector
 
 Array = np.ndarray[Any, np.dtype[np.float64]]

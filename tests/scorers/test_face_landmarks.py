@@ -8,7 +8,7 @@ from tests.rounding import assert_rounded
 from torch import Tensor
 from torch.testing import assert_close
 
-from latentclr.scorers.face_landmarks import COLLAPSED, collapsed, kept, opening, spread, yaw
+from latentclr.scorers.face_landmarks import COLLAPSED, collapsed, opening, spread, where_found, yaw
 
 HANDFUL = {"terms": 30.0, "condition": 8.0, "scale": 1.0}
 """Some thirty operations on coordinates of about 1, the last a division by 0.25 or 0.4 of differences."""
@@ -82,7 +82,7 @@ def test_collapsed_landmarks_have_no_values_and_no_gradients() -> None:
     # The face with an open mouth is spread a little differently.
     assert collapsed(points).tolist() == [False, True, True]
     for measure in (opening, yaw):
-        values = kept(measure(points), points)
+        values = where_found(measure(points), points)
         assert values.isnan().tolist() == [False, True, True]
         (gradient,) = torch.autograd.grad(values[~values.isnan()].sum(), points)
         assert gradient.isfinite().all()

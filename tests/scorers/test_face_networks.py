@@ -12,7 +12,7 @@ from tests.rounding import assert_rounded
 from torch import Tensor
 
 from latentclr.scorers.face_networks import MEAN, prepared, same
-from latentclr.scorers.face_published import dense, gender, recognition
+from latentclr.scorers.face_weights import dense, gender, recognition
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Weights = Mapping[str, Array]

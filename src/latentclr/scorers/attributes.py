@@ -1,10 +1,10 @@
-"""Attributes: single numbers that say how much of something a picture has, and that have gradients.
+"""Attributes: numbers that say how much of something a picture has, with gradients, for supervised methods.
 
-What supervised methods look for. Statistics of the picture need no network and mean the same for every
-generator; factors of a scene are read by the oracle and mean something for pictures of scenes only.
+Statistics of the picture need no network and mean the same for every generator; factors of a scene are read
+by the oracle and are meaningful for pictures of scenes only.
 
-Pictures are in [-1, 1], and the statistics count in [0, 1] (black to white). Values a little beyond, which
-networks without a last tanh give, are not cut off: a cut would have no gradient.
+Pictures are in [-1, 1], and the statistics are computed in [0, 1] (black to white). Values a little outside,
+which networks without a last tanh give, are not clamped: a clamp would have no gradient.
 """
 
 import math
@@ -26,13 +26,13 @@ Attribute = Callable[[Pictures], Values]
 """A number for each picture, with a gradient."""
 
 LUMA = (0.2126, 0.7152, 0.0722)
-"""Shares of red, green and blue in what the eye takes for brightness (ITU-R BT.709)."""
+"""Weights of red, green and blue in luma (ITU-R BT.709)."""
 THUMBNAIL = 32
-"""Pixels on a side at which foreground and background are told apart."""
+"""Side in pixels of the pictures in which foreground and background are separated."""
 UNLIKE = 0.1
-"""Distance of two colours in RGB, of sqrt(3) at most, at which one is called unlike the other."""
+"""Distance in RGB (at most sqrt(3)) from which two colours count as different."""
 SMALLEST = SIZE // 2
-"""Pixels on a side below which the oracle cannot see a scene: what it was tested on, scaled up."""
+"""Smallest side in pixels of pictures for the oracle: it was tested on such pictures, enlarged."""
 
 
 def brightness(pictures: Pictures) -> Values:
@@ -71,7 +71,7 @@ def warmth(pictures: Pictures) -> Values:
 
 
 def sharpness(pictures: Pictures) -> Values:
-    """Mean length of luma's gradient, in luma a pixel; of pictures of one size, the larger the sharper.
+    """Mean length of luma's gradient per pixel; comparable between pictures of one size.
 
     Raises:
         InputError: pictures of one pixel's height or width, which have no gradient.
@@ -86,12 +86,12 @@ def sharpness(pictures: Pictures) -> Values:
 
 
 def foreground(pictures: Pictures) -> Values:
-    """Share of the picture whose colour no pixel on its border has: how large what is in the middle is.
+    """Share of the picture whose colour no pixel on its border has: the size of the object in the middle.
 
-    Measured at `THUMBNAIL` pixels on a side. A pixel whose distance in RGB from the nearest border pixel is
-    `UNLIKE` counts half; counting goes from none to whole over a few hundredths, so that there is a gradient.
-    A background of several colours is allowed, as long as the border shows them all; what touches the border
-    counts as background.
+    Measured in pictures with a side of `THUMBNAIL` pixels. A pixel whose distance in RGB from the nearest
+    border colour is `UNLIKE` counts half; the transition is a few hundredths wide, so that there is a
+    gradient. The background may have several colours, as long as the border shows them all; objects that
+    touch the border count as background.
     """
     colours = shrink(_unit_range(pictures), THUMBNAIL)
     border = torch.cat(
@@ -105,7 +105,7 @@ def foreground(pictures: Pictures) -> Values:
 def hue(pictures: Pictures) -> Values:
     """Hue of the picture's mean colour, in turns of the colour wheel: 0 is red, 1/3 green, 2/3 blue.
 
-    Circular, so nothing that a direction leads to more of: `ATTRIBUTES` has it not.
+    Circular, so no direction leads to more of it: it is not in `ATTRIBUTES`.
 
     >>> hue(torch.tensor([-1.0, 1.0, -1.0]).view(1, 3, 1, 1))
     tensor([0.3333])
@@ -117,10 +117,10 @@ def hue(pictures: Pictures) -> Values:
 
 
 def scene_factor(pictures: Pictures, name: str) -> Values:
-    """A factor of scenes with values in an interval, in its own unit, as the oracle reads it.
+    """A factor of scenes with values in an interval, in its own unit, read by the oracle.
 
     Args:
-        pictures: square ones, of 32 pixels or more; the oracle scales them to its own 64.
+        pictures: square, with 32 pixels or more; the oracle scales them to its own 64.
         name: of the factor.
 
     Raises:
@@ -142,7 +142,7 @@ _STATISTICS: Mapping[str, tuple[Attribute, str]] = {
     "saturation": (saturation, "mean chroma, from 0 (grey) to 1 (pure colours)"),
     "warmth": (warmth, "mean of red minus blue"),
     "sharpness": (sharpness, "mean change of luma from one pixel to the next"),
-    "foreground": (foreground, "share of the picture whose colours its border has not"),
+    "foreground": (foreground, "share of the picture whose colours its border lacks"),
 }
 _SCENE_FACTORS = {factor.name: factor for factor in FACTORS if factor.kind == "interval"}
 
@@ -153,7 +153,7 @@ ATTRIBUTES: Mapping[str, str] = {
 """What each attribute means, by name.
 
 A scene's hues and its shape are left out. Hues are circular: their largest value is next to their smallest,
-so there is neither a boundary between them nor a way to more of it; a shape is one of several, not a number.
+so there is no boundary between them and no more or less; a shape is one of several, not a number.
 """
 
 

@@ -1,7 +1,7 @@
-"""Where the faces of a photograph are: the tiny detector of face-api.js.
+"""The tiny face detector of face-api.js: where the faces of a photograph are.
 
-Six convolutions over a square picture; each cell of the last grid offers a box for each of five anchors, and
-a score (YOLO). What is in a box is what the other face networks want to see.
+Six convolutions over a square picture; each cell of the last grid gives a box and a score for each of five
+anchors (YOLO). The other face networks expect the content of such a box.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,9 +16,9 @@ from torch.nn.functional import interpolate, leaky_relu, max_pool2d, pad
 from latentclr.scorers.face_networks import Convolution, Separable
 
 MEAN = (117.001, 114.697, 97.404)
-"""Of red, green and blue, out of 255, that it subtracts."""
+"""Means of red, green and blue, out of 255, that are subtracted."""
 SLOPE = 0.1
-"""Of what is negative behind a convolution."""
+"""Slope of the leaky ReLU below 0."""
 ANCHORS = (
     (1.603231, 2.094468),
     (6.041143, 7.080126),
@@ -26,19 +26,19 @@ ANCHORS = (
     (4.266906, 5.178857),
     (9.041765, 10.66308),
 )
-"""Width and height of the boxes that it starts from, in cells."""
+"""Widths and heights of the anchors, in cells."""
 CELL = 32
 """Pixels from one cell of the grid to the next."""
 SIZES = (128, 224, 416, 640, 896)
-"""Sides that photographs are scaled to, each a multiple of `CELL`. It finds faces of about 60 to 150 pixels
-best, so the smallest is for faces that fill the photograph."""
+"""Sides in pixels to which photographs are scaled, multiples of `CELL`. Faces of about 60 to 150 pixels are
+found best, so the smallest is for faces that fill the photograph."""
 SCORE = 0.5
-"""Of a box that is taken for a face, as its authors have it."""
+"""Least score of a face, as its authors set it."""
 OVERLAP = 0.4
-"""Intersection over union above which two boxes are one face, as its authors have it."""
+"""Intersection over union above which two boxes are one face, as its authors set it."""
 
 Boxes = Float[Tensor, "n boxes 5"]
-"""Left, top, width and height in shares of the picture's side, and score."""
+"""Left, top, width and height as fractions of the picture's side, and score."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Face:
     """A box around a face, in pixels; it may reach beyond the photograph.
 
     Attributes:
-        left: of the box.
-        top: of the box.
+        left: x of its left side.
+        top: y of its upper side.
         width: of the box.
         height: of the box.
-        score: from 0 to 1.
+        score: from 0 to 1, how certain the face is.
     """
 
     left: float
@@ -61,16 +61,16 @@ class Face:
 
     @property
     def centre(self) -> tuple[float, float]:
-        """Of the box, x and y."""
+        """The middle of the box, x and y."""
         return self.left + self.width / 2, self.top + self.height / 2
 
     @property
     def area(self) -> float:
-        """Square pixels."""
+        """Area of the box in square pixels."""
         return self.width * self.height
 
     def overlap(self, other: "Face") -> float:
-        """Intersection over union."""
+        """Intersection over union of two boxes."""
         right = min(self.left + self.width, other.left + other.width)
         bottom = min(self.top + self.height, other.top + other.height)
         both = max(0.0, right - max(self.left, other.left)) * max(0.0, bottom - max(self.top, other.top))
@@ -78,7 +78,7 @@ class Face:
 
 
 class Detector(nn.Module):
-    """The network. Parameters have the names of the published file."""
+    """The network of the detector. Parameters have the names of the published file."""
 
     WIDTHS: ClassVar[Sequence[int]] = (16, 32, 64, 128, 256, 512)
 
@@ -91,7 +91,7 @@ class Detector(nn.Module):
         self.conv8 = Convolution(self.WIDTHS[-1], 5 * len(ANCHORS), 1)
 
     def forward(self, pictures: Float[Tensor, "n 3 size size"]) -> Boxes:
-        """Every box that the network offers.
+        """All boxes that the network gives.
 
         Args:
             pictures: in [-1, 1]; the side is a multiple of `CELL`.
@@ -106,21 +106,21 @@ class Detector(nn.Module):
 
 
 def _halved(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
-    """The largest of each 2 x 2; an odd last row or column stands for itself."""
+    """Maximum over each 2 x 2 pixels; an odd last row or column is kept."""
     found: Tensor = max_pool2d(x, 2, ceil_mode=True)
     return found
 
 
 def boxes(grid: Float[Tensor, "n 25 cells cells"]) -> Boxes:
-    """Boxes from the last layer: of each anchor, offsets of centre and size, and the logit of the score."""
+    """Boxes from the last map: for each anchor, offsets of centre and size, and the logit of the score."""
     n, _, cells, _ = grid.shape
-    offers = grid.view(n, len(ANCHORS), 5, cells, cells)
+    predictions = grid.view(n, len(ANCHORS), 5, cells, cells)
     count = torch.arange(cells, device=grid.device, dtype=grid.dtype)
     anchors = grid.new_tensor(ANCHORS).view(-1, 2, 1, 1)
-    x = (count + offers[:, :, 0].sigmoid()) / cells
-    y = (count.unsqueeze(1) + offers[:, :, 1].sigmoid()) / cells
-    width, height = (offers[:, :, 2:4].exp() * anchors / cells).unbind(2)
-    score = offers[:, :, 4].sigmoid()
+    x = (count + predictions[:, :, 0].sigmoid()) / cells
+    y = (count.unsqueeze(1) + predictions[:, :, 1].sigmoid()) / cells
+    width, height = (predictions[:, :, 2:4].exp() * anchors / cells).unbind(2)
+    score = predictions[:, :, 4].sigmoid()
     return torch.stack((x - width / 2, y - height / 2, width, height, score), -1).flatten(1, 3)
 
 
@@ -133,8 +133,8 @@ def find_faces(
     Args:
         detector: the network.
         photo: in [-1, 1], of any size.
-        sizes: sides that it is scaled to; what is found at any of them counts.
-        score: from which a box is a face.
+        sizes: sides in pixels to which the photograph is scaled; a face may be found at any of them.
+        score: least score of a face.
     """
     height, width = photo.shape[1:]
     found = []
@@ -142,17 +142,17 @@ def find_faces(
         scale = size / max(height, width)
         shape = max(1, round(height * scale)), max(1, round(width * scale))
         small = interpolate(photo[None], size=shape, mode="bilinear", antialias=True)
-        # Below and to the right it is black, as its authors have it.
+        # Padded with black below and on the right, as its authors do.
         square = pad(small, (0, size - shape[1], 0, size - shape[0]), value=-1.0)
-        offers = detector(square.clamp(-1, 1))[0]
-        for left, top, wide, high, certain in offers[offers[:, 4] > score].tolist():
+        predictions = detector(square.clamp(-1, 1))[0]
+        for left, top, wide, high, certain in predictions[predictions[:, 4] > score].tolist():
             left, top, wide, high = (one * size / scale for one in (left, top, wide, high))
             found.append(Face(left, top, wide, high, certain))
     return apart(found)
 
 
 def apart(faces: Iterable[Face]) -> list[Face]:
-    """The most certain of those that overlap, in order of certainty."""
+    """The faces without those that overlap a more certain one; the most certain first."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda face: -face.score):
         if all(face.overlap(other) <= OVERLAP for other in kept):

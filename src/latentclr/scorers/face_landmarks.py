@@ -1,7 +1,7 @@
-"""What the landmarks of a face say: how far the mouth is open, where the head is turned, whether they fit.
+"""Measures of a face's landmarks: how far the mouth is open, the yaw of the head, whether they fit a face.
 
-All of it is a ratio of lengths within the face, so it does not depend on where the face is, how large and how
-inclined, and has gradients.
+All are ratios of lengths within the face, so they do not depend on its position, size and inclination. They
+have gradients.
 """
 
 import torch
@@ -9,19 +9,19 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 Points = Float[Tensor, "n 68 2"]
-"""Landmarks as (x, y), x to the right, y down, in shares of the sides of a square picture; iBUG's order."""
+"""Landmarks as (x, y), x to the right, y down, as fractions of a square picture's side; iBUG's order."""
 Values = Float[Tensor, " n"]
 
 LEFT_JAW, RIGHT_JAW = slice(0, 4), slice(13, 17)
-"""The sides of the head, from the ears down; left and right as one sees them."""
+"""The sides of the head, from the ears down; left and right in the picture."""
 NOSE, NOSE_BASE = slice(27, 36), 33
 LEFT_EYE, RIGHT_EYE = slice(36, 42), slice(42, 48)
 UPPER_LIP, LOWER_LIP = slice(61, 64), slice(65, 68)
-"""Their inner edges, without the corners of the mouth."""
+"""The inner edges of the lips, without the corners of the mouth."""
 
 COLLAPSED = 0.2
-"""Spread of landmarks, in sides of the picture, below which they are on no face. A face that fills the
-picture has 0.25 to 0.33; a network that finds none draws them together."""
+"""Smallest spread of landmarks on a face, as a fraction of the picture's side. A face that fills the picture
+has 0.25 to 0.33; where a network finds no face, they are close together."""
 _TINY = 1e-6
 
 
@@ -32,15 +32,15 @@ def spread(points: Points) -> Values:
 
 
 def collapsed(points: Points) -> Bool[Tensor, " n"]:
-    """Where the landmarks are on no face, or on one that is too small in the picture to be read."""
+    """Whether the landmarks are on no face, or on one that is too small in the picture."""
     return spread(points) < COLLAPSED
 
 
 def opening(points: Points) -> Values:
-    """Distance of the inner lips over that from the eyes to the base of the nose: 0 is shut.
+    """Distance of the inner lips over that from the eyes to the base of the nose: 0 is shut, 0.5 wide open.
 
-    The distance is along the line from the eyes to the nose, in the mean over the middle of the mouth. It may
-    be a little below 0, where lower and upper lip are found in the wrong order; 0.5 is wide open.
+    The distance is taken along the line from the eyes to the nose and averaged over the middle of the mouth.
+    It may be a little below 0, where lower and upper lip are found in the wrong order.
     """
     eyes = (points[:, LEFT_EYE].mean(1) + points[:, RIGHT_EYE].mean(1)) / 2
     down = points[:, NOSE_BASE] - eyes
@@ -50,10 +50,10 @@ def opening(points: Points) -> Values:
 
 
 def yaw(points: Points) -> Values:
-    """Where the nose is between the sides of the head: 0 is the middle, 1 the right side, -1 the left one.
+    """Position of the nose between the sides of the head: 0 is the middle, 1 the right side, -1 the left.
 
-    Right and left are the picture's. Above 0 the face looks to the right. Both are measured along the line
-    between the eyes.
+    Right and left are those of the picture; above 0 the face looks to the right. Positions are taken along
+    the line between the eyes.
     """
     axis = points[:, RIGHT_EYE].mean(1) - points[:, LEFT_EYE].mean(1)
     left, right = points[:, LEFT_JAW].mean(1), points[:, RIGHT_JAW].mean(1)
@@ -63,6 +63,11 @@ def yaw(points: Points) -> Values:
     return share
 
 
-def kept(values: Values, points: Points) -> Values:
-    """The values, NaN where the landmarks have collapsed (and no gradient there)."""
+def where_found(values: Values, points: Points) -> Values:
+    """The values, but NaN, without a gradient, where the landmarks have collapsed.
+
+    Args:
+        values: one for each face.
+        points: the landmarks of the same faces.
+    """
     return torch.where(collapsed(points), torch.full_like(values, torch.nan), values)

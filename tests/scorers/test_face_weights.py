@@ -9,7 +9,7 @@ import torch
 from torch.testing import assert_close
 
 from latentclr import InputError
-from latentclr.scorers.face_files import read_manifest, read_onnx
+from latentclr.scorers.face_weights import read_manifest, read_onnx
 
 QUANTISED = {"dtype": "uint8", "scale": 0.5, "min": -3.0}
 ENTRIES = [
