@@ -34,8 +34,8 @@ METHODS = ("sefa", "ganspace")
 
 def mapping_operations(generator: StyleGAN2) -> int:
     """Multiplications and additions of the mapping network for one sample."""
-    layers = [generator.mapping.layer(name) for name in generator.mapping.names]
-    return sum(2 * layer.weight.numel() for layer in layers)
+    weights = [generator.mapping.get_parameter(f"{name}.weight") for name in generator.mapping.names]
+    return sum(2 * weight.numel() for weight in weights)
 
 
 def covariance_operations(dim: int) -> int:

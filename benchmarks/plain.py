@@ -14,7 +14,7 @@ from torch.nn.functional import conv2d, conv_transpose2d, interpolate, leaky_rel
 
 from latentclr.generators import BigGANDeep, StyleGAN2
 from latentclr.generators.biggan import Attention
-from latentclr.generators.biggan_deep import Block, ConditionalNorm, Rows, statistics_rows
+from latentclr.generators.biggan_deep import Bottleneck, ConditionalNorm, Rows, statistics_rows
 from latentclr.generators.resample import filter2d, upsample2d
 
 
@@ -128,7 +128,7 @@ class PlainBigGANDeep:
     def _block(self, x: Tensor, name: str, module: nn.Module, condition: Tensor, rows: Rows) -> Tensor:
         if isinstance(module, Attention):
             return self._attention(x, name, module)
-        assert isinstance(module, Block)
+        assert isinstance(module, Bottleneck)
         h = x
         for j in range(4):
             norm, conv = module.norms[j], module.convs[j]

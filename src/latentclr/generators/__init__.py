@@ -1,4 +1,4 @@
-"""Generators: one file per architecture, all behind one contract."""
+"""Generators: one module per architecture, all with one interface."""
 
 from latentclr.generators.base import IMAGE, Generator, Latents, Layer, check_slots
 from latentclr.generators.biggan import BigGAN

@@ -2,8 +2,8 @@
 
 Brock, Donahue, Simonyan: Large Scale GAN Training for High Fidelity Natural Image Synthesis (ICLR 2019),
 figure 15 and tables 4 to 6; the layout is that of Brock's PyTorch code (ajbrock/BigGAN-PyTorch). A linear
-layer makes a 4 x 4 map; every block doubles the resolution and is told, by conditional batch normalisation,
-the class and its own piece of z; self-attention (Zhang and others: Self-Attention Generative Adversarial
+layer makes a 4 x 4 map; every block doubles the resolution and reads, by conditional batch normalisation, the
+class and its own piece of z; self-attention (Zhang and others: Self-Attention Generative Adversarial
 Networks, ICML 2019) follows one of them.
 
 The published networks normalise every weight by an estimate of its largest singular value. The estimate of a
@@ -11,9 +11,8 @@ trained network is fixed, so it is divided out when a checkpoint is read (`laten
 here are plain convolutions and linear layers, which are simpler and faster.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -21,34 +20,42 @@ from torch import Tensor, nn
 from torch.nn.functional import conv_transpose2d, interpolate, max_pool2d
 
 from latentclr.errors import InputError
-from latentclr.generators.base import IMAGE, Generator, Latents, Layer
+from latentclr.generators.base import IMAGE, Folded, Generator, Latents, Layer, Outputs
 from latentclr.generators.classes import imagenet_names
-from latentclr.generators.resample import doubling_kernel
+from latentclr.generators.resample import Convolved, Maps, doubling_kernel
 
 
 def normalize(
-    x: Float[Tensor, "n c h w"],
+    x: Maps,
     mean: Float[Tensor, " c"],
     variance: Float[Tensor, " c"],
     gain: Float[Tensor, "#n c"],
     offset: Float[Tensor, "#n c"],
     eps: float,
-) -> Float[Tensor, "n c h w"]:
-    """(x - mean) / sqrt(variance + eps) * gain + offset, gain and offset for each picture.
+) -> Maps:
+    """(x - mean) / sqrt(variance + eps) * gain + offset.
 
     All four are first brought into one factor and one summand, so that the map is read only once.
+
+    Args:
+        x: maps.
+        mean: of each channel.
+        variance: of each channel.
+        gain: of each channel, for each picture or for all.
+        offset: of each channel, for each picture or for all.
+        eps: added to the variance.
     """
     factor = gain * (variance + eps).rsqrt()
     summand = offset - mean * factor
     return torch.addcmul(summand[:, :, None, None], x, factor[:, :, None, None])
 
 
-def double(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
-    """Twice the height and width; every pixel becomes four equal ones."""
+def double(x: Maps) -> Float[Tensor, "n c h2 w2"]:
+    """Maps of twice the height and width; every pixel becomes four equal ones."""
     return interpolate(x, scale_factor=2.0, mode="nearest")
 
 
-class DoublingConv(nn.Conv2d):
+class DoublingConv(nn.Conv2d, Folded):
     """A 3 x 3 convolution of the map at twice its size, as one transposed convolution."""
 
     kernel: Tensor
@@ -58,30 +65,19 @@ class DoublingConv(nn.Conv2d):
         self.register_buffer("kernel", torch.empty(in_channels, out_channels, 4, 4), persistent=False)
 
     def fold(self) -> None:
-        """Keep the kernel that doubles."""
+        """Keep the kernel of the transposed convolution."""
         self.kernel = doubling_kernel(self.weight)
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
-        """Twice the height and width. In training, the weights are other ones at each step."""
+    def forward(self, x: Maps) -> Convolved:
+        """Maps of twice the height and width. In training, the kernel follows the weights at each step."""
         kernel = doubling_kernel(self.weight) if self.training else self.kernel
         return conv_transpose2d(x, kernel, self.bias, stride=2, padding=1)
 
 
-def fold(network: nn.Module) -> None:
-    """Prepare a network for running: kernels added up, and channels last.
-
-    Convolutions then take 0.75 to 0.95 of the time (CPU, float32).
-    """
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    for module in network.modules():
-        if isinstance(module, DoublingConv):
-            module.fold()
-
-
 class Attention(nn.Module):
-    """Self-attention: to each pixel, a weighted mean over the whole map is added.
+    """Self-attention: adds to each pixel a weighted mean over the whole map.
 
-    Keys and values are read off the map at half the resolution. `gamma` is the learned share of the result.
+    Keys and values are of the map at half the resolution. `gamma` is the learned factor of the result.
     """
 
     def __init__(self, channels: int) -> None:
@@ -92,8 +88,8 @@ class Attention(nn.Module):
         self.out = nn.Conv2d(channels // 2, channels, 1, bias=False)
         self.gamma = nn.Parameter(torch.zeros(()))
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """The map with what it attends to."""
+    def forward(self, x: Maps) -> Maps:
+        """The map plus the attended values."""
         query = self.query(x).flatten(2)
         key = max_pool2d(self.key(x), 2).flatten(2)
         value = max_pool2d(self.value(x), 2).flatten(2)
@@ -102,7 +98,7 @@ class Attention(nn.Module):
         return torch.addcmul(x, self.gamma, self.out(attended))
 
 
-class ConditionalNorm(nn.Module):
+class _ConditionalNorm(nn.Module):
     """Batch normalisation whose gain and offset are linear in the condition; the gain is around 1."""
 
     mean: Tensor
@@ -116,15 +112,12 @@ class ConditionalNorm(nn.Module):
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("variance", torch.ones(channels))
 
-    def forward(
-        self, x: Float[Tensor, "n c h w"], condition: Float[Tensor, "#n d"]
-    ) -> Float[Tensor, "n c h w"]:
-        """Normalised by the stored statistics, then as the condition says."""
+    def forward(self, x: Maps, condition: Float[Tensor, "#n d"]) -> Maps:
         gain, offset = 1 + self.gain(condition), self.offset(condition)
         return normalize(x, self.mean, self.variance, gain, offset, self.eps)
 
 
-class Norm(nn.Module):
+class _OutputNorm(nn.Module):
     """Batch normalisation by stored statistics with a learned gain and offset, before the picture."""
 
     mean: Tensor
@@ -137,33 +130,36 @@ class Norm(nn.Module):
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("variance", torch.ones(channels))
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """Normalised. This eps is 1e-5 in every variant: the option for eps is for the blocks only."""
+    def forward(self, x: Maps) -> Maps:
+        # This eps is 1e-5 in every variant: the option for eps is for the blocks only.
         return normalize(x, self.mean, self.variance, self.gain[None], self.offset[None], 1e-5)
 
 
-class Block(nn.Module):
-    """Twice the resolution: norm, ReLU, doubling, 3 x 3, norm, ReLU, 3 x 3, beside a 1 x 1 shortcut."""
+class UpBlock(nn.Module):
+    """Doubles the resolution: norm, ReLU, doubling, 3 x 3, norm, ReLU, 3 x 3, beside a 1 x 1 shortcut."""
 
     def __init__(self, in_channels: int, out_channels: int, condition_dim: int, eps: float) -> None:
         super().__init__()
-        self.norm1 = ConditionalNorm(in_channels, condition_dim, eps)
+        self.norm1 = _ConditionalNorm(in_channels, condition_dim, eps)
         self.conv1 = DoublingConv(in_channels, out_channels)
-        self.norm2 = ConditionalNorm(out_channels, condition_dim, eps)
+        self.norm2 = _ConditionalNorm(out_channels, condition_dim, eps)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
         self.shortcut = nn.Conv2d(in_channels, out_channels, 1)
 
-    def forward(
-        self, x: Float[Tensor, "n c h w"], condition: Float[Tensor, "#n d"]
-    ) -> Float[Tensor, "n d2 h2 w2"]:
-        """Twice the height and width."""
+    def forward(self, x: Maps, condition: Float[Tensor, "#n d"]) -> Convolved:
+        """Maps of twice the height and width.
+
+        Args:
+            x: maps.
+            condition: for each picture or for all.
+        """
         h = self.conv1(self.norm1(x, condition).relu_())
         h = self.conv2(self.norm2(h, condition).relu_())
         # The original doubles first; a 1 x 1 convolution does the same to every copy of a pixel.
         return double(self.shortcut(x)).add_(h)
 
-    def reads(self) -> Float[Tensor, "out d"]:
-        """All rows that read the condition: gains, then offsets, of both norms."""
+    def condition_weights(self) -> Float[Tensor, "out d"]:
+        """The rows of all matrices that read the condition: gains, then offsets, of both norms."""
         norms = (self.norm1, self.norm2)
         return torch.cat([linear.weight for norm in norms for linear in (norm.gain, norm.offset)])
 
@@ -182,15 +178,17 @@ class BigGAN(Generator):
     "image". Aliases are the places in Brock's code: "blocks.i.0" the block, "blocks.i.1" its attention.
 
     Args:
-        channels: of the 4 x 4 map, then of each block's output.
+        channels: number of channels of the 4 x 4 map, then of each block's output.
         z_dim: length of z; a multiple of the number of slots if hierarchical.
-        num_classes: how many there are; class names are known for the 1000 of ImageNet.
+        num_classes: number of classes; class names are known for the 1000 of ImageNet.
         shared_dim: length of the class embedding that all blocks share; None: each norm has its own rows for
             every class (not for hierarchical networks).
         hierarchical: whether each block reads a piece of z.
-        attention: the blocks that self-attention follows.
+        attention: indices of the blocks that self-attention follows.
         bn_eps: added to the variances in the blocks.
     """
+
+    channels_last = True
 
     def __init__(
         self,
@@ -225,10 +223,10 @@ class BigGAN(Generator):
         self.shared = nn.Parameter(torch.zeros(num_classes, shared_dim)) if shared_dim is not None else None
         self.linear = nn.Linear(self.chunk, 16 * channels[0])
         self.blocks = nn.ModuleList(
-            Block(n_in, n_out, condition_dim, bn_eps) for n_in, n_out in pairwise(channels)
+            UpBlock(n_in, n_out, condition_dim, bn_eps) for n_in, n_out in pairwise(channels)
         )
         self.attention = nn.ModuleDict({str(i): Attention(channels[i + 1]) for i in attention})
-        self.norm = Norm(channels[-1])
+        self.norm = _OutputNorm(channels[-1])
         self.to_image = nn.Conv2d(channels[-1], 3, 3, padding=1)
         layers = [Layer("linear", 0, channels[0], 4)]
         for i, size in enumerate(channels[1:]):
@@ -239,20 +237,8 @@ class BigGAN(Generator):
         self.layers = (*layers, Layer(IMAGE, layers[-1].slot, 3, layers[-1].resolution))
         self.freeze()
 
-    def fold(self) -> None:
-        """Channels last, and the doubling convolutions' kernels added up."""
-        fold(self)
-
-    def settings(self) -> dict[str, Any]:
-        """What the constructor needs to build a generator of this shape."""
-        return dict(self._settings)
-
-    def map(self, z: Float[Tensor, "n z_dim"]) -> Latents:
-        """Z times the truncation, in every slot."""
-        return (z * self.truncation).unsqueeze(1).repeat(1, self.num_slots, 1)
-
-    def run(self, latents: Latents) -> Iterator[tuple[str, Float[Tensor, "n c h w"]]]:
-        """Yield (layer name, output) from 4 x 4 upwards, last the picture."""
+    def run(self, latents: Latents) -> Outputs:
+        """See `Generator.run`; the first layer's name is "linear"."""
         label = self.chosen().to(latents.dtype)
         shared = (label if self.shared is None else label @ self.shared).expand(len(latents), -1)
         x = self.linear(latents[:, 0, : self.chunk]).unflatten(1, (-1, 4, 4))
@@ -270,15 +256,15 @@ class BigGAN(Generator):
         yield IMAGE, self.to_image(self.norm(x).relu_()).tanh()
 
     def style_weight(self, layer: str) -> Float[Tensor, "out dim"]:
-        """The first layer's matrix, or all gains and offsets of a block; zero where it does not read z."""
+        """The first layer's matrix, or all gains and offsets of a block; zero where they do not read z."""
         name = self.layer(layer).name
         blocks = {f"blocks.{i}": (i + 1, block) for i, block in enumerate(self.blocks)}
         if name == "linear":
             slot, weight = 0, self.linear.weight
         elif name in blocks and self.num_slots > 1:
             slot, block = blocks[name]
-            assert isinstance(block, Block)
-            weight = block.reads()[:, self.class_dim :]
+            assert isinstance(block, UpBlock)
+            weight = block.condition_weights()[:, self.class_dim :]
         else:
             raise InputError(f"layer {layer!r} of this BigGAN reads no latent.")
         whole = weight.new_zeros(len(weight), self.z_dim)

@@ -1,10 +1,10 @@
-"""BigGAN-deep: twice as many blocks as BigGAN, each a bottleneck, all reading the whole z.
+"""BigGAN-deep: twice as many blocks as BigGAN, each a bottleneck that reads the whole z.
 
 Brock, Donahue, Simonyan: Large Scale GAN Training for High Fidelity Natural Image Synthesis (ICLR 2019),
 appendix B, figure 16 and tables 7 to 9; the layout is that of Hugging Face's conversion of the published
 TensorFlow networks (huggingface/pytorch-pretrained-BigGAN).
 
-Two things are those of the conversion, not of the paper. The statistics of every batch normalisation are a
+Two things are from the conversion, not from the paper. The statistics of every batch normalisation are a
 table with a row for each truncation 0, 0.02, ..., 1; and the published networks normalise every weight by an
 estimate of its largest singular value. The latter is fixed in a trained network, so it is divided out when a
 checkpoint is read (`latentclr.checkpoints.biggan_deep`): here are plain convolutions and linear layers, which
@@ -12,8 +12,8 @@ are simpler and faster.
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,22 +22,28 @@ from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 
 from latentclr.errors import InputError
-from latentclr.generators.base import IMAGE, Generator, Latents, Layer
-from latentclr.generators.biggan import Attention, DoublingConv, double, fold, normalize
+from latentclr.generators.base import IMAGE, Generator, Latents, Layer, Outputs
+from latentclr.generators.biggan import Attention, DoublingConv, double, normalize
 from latentclr.generators.classes import imagenet_names
+from latentclr.generators.resample import Convolved, Maps
 
 Rows = Sequence[tuple[int, float]]
-"""Rows of the tables of statistics, and the share of each."""
+"""Rows of the tables of statistics with the weight of each."""
 
 
 def statistics_rows(truncation: float, n_stats: int, *, corrected: bool = False) -> Rows:
-    """Which rows of the tables of statistics are used at a truncation.
+    """The rows of the tables of statistics that are used at a truncation, and their weights.
 
-    Between two rows the published code gives each the share that belongs to the other. We do as it does, for
-    so the published pictures are made; `corrected` gives the nearer row the larger share.
+    Between two rows the published code gives each the weight that belongs to the other. We do the same by
+    default, since the published pictures are made so.
 
     >>> statistics_rows(0.5, 51), statistics_rows(0.3125, 5), statistics_rows(0.3125, 5, corrected=True)
     (((25, 1.0),), ((1, 0.25), (2, 0.75)), ((1, 0.75), (2, 0.25)))
+
+    Args:
+        truncation: in [0, 1].
+        n_stats: number of rows.
+        corrected: give the nearer row the larger weight.
     """
     # This very division also decides on which side of a row its rounding falls: 0.58 / 0.02 is a little less
     # than 29, so that the original uses row 28 there.
@@ -62,6 +68,12 @@ def truncated_noise(n: int, z_dim: int, *, truncation: float, seed: int) -> Floa
 
     Use it as latents with `.unsqueeze(1).repeat(1, generator.num_slots, 1)`; the generator's own samples come
     from `sample` and `from_seeds`.
+
+    Args:
+        n: number of pictures.
+        z_dim: length of z.
+        truncation: factor of the result.
+        seed: of numpy's random state.
     """
     uniform = torch.from_numpy(np.random.RandomState(seed).uniform(size=(n, z_dim)))
     return _quantile(uniform).float() * truncation
@@ -72,7 +84,7 @@ ENDS: tuple[float, float] = tuple(torch.special.ndtr(torch.tensor([-2.0, 2.0], d
 
 
 def _quantile(p: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
-    """Where the normal distribution between -2 and 2 reaches p."""
+    """The quantiles of the normal distribution between -2 and 2."""
     low, high = ENDS
     quantile: Tensor = torch.special.ndtri(low + p * (high - low))
     return quantile
@@ -81,7 +93,7 @@ def _quantile(p: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
 class Statistics(nn.Module):
     """Tables of means and variances of one batch normalisation, a row for each truncation.
 
-    In training mode the tables are not looked at: a batch is normalised by its own mean and variance.
+    In training mode a batch is normalised by its own mean and variance instead.
     """
 
     means: Tensor
@@ -94,13 +106,16 @@ class Statistics(nn.Module):
         self.register_buffer("variances", torch.ones(n_stats, channels))
 
     def forward(
-        self,
-        x: Float[Tensor, "n c h w"],
-        gain: Float[Tensor, "#n c"],
-        offset: Float[Tensor, "#n c"],
-        rows: Rows,
-    ) -> Float[Tensor, "n c h w"]:
-        """Normalised by those rows; in training, by the batch."""
+        self, x: Maps, gain: Float[Tensor, "#n c"], offset: Float[Tensor, "#n c"], rows: Rows
+    ) -> Maps:
+        """Normalised maps.
+
+        Args:
+            x: maps.
+            gain: of each channel, for each picture or for all.
+            offset: of each channel, for each picture or for all.
+            rows: of the tables; not used in training.
+        """
         if self.training:
             y = batch_norm(x, None, None, training=True, eps=self.eps)
             return torch.addcmul(offset[:, :, None, None], y, gain[:, :, None, None])
@@ -118,15 +133,19 @@ class ConditionalNorm(nn.Module):
         self.offset = nn.Linear(condition_dim, channels, bias=False)
         self.statistics = Statistics(channels, n_stats, eps)
 
-    def forward(
-        self, x: Float[Tensor, "n c h w"], condition: Float[Tensor, "n d"], rows: Rows
-    ) -> Float[Tensor, "n c h w"]:
-        """Normalised, then as the condition says."""
+    def forward(self, x: Maps, condition: Float[Tensor, "n d"], rows: Rows) -> Maps:
+        """Normalised maps.
+
+        Args:
+            x: maps.
+            condition: of each picture.
+            rows: see `Statistics.forward`.
+        """
         y: Tensor = self.statistics(x, 1 + self.gain(condition), self.offset(condition), rows)
         return y
 
 
-class Norm(nn.Module):
+class _OutputNorm(nn.Module):
     """Batch normalisation with a learned gain and offset, before the picture."""
 
     def __init__(self, channels: int, n_stats: int, eps: float) -> None:
@@ -135,37 +154,32 @@ class Norm(nn.Module):
         self.offset = nn.Parameter(torch.zeros(channels))
         self.statistics = Statistics(channels, n_stats, eps)
 
-    def forward(self, x: Float[Tensor, "n c h w"], rows: Rows) -> Float[Tensor, "n c h w"]:
-        """Normalised."""
+    def forward(self, x: Maps, rows: Rows) -> Maps:
         y: Tensor = self.statistics(x, self.gain[None], self.offset[None], rows)
         return y
 
 
-class Block(nn.Module):
-    """A bottleneck: 1 x 1 to a quarter of the channels, 3 x 3 twice, 1 x 1 to the output; input added.
+class Bottleneck(nn.Module):
+    """1 x 1 to a quarter of the channels, 3 x 3 twice, 1 x 1 to the output; the input is added.
 
-    Before each convolution stand a norm and ReLU; a block that doubles does so before the first 3 x 3. Of the
-    input, only as many channels are added as there are
-    in the output: its first ones.
+    Before each convolution are a norm and ReLU. Of the input, only the first channels are added where the
+    output has fewer.
+
+    Args:
+        in_channels: number of channels of the input.
+        out_channels: number of channels of the output, at most as many.
+        norm: makes the norm of a number of channels.
+        upsample: double the resolution before the first 3 x 3.
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        condition_dim: int,
-        *,
-        upsample: bool,
-        n_stats: int,
-        eps: float,
+        self, in_channels: int, out_channels: int, norm: Callable[[int], ConditionalNorm], *, upsample: bool
     ) -> None:
         super().__init__()
         inner = in_channels // 4
         self.upsample = upsample
         self.out_channels = out_channels
-        self.norms = nn.ModuleList(
-            ConditionalNorm(size, condition_dim, n_stats, eps) for size in (in_channels, inner, inner, inner)
-        )
+        self.norms = nn.ModuleList(map(norm, (in_channels, inner, inner, inner)))
         self.convs = nn.ModuleList(
             [
                 nn.Conv2d(in_channels, inner, 1),
@@ -175,18 +189,22 @@ class Block(nn.Module):
             ]
         )
 
-    def forward(
-        self, x: Float[Tensor, "n c h w"], condition: Float[Tensor, "n d"], rows: Rows
-    ) -> Float[Tensor, "n c2 h2 w2"]:
-        """The same size, or twice the height and width."""
+    def forward(self, x: Maps, condition: Float[Tensor, "n d"], rows: Rows) -> Convolved:
+        """Maps of the same or twice the height and width.
+
+        Args:
+            x: maps.
+            condition: of each picture.
+            rows: see `Statistics.forward`.
+        """
         h = x
         for norm, conv in zip(self.norms, self.convs, strict=True):
             h = conv(norm(h, condition, rows).relu_())
         kept = x[:, : self.out_channels]
         return h.add_(double(kept) if self.upsample else kept)
 
-    def reads(self) -> Float[Tensor, "out d"]:
-        """All rows that read the condition: gains, then offsets, of each norm."""
+    def condition_weights(self) -> Float[Tensor, "out d"]:
+        """The rows of all matrices that read the condition: gains, then offsets, of each norm."""
         linears = [module for module in self.norms.modules() if isinstance(module, nn.Linear)]
         return torch.cat([linear.weight for linear in linears])
 
@@ -207,12 +225,12 @@ class BigGANDeep(Generator):
     Args:
         z_dim: length of z.
         class_dim: length of the class embedding.
-        width: channels before the picture.
-        num_classes: how many there are; class names are known for the 1000 of ImageNet.
-        blocks: of each block, whether it doubles the resolution, and its input and output channels, in
-            multiples of `width`.
-        attention: place of the self-attention among the layers; None: there is none.
-        n_stats: rows in the tables of statistics.
+        width: number of channels before the picture.
+        num_classes: number of classes; class names are known for the 1000 of ImageNet.
+        blocks: for each block, whether it doubles the resolution, and its numbers of input and output
+            channels in multiples of `width`.
+        attention: index of the self-attention among the layers; None: there is none.
+        n_stats: number of rows in the tables of statistics.
         eps: added to the variances.
 
     Attributes:
@@ -220,6 +238,7 @@ class BigGANDeep(Generator):
             `statistics_rows`); `generator.view(corrected=True)` gives a generator that does.
     """
 
+    channels_last = True
     corrected: bool = False
 
     def __init__(
@@ -261,54 +280,43 @@ class BigGANDeep(Generator):
             modules.append(module)
             layers.append(Layer(name, slot, channels, resolution, (f"generator.{name}",)))
 
+        norm = partial(ConditionalNorm, condition_dim=condition_dim, n_stats=n_stats, eps=eps)
         resolution = 4
         for i, (upsample, n_in, n_out) in enumerate(blocks):
             if i == attention:
                 add(Attention(width * n_in), i, width * n_in, resolution)
             resolution *= 2 if upsample else 1
-            block = Block(
-                width * n_in,
-                width * n_out,
-                condition_dim,
-                upsample=bool(upsample),
-                n_stats=n_stats,
-                eps=eps,
-            )
+            block = Bottleneck(width * n_in, width * n_out, norm, upsample=bool(upsample))
             add(block, i + 1, width * n_out, resolution)
         last = layers[-1]
         self.blocks = nn.ModuleList(modules)
-        self.norm = Norm(last.channels, n_stats, eps)
+        self.norm = _OutputNorm(last.channels, n_stats, eps)
         self.to_image = nn.Conv2d(last.channels, 3, 3, padding=1)
         self.layers = (*layers, Layer(IMAGE, last.slot, 3, last.resolution))
         self.freeze()
 
-    def fold(self) -> None:
-        """Channels last, and the doubling convolutions' kernels added up."""
-        fold(self)
-
-    def settings(self) -> dict[str, Any]:
-        """What the constructor needs to build a generator of this shape."""
-        return dict(self._settings)
-
     def map(self, z: Float[Tensor, "n z_dim"]) -> Latents:
-        """Z cut off at -2 and 2 (by quantiles), times the truncation, in every slot."""
-        return (truncated_normal(z) * self.truncation).unsqueeze(1).repeat(1, self.num_slots, 1)
+        """See `Generator.map`; z is cut off at -2 and 2 first (see `truncated_normal`)."""
+        return super().map(truncated_normal(z))
 
-    def run(self, latents: Latents) -> Iterator[tuple[str, Float[Tensor, "n c h w"]]]:
-        """Yield (layer name, output) from 4 x 4 upwards, last the picture."""
+    def run(self, latents: Latents) -> Outputs:
+        """See `Generator.run`; the first layer's name is "gen_z"."""
         embedding = self.classes(self.chosen().to(latents.dtype)).expand(len(latents), -1)
         yield from self.run_embedded(latents, embedding)
 
-    def run_embedded(
-        self, latents: Latents, embedding: Float[Tensor, "n class_dim"]
-    ) -> Iterator[tuple[str, Float[Tensor, "n c h w"]]]:
-        """As `run`, with an embedding for each picture: batches of many classes, as training has them."""
+    def run_embedded(self, latents: Latents, embedding: Float[Tensor, "n class_dim"]) -> Outputs:
+        """Like `run`, for batches of many classes, as training has them.
+
+        Args:
+            latents: as of `map`.
+            embedding: of the class of each picture.
+        """
         rows = statistics_rows(self.truncation, self.n_stats, corrected=self.corrected)
         # Of the linear layer's output, channels are the last axis: the map is channels-last as it stands.
         x = self.gen_z(torch.cat([latents[:, 0], embedding], 1)).unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
         yield "gen_z", x
         for layer, module in zip(self.layers[1:-1], self.blocks, strict=True):
-            if isinstance(module, Block):
+            if isinstance(module, Bottleneck):
                 x = module(x, torch.cat([latents[:, layer.slot], embedding], 1), rows)
             else:
                 x = module(x)
@@ -321,6 +329,6 @@ class BigGANDeep(Generator):
         if found.name == "gen_z":
             return self.gen_z.weight[:, : self.z_dim]
         module = dict(zip(self.layers[1:-1], self.blocks, strict=True)).get(found)
-        if not isinstance(module, Block):
+        if not isinstance(module, Bottleneck):
             raise InputError(f"layer {layer!r} of a BigGAN-deep reads no latent.")
-        return module.reads()[:, : self.z_dim]
+        return module.condition_weights()[:, : self.z_dim]

@@ -12,7 +12,7 @@ from latentclr.errors import InputError
 def imagenet_names() -> tuple[str, ...]:
     """Names of the 1000 ImageNet classes (ILSVRC 2012), in the order that BigGAN numbers them.
 
-    Each is a WordNet synset: synonyms with commas between.
+    Each is a WordNet synset: synonyms separated by commas.
     """
     text = (files(__package__) / "imagenet_classes.txt").read_text("utf-8")
     return tuple(line for line in text.splitlines() if line and not line.startswith("#"))
@@ -22,10 +22,10 @@ def find_class(which: int | str, names: Sequence[str], num_classes: int) -> int:
     """The number of a class.
 
     Args:
-        which: the number itself (also as a string), or a name: one of the synonyms, whatever its case. Where
-            one class has it as its first name, others that have it further back do not count.
-        names: of all classes, each one or more synonyms with commas between; empty if they are not known.
-        num_classes: how many there are.
+        which: the number itself (also as a string), or a name: one of the synonyms, in any case. A class that
+            has it as its first synonym precedes others that have it further back.
+        names: names of all classes, each one or more synonyms separated by commas; empty: not known.
+        num_classes: number of classes.
 
     >>> find_class("tabby cat", ["tench, Tinca tinca", "tabby, tabby cat"], 2)
     1

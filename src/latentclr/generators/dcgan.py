@@ -6,18 +6,18 @@ checkpoints share: a 4 x 4 projection of z, then blocks that double the resoluti
 convolution, batch normalisation and ReLU; the last has neither and ends in tanh.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from latentclr.errors import InputError
-from latentclr.generators.base import IMAGE, Generator, Latents, Layer
+from latentclr.generators.base import IMAGE, Generator, Latents, Layer, Outputs
+from latentclr.generators.resample import Convolved, Maps
 
 
-class Project(nn.Module):
+class _Projection(nn.Module):
     """z to a 4 x 4 map: a 4 x 4 transposed convolution of one pixel, which is a matrix product."""
 
     def __init__(self, z_dim: int, channels: int) -> None:
@@ -26,13 +26,13 @@ class Project(nn.Module):
         self.norm = nn.BatchNorm2d(channels)
 
     def forward(self, z: Float[Tensor, "n z_dim"]) -> Float[Tensor, "n c 4 4"]:
-        """One GEMM: several times faster on a CPU than the general convolution, and equal to it."""
+        # One GEMM: several times faster on a CPU than the general convolution, and equal to it.
         weight = self.conv.weight
         x: Tensor = self.norm((z @ weight.flatten(1)).unflatten(1, weight.shape[1:]))
         return x.relu()
 
 
-class Double(nn.Module):
+class _DoublingBlock(nn.Module):
     """Twice the resolution: transposed convolution 4 x 4 with stride 2, batch normalisation, ReLU."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -40,8 +40,7 @@ class Double(nn.Module):
         self.conv = nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(out_channels)
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
-        """Twice the height and width."""
+    def forward(self, x: Maps) -> Convolved:
         x = self.norm(self.conv(x))
         return x.relu()
 
@@ -53,47 +52,29 @@ class DCGAN(Generator):
     positions in the PyTorch example's `main` ("main.2" is the first ReLU).
 
     Args:
-        channels: of the outputs at 4 x 4, 8 x 8, ...; the picture has twice the resolution of the last.
+        channels: number of channels at 4 x 4, 8 x 8, ...; the picture has twice the resolution of the last.
         z_dim: length of z.
     """
 
+    channels_last = True
+
     def __init__(self, channels: Sequence[int] = (512, 256, 128, 64), z_dim: int = 100) -> None:
         super().__init__()
+        self._settings = {"channels": list(channels), "z_dim": z_dim}
         self.space = "z"
         self.z_dim = self.latent_dim = z_dim
         self.num_slots = 1
-        self.project = Project(z_dim, channels[0])
-        self.blocks = nn.ModuleList(map(Double, channels[:-1], channels[1:]))
+        self.project = _Projection(z_dim, channels[0])
+        self.blocks = nn.ModuleList(map(_DoublingBlock, channels[:-1], channels[1:]))
         self.to_image = nn.ConvTranspose2d(channels[-1], 3, 4, stride=2, padding=1, bias=False)
         self.layers = (
-            *(
-                Layer(
-                    f"b{4 << i}",
-                    slot=0,
-                    channels=c,
-                    resolution=4 << i,
-                    aliases=(f"main.{3 * i + 2}",),
-                )
-                for i, c in enumerate(channels)
-            ),
-            Layer(IMAGE, 0, 3, 4 << len(channels), aliases=(f"main.{3 * len(channels) + 1}",)),
+            *(Layer(f"b{4 << i}", 0, c, 4 << i, (f"main.{3 * i + 2}",)) for i, c in enumerate(channels)),
+            Layer(IMAGE, 0, 3, 4 << len(channels), (f"main.{3 * len(channels) + 1}",)),
         )
         self.freeze()
 
-    def fold(self) -> None:
-        """Channels last: transposed convolutions then run 1.6 times as fast (CPU, float32)."""
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def settings(self) -> dict[str, Any]:
-        """What the constructor needs to build a generator of this shape."""
-        return {"channels": [layer.channels for layer in self.layers[:-1]], "z_dim": self.z_dim}
-
-    def map(self, z: Float[Tensor, "n z_dim"]) -> Latents:
-        """Z itself, scaled by the truncation: there is no mapping network."""
-        return (z * self.truncation).unsqueeze(1)
-
-    def run(self, latents: Latents) -> Iterator[tuple[str, Float[Tensor, "n c h w"]]]:
-        """Yield (layer name, output) from 4 x 4 upwards, last the picture."""
+    def run(self, latents: Latents) -> Outputs:
+        """See `Generator.run`; the first layer's name is "b4"."""
         x = self.project(latents[:, 0]).contiguous(memory_format=torch.channels_last)
         yield "b4", x
         for i, block in enumerate(self.blocks):

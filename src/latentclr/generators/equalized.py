@@ -1,4 +1,4 @@
-"""What ProGAN and the StyleGANs share: equalised learning rate, and normalisation by the mean square."""
+"""Parts of ProGAN and the StyleGANs: equalised learning rate, and normalisation by the mean square."""
 
 import math
 
@@ -13,11 +13,11 @@ class EqualLinear(nn.Module):
     Karras, Aila, Laine, Lehtinen (ProGAN, ICLR 2018), section 4.1.
 
     Args:
-        n_in: inputs.
-        n_out: outputs.
+        n_in: number of inputs.
+        n_out: number of outputs.
         gain: standard deviation of the output for independent inputs of variance 1.
         lr: learning rate relative to other layers.
-        bias: its first value; None: there is none.
+        bias: initial value of the bias; None: there is no bias.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class EqualLinear(nn.Module):
         self.bias = None if bias is None else nn.Parameter(torch.full((n_out,), bias))
 
     def forward(self, x: Float[Tensor, "n a"]) -> Float[Tensor, "n b"]:
-        """One GEMM; the scales go into it."""
+        """The outputs, by one GEMM that includes the scales."""
         if self.bias is None:
             return x @ self.weight.T * self.scale
         return torch.addmm(self.bias, x, self.weight.T, beta=self.lr, alpha=self.scale)

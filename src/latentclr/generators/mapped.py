@@ -1,11 +1,11 @@
-"""What generators with a mapping network share: two latent spaces, and truncation towards the mean w."""
+"""Generators with a mapping network: two latent spaces, and truncation towards the mean w."""
 
 from abc import abstractmethod
 from typing import TypeVar, final
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from latentclr.errors import InputError
 from latentclr.generators.base import Generator, Latents
@@ -16,22 +16,37 @@ Kind = TypeVar("Kind", bound="MappedGenerator")
 class MappedGenerator(Generator):
     """A generator whose latents are w, one for each slot; in space z, each slot's z is mapped on its way.
 
+    Args:
+        z_dim: length of z.
+        w_dim: length of w.
+        num_slots: number of latents per picture.
+        num_classes: number of classes; 0 for an unconditional generator.
+
     Attributes:
         w_dim: length of w.
-        cutoff: truncate the first so many slots only; None: all.
+        cutoff: number of slots, the first ones, that are truncated; None: all.
+        mapping: the network from z, and the weights of the classes or None, to w.
     """
 
-    w_dim: int
     cutoff: int | None = None
+    mapping: nn.Module
+
+    def __init__(self, z_dim: int, w_dim: int, num_slots: int, num_classes: int) -> None:
+        super().__init__()
+        self.space = "w"
+        self.z_dim, self.w_dim, self.num_slots, self.num_classes = z_dim, w_dim, num_slots, num_classes
+        self.latent_dim = w_dim
 
     @property
     @abstractmethod
     def average(self) -> Float[Tensor, " w_dim"]:
-        """The mean w."""
+        """The mean w, towards which latents are truncated."""
 
-    @abstractmethod
+    @final
     def mapped(self, z: Float[Tensor, "n z_dim"]) -> Float[Tensor, "n w_dim"]:
-        """w, not truncated."""
+        """The w of each z, for the chosen class; not truncated."""
+        w: Tensor = self.mapping(z, self.chosen() if self.num_classes else None)
+        return w
 
     @final
     def at(self: Kind, truncation: float, *, cutoff: int | None = None) -> Kind:
@@ -39,10 +54,10 @@ class MappedGenerator(Generator):
 
         Args:
             truncation: psi, in (0, 1].
-            cutoff: truncate the first so many slots only; None: all.
+            cutoff: number of slots, the first ones, to truncate; None: all.
 
         Raises:
-            InputError: psi outside (0, 1], or a cutoff that is no number of slots.
+            InputError: psi is outside (0, 1], or the cutoff is no number of slots.
         """
         if cutoff is not None and not 0 <= cutoff <= self.num_slots:
             raise InputError(f"cutoff={cutoff}: give a number of slots, 0 to {self.num_slots}.")
@@ -53,7 +68,7 @@ class MappedGenerator(Generator):
         """A view whose latents are w, or z (each slot's z is mapped, with its truncation, on its way).
 
         Raises:
-            InputError: another space.
+            InputError: it is another space.
         """
         if space not in ("w", "z"):
             raise InputError(f"space={space!r}: a {type(self).__name__} has its latents in w or z.")
@@ -71,7 +86,12 @@ class MappedGenerator(Generator):
 
     @final
     def style(self, latents: Latents, slot: int) -> Float[Tensor, "n w_dim"]:
-        """The w of one slot; in space z, early layers so cost no mapping of later slots."""
+        """The w of one slot; in space z, each slot is mapped when its layer needs it.
+
+        Args:
+            latents: as of `map`.
+            slot: index of the slot.
+        """
         if self.space == "w":
             return latents[:, slot]
         return self._truncated(self.mapped(latents[:, slot]), slot)

@@ -8,7 +8,6 @@ pixelwise normalisation. Only the fully grown network is built: the picture is r
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -16,23 +15,23 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu
 
 from latentclr.errors import InputError
-from latentclr.generators.base import IMAGE, Generator, Latents, Layer
+from latentclr.generators.base import IMAGE, Folded, Generator, Latents, Layer, Outputs
 from latentclr.generators.equalized import normalize
-from latentclr.generators.resample import doubling_kernel
+from latentclr.generators.resample import Convolved, Maps, doubling_kernel
 
 HE_GAIN = math.sqrt(2)
 """Gain of a layer before a (leaky) ReLU: keeps the variance (He et al. 2015)."""
 
 
-class Conv(nn.Module):
+class EqualConv(nn.Module, Folded):
     """Convolution with equalised learning rate (section 4.1), optionally of the input at twice its size.
 
     Weights are stored as they were trained, with variance about 1, and scaled when they are used.
 
     Args:
-        in_channels: of the input.
-        out_channels: of the output.
-        size: of the kernel, odd; padded with zeros so that the output has the size of the input.
+        in_channels: number of channels of the input.
+        out_channels: number of channels of the output.
+        size: height and width of the kernel, odd; zeros around the input keep its size.
         up: double the resolution (nearest neighbour) before convolving; needs size 3.
         gain: standard deviation of the output for independent inputs of variance 1.
     """
@@ -51,21 +50,24 @@ class Conv(nn.Module):
             self.register_buffer("doubling", torch.zeros(in_channels, out_channels, 4, 4), persistent=False)
 
     def fold(self) -> None:
-        """The kernel that doubles and convolves at once, with the scale in it."""
+        """Keep the kernel that doubles and convolves at once, with the scale in it."""
         if self.up:
             self.doubling = doubling_kernel(self.weight * self.scale)
 
-    def forward(
-        self, x: Float[Tensor, "n c h w"], bias: Float[Tensor, " out"] | None = None
-    ) -> Float[Tensor, "n out h2 w2"]:
-        """The convolution of x, and the bias added to every pixel."""
+    def forward(self, x: Maps, bias: Float[Tensor, " out"] | None = None) -> Convolved:
+        """Maps of the same or twice the height and width.
+
+        Args:
+            x: maps.
+            bias: added to every pixel.
+        """
         if self.up:
             return conv_transpose2d(x, self.doubling, bias, stride=2, padding=1)
         return conv2d(x, self.weight * self.scale, bias, padding=self.padding)
 
 
-class Project(nn.Module):
-    """z to a 4 x 4 map: normalisation, a matrix, then the same as after every convolution."""
+class _Projection(nn.Module):
+    """z to a 4 x 4 map: normalisation, a matrix, then bias, leaky ReLU and pixelwise normalisation."""
 
     def __init__(self, z_dim: int, channels: int) -> None:
         super().__init__()
@@ -75,34 +77,33 @@ class Project(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, z: Float[Tensor, "n z_dim"], truncation: float) -> Float[Tensor, "n c 4 4"]:
-        """The first map; the matrix has the 16 pixels of a channel in consecutive rows."""
+        # The matrix has the 16 pixels of a channel in consecutive rows.
         x = (normalize(z) @ self.weight.T * (self.scale * truncation)).unflatten(1, (-1, 4, 4))
         return normalize(leaky_relu(x + self.bias[:, None, None], 0.2))
 
 
-class Block(nn.Module):
+class _NormalizedConv(nn.Module):
     """Convolution, bias, leaky ReLU, pixelwise normalisation."""
 
     def __init__(self, in_channels: int, out_channels: int, *, up: bool) -> None:
         super().__init__()
-        self.conv = Conv(in_channels, out_channels, up=up)
+        self.conv = EqualConv(in_channels, out_channels, up=up)
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
-        """The normalised output."""
+    def forward(self, x: Maps) -> Convolved:
         return normalize(leaky_relu(self.conv(x, self.bias), 0.2))
 
 
 class ToImage(nn.Module):
-    """The picture: a linear 1 x 1 convolution to three colours, nothing after it."""
+    """A linear 1 x 1 convolution to the picture's three colours, without an activation."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = Conv(channels, 3, size=1, gain=1.0)
+        self.conv = EqualConv(channels, 3, size=1, gain=1.0)
         self.bias = nn.Parameter(torch.zeros(3))
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 3 h w"]:
-        """About -1 (black) to 1 (white), and a little beyond."""
+    def forward(self, x: Maps) -> Float[Tensor, "n 3 h w"]:
+        """Pictures from about -1 (black) to 1 (white), and a little beyond."""
         return self.conv(x, self.bias)  # type: ignore[no-any-return]
 
 
@@ -118,41 +119,33 @@ class ProGAN(Generator):
     normalised z. (The paper has none.)
 
     Args:
-        channels: of the outputs at 4 x 4, 8 x 8, ...; the picture has the resolution of the last.
+        channels: number of channels at 4 x 4, 8 x 8, ...; the picture has the resolution of the last.
         z_dim: length of z.
     """
 
+    channels_last = True
+
     def __init__(self, channels: Sequence[int], z_dim: int = 512) -> None:
         super().__init__()
+        self._settings = {"channels": list(channels), "z_dim": z_dim}
         self.space = "z"
         self.z_dim = self.latent_dim = z_dim
         self.num_slots = 1
-        self.project = Project(z_dim, channels[0])
+        self.project = _Projection(z_dim, channels[0])
         self.blocks = nn.ModuleList(
-            Block(channels[(k - 1) // 2], channels[k // 2], up=k % 2 == 0)
+            _NormalizedConv(channels[(k - 1) // 2], channels[k // 2], up=k % 2 == 0)
             for k in range(1, 2 * len(channels))
         )
         self.to_image = ToImage(channels[-1])
         self.layers = (*_layers(channels), Layer(IMAGE, 0, 3, 2 << len(channels), ("ToRGB_lod0",)))
         self.freeze()
 
-    def fold(self) -> None:
-        """Keep the kernels that double, and channels last: faster on a CPU, and equal."""
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        for module in self.modules():
-            if isinstance(module, Conv):
-                module.fold()
-
-    def settings(self) -> dict[str, Any]:
-        """What the constructor needs to build a generator of this shape."""
-        return {"channels": [layer.channels for layer in self.layers[:-1:2]], "z_dim": self.z_dim}
-
     def map(self, z: Float[Tensor, "n z_dim"]) -> Latents:
-        """Z itself: there is no mapping network, and truncation comes after the normalisation."""
+        """Z itself: truncation comes after the normalisation."""
         return z.unsqueeze(1)
 
-    def run(self, latents: Latents) -> Iterator[tuple[str, Float[Tensor, "n c h w"]]]:
-        """Yield (layer name, output) from 4 x 4 upwards, last the picture."""
+    def run(self, latents: Latents) -> Outputs:
+        """See `Generator.run`; the first layer's name is "layer0"."""
         x = self.project(latents[:, 0], self.truncation).contiguous(memory_format=torch.channels_last)
         yield "layer0", x
         for k, block in enumerate(self.blocks, start=1):

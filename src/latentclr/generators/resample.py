@@ -11,6 +11,8 @@ from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, pad
 
 Maps = Float[Tensor, "n c h w"]
 Resized = Float[Tensor, "n c h2 w2"]
+Convolved = Float[Tensor, "n c_out h_out w_out"]
+"""Maps of other channels, and perhaps another size."""
 Filter = Float[Tensor, "k k"]
 
 
@@ -32,9 +34,13 @@ def filter2d(x: Maps, kernel: Filter, padding: tuple[int, int, int, int], gain: 
 
 
 def upsample2d(x: Maps, kernel: Filter) -> Resized:
-    """Twice the size: zeros between the pixels, then the filter with gain 4.
+    """Maps of twice the height and width: zeros between the pixels, then the filter with gain 4.
 
-    Written as the transposed convolution that it is, so that the zeros are never multiplied.
+    Computed as a transposed convolution, so that the zeros are never multiplied.
+
+    Args:
+        x: maps.
+        kernel: the filter.
     """
     channels, size = x.shape[1], kernel.shape[0]
     weight = (4 * kernel).expand(channels, 1, *kernel.shape)
@@ -44,7 +50,12 @@ def upsample2d(x: Maps, kernel: Filter) -> Resized:
 
 
 def downsample2d(x: Maps, kernel: Filter) -> Resized:
-    """Half the size: the filter, then every second pixel."""
+    """Maps of half the height and width: the filter, then every second pixel.
+
+    Args:
+        x: maps.
+        kernel: the filter.
+    """
     channels, size = x.shape[1], kernel.shape[0]
     before, after = (size - 1) // 2, (size - 2) // 2
     weight = kernel.flip(0, 1).expand(channels, 1, *kernel.shape)
@@ -52,10 +63,16 @@ def downsample2d(x: Maps, kernel: Filter) -> Resized:
 
 
 def conv_up2(x: Maps, weight: Float[Tensor, "out c 3 3"], kernel: Filter) -> Float[Tensor, "n out h2 w2"]:
-    """A 3 x 3 convolution with twice the size: transposed convolution with stride 2, then the filter."""
+    """A 3 x 3 convolution to twice the size: transposed convolution with stride 2, then the filter.
+
+    Args:
+        x: maps.
+        weight: of the convolution.
+        kernel: the filter.
+    """
     doubled = conv_transpose2d(x, weight.transpose(0, 1), stride=2)  # (2 h + 1, 2 w + 1)
     size = kernel.shape[0]
-    before, after = (size - 2 + 1) // 2, (size - 2) // 2
+    before, after = (size - 1) // 2, (size - 2) // 2
     return filter2d(doubled, kernel, (before, after, before, after), gain=4.0)
 
 

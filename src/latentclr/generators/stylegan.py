@@ -8,7 +8,6 @@ the deviation of every channel. Doubled maps are blurred. Only the fully grown n
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -16,21 +15,21 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from latentclr.errors import InputError
-from latentclr.generators.base import IMAGE, Latents, Layer
+from latentclr.generators.base import IMAGE, Folded, Latents, Layer, Outputs
 from latentclr.generators.equalized import EqualLinear, normalize
 from latentclr.generators.mapped import MappedGenerator
-from latentclr.generators.progan import HE_GAIN, Conv, ToImage
-from latentclr.generators.resample import binomial, filter2d
+from latentclr.generators.progan import HE_GAIN, EqualConv, ToImage
+from latentclr.generators.resample import Convolved, Maps, binomial, filter2d
 
 
-class Mapping(nn.Module):
+class _Mapping(nn.Module):
     """z (and a class) to w: `len(widths)` layers, each with its leaky ReLU, the last one too.
 
     Args:
         z_dim: length of z.
-        widths: outputs of the layers; the last is the length of w.
+        widths: number of outputs of each layer; the last is the length of w.
         lr: their learning rate relative to the other layers, which is in their scale.
-        num_classes: 0 for an unconditional network; else a vector as long as z for each class.
+        num_classes: number of classes, each with a learned vector as long as z; 0: unconditional.
     """
 
     def __init__(self, z_dim: int, widths: Sequence[int], *, lr: float, num_classes: int) -> None:
@@ -45,8 +44,7 @@ class Mapping(nn.Module):
     def forward(
         self, z: Float[Tensor, "n z"], label: Float[Tensor, " classes"] | None
     ) -> Float[Tensor, "n w"]:
-        """w, not truncated. The class's vector is appended to z, and both are normalised together."""
-        if label is not None:
+        if label is not None:  # the class's vector is normalised together with z
             z = torch.cat([z, (label @ self.label_weight).expand(len(z), -1)], dim=1)
         x = normalize(z)
         for dense in self.dense:
@@ -55,11 +53,11 @@ class Mapping(nn.Module):
 
 
 class Epilogue(nn.Module):
-    """What follows every convolution: noise, bias, leaky ReLU, adaptive instance normalisation.
+    """Noise, bias, leaky ReLU and adaptive instance normalisation, which follow every convolution.
 
     Args:
-        channels: of the map.
-        resolution: of the map.
+        channels: number of channels of the map.
+        resolution: height and width of the map.
         w_dim: length of w.
     """
 
@@ -72,10 +70,14 @@ class Epilogue(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
         self.style = EqualLinear(w_dim, 2 * channels)
 
-    def forward(self, x: Float[Tensor, "m c h w"], w: Float[Tensor, "n w_dim"]) -> Float[Tensor, "n c h w"]:
-        """The styled map; m is n, or 1 for a map that all pictures share.
+    def forward(self, x: Float[Tensor, "m c h w"], w: Float[Tensor, "n w_dim"]) -> Maps:
+        """The styled map.
 
         Instance normalisation (biased variance) and the style's scale (stored less 1) are one product.
+
+        Args:
+            x: one map for each picture, or a single one that all share.
+            w: of each picture.
         """
         scale, shift = self.style(w)[:, :, None, None].chunk(2, dim=1)
         x = leaky_relu(x + (self.noise * self.noise_strength[:, None, None] + self.bias[:, None, None]), 0.2)
@@ -84,7 +86,7 @@ class Epilogue(nn.Module):
         return torch.addcmul(shift, x, (scale + 1) / deviation)
 
 
-class StyledConstant(nn.Module):
+class _StyledConstant(nn.Module):
     """The first layer: a learned constant instead of a convolution."""
 
     def __init__(self, channels: int, w_dim: int) -> None:
@@ -93,28 +95,24 @@ class StyledConstant(nn.Module):
         self.epilogue = Epilogue(channels, 4, w_dim)
 
     def forward(self, w: Float[Tensor, "n w_dim"]) -> Float[Tensor, "n c 4 4"]:
-        """The first map of every picture."""
         return self.epilogue(self.const, w)  # type: ignore[no-any-return]
 
 
-class StyledConv(nn.Module):
+class _StyledConv(nn.Module, Folded):
     """Convolution (blurred, if it doubles the resolution), then the epilogue."""
 
     blur: Tensor
 
     def __init__(self, in_channels: int, out_channels: int, resolution: int, w_dim: int, *, up: bool) -> None:
         super().__init__()
-        self.conv = Conv(in_channels, out_channels, up=up)
+        self.conv = EqualConv(in_channels, out_channels, up=up)
         self.epilogue = Epilogue(out_channels, resolution, w_dim)
         self.register_buffer("blur", torch.zeros(3, 3), persistent=False)
 
     def fold(self) -> None:
-        """Keep the convolution's kernel and the filter."""
-        self.conv.fold()
         self.blur = binomial((1.0, 2.0, 1.0)).to(self.conv.weight)
 
-    def forward(self, x: Float[Tensor, "n c h w"], w: Float[Tensor, "n w_dim"]) -> Float[Tensor, "n d h2 w2"]:
-        """The layer's output."""
+    def forward(self, x: Maps, w: Float[Tensor, "n w_dim"]) -> Convolved:
         x = self.conv(x)
         if self.conv.up:
             x = filter2d(x, self.blur, (1, 1, 1, 1))
@@ -135,15 +133,16 @@ class StyleGAN(MappedGenerator):
 
     Args:
         resolution: of the picture, a power of two.
-        channels: of each resolution from 4 up.
+        channels: number of channels at each resolution from 4 up.
         z_dim: length of z.
-        mapping: outputs of the mapping network's layers; the last is the length of w.
-        mapping_lr: its relative learning rate.
-        num_classes: 0 for an unconditional network.
-        height: rows of the picture that hold content, in its middle (384 for LSUN cars at 512); the rest is
-            cut off. None: all.
+        mapping: number of outputs of each layer of the mapping network; the last is the length of w.
+        mapping_lr: relative learning rate of the mapping network.
+        num_classes: number of classes; 0 for an unconditional network.
+        height: number of rows of the picture that hold content, in its middle (384 for LSUN cars at 512); the
+            rest is cut off. None: all.
     """
 
+    channels_last = True
     w_avg: Tensor
 
     def __init__(
@@ -157,11 +156,11 @@ class StyleGAN(MappedGenerator):
         num_classes: int = 0,
         height: int | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(z_dim, mapping[-1], 2 * len(channels), num_classes)
         assert resolution == 2 << len(channels), (resolution, channels)
         if height is not None and not 1 <= height <= resolution:
             raise InputError(f"height={height}: give a number of rows, 1 to {resolution}.")
-        self._settings: dict[str, Any] = {
+        self._settings = {
             "resolution": resolution,
             "channels": list(channels),
             "z_dim": z_dim,
@@ -170,45 +169,24 @@ class StyleGAN(MappedGenerator):
             "num_classes": num_classes,
             "height": height,
         }
-        self.space = "w"
-        self.z_dim = z_dim
-        self.latent_dim = self.w_dim = mapping[-1]
-        self.num_slots = 2 * len(channels)
-        self.num_classes = num_classes
         self.height = height or resolution
-        self.mapping = Mapping(z_dim, mapping, lr=mapping_lr, num_classes=num_classes)
+        self.mapping = _Mapping(z_dim, mapping, lr=mapping_lr, num_classes=num_classes)
         self.register_buffer("w_avg", torch.zeros(self.w_dim))
-        self.blocks = nn.ModuleList([StyledConstant(channels[0], self.w_dim)])
+        self.blocks = nn.ModuleList([_StyledConstant(channels[0], self.w_dim)])
         for k in range(1, self.num_slots):
             n_in, n_out = channels[(k - 1) // 2], channels[k // 2]
-            self.blocks.append(StyledConv(n_in, n_out, 4 << k // 2, self.w_dim, up=k % 2 == 0))
+            self.blocks.append(_StyledConv(n_in, n_out, 4 << k // 2, self.w_dim, up=k % 2 == 0))
         self.to_image = ToImage(channels[-1])
         self.layers = tuple(_layers(channels, self.height))
         self.freeze()
 
-    def fold(self) -> None:
-        """Keep the kernels that double, and channels last: faster on a CPU, and equal."""
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        for module in self.modules():
-            if isinstance(module, StyledConv):
-                module.fold()
-
-    def settings(self) -> dict[str, Any]:
-        """What the constructor needs to build a generator of this shape."""
-        return dict(self._settings)
-
     @property
     def average(self) -> Float[Tensor, " w_dim"]:
-        """The mean w."""
+        """See `MappedGenerator.average`; the buffer `w_avg`."""
         return self.w_avg
 
-    def mapped(self, z: Float[Tensor, "n z_dim"]) -> Float[Tensor, "n w_dim"]:
-        """Through the mapping network, with the chosen class; not truncated."""
-        w: Tensor = self.mapping(z, self.chosen() if self.num_classes else None)
-        return w
-
-    def run(self, latents: Latents) -> Iterator[tuple[str, Float[Tensor, "n c h w"]]]:
-        """Yield (layer name, output) from 4 x 4 upwards, last the picture."""
+    def run(self, latents: Latents) -> Outputs:
+        """See `Generator.run`; the first layer's name is "layer0"."""
         x = self.blocks[0](self.style(latents, 0)).contiguous(memory_format=torch.channels_last)
         yield "layer0", x
         for k in range(1, self.num_slots):

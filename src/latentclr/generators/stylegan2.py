@@ -12,8 +12,9 @@ first layer's input is a constant, so that layer is a fixed linear map of its st
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -21,28 +22,36 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, leaky_relu, unfold
 
 from latentclr.errors import InputError
-from latentclr.generators.base import IMAGE, Latents, Layer, shrink
+from latentclr.generators.base import IMAGE, Folded, Latents, Layer, Outputs, shrink
 from latentclr.generators.equalized import EqualLinear, normalize
 from latentclr.generators.mapped import MappedGenerator
-from latentclr.generators.resample import binomial, conv_up2, upsample2d
+from latentclr.generators.resample import Convolved, Filter, Maps, binomial, conv_up2, upsample2d
 
 Architecture = Literal["skip", "resnet", "orig"]
 
 DEMODULATION_EPS = 1e-8
 SLOPE, GAIN = 0.2, math.sqrt(2)
-"""Of the leaky ReLU, everywhere."""
+"""Slope and gain of every leaky ReLU."""
 
 
-class Mapping(nn.Module):
+@dataclass(frozen=True)
+class _LayerOptions:
+    """Settings that all layers share; see the arguments of `StyleGAN2`."""
+
+    w_dim: int
+    noise: bool
+    clamp: float | None
+
+
+class _Mapping(nn.Module):
     """z (and a class) to w: `len(widths)` layers, each with its leaky ReLU, the last one too.
 
     Args:
         z_dim: length of z.
-        widths: outputs of the layers; the last is the length of w.
-        num_classes: 0 for an unconditional network.
+        widths: number of outputs of each layer; the last is the length of w.
+        num_classes: number of classes; 0 for an unconditional network.
         embed_dim: length of the class vector that is appended to z.
-        joint: normalise z and the class vector together, and scale the latter not at all (NVIDIA's TensorFlow
-            StyleGAN2); otherwise each is normalised alone (StyleGAN2-ADA and later).
+        joint: see `StyleGAN2`.
     """
 
     LR = 0.01
@@ -63,7 +72,6 @@ class Mapping(nn.Module):
     def forward(
         self, z: Float[Tensor, "n z"], label: Float[Tensor, " classes"] | None
     ) -> Float[Tensor, "n w"]:
-        """w, not truncated."""
         if self.embed is None or label is None:
             x = normalize(z)
         elif self.joint:
@@ -73,29 +81,20 @@ class Mapping(nn.Module):
             embedded = normalize(self.embed(label.unsqueeze(0)))
             x = torch.cat([normalize(z), embedded.expand(len(z), -1)], dim=1)
         for name in self.names:
-            x = leaky_relu(self.layer(name)(x), SLOPE) * GAIN
+            x = leaky_relu(self.get_submodule(name)(x), SLOPE) * GAIN
         return x
-
-    def layer(self, name: str) -> EqualLinear:
-        """The fully connected layer of that name, "fc0" first."""
-        layer = self.get_submodule(name)
-        assert isinstance(layer, EqualLinear)
-        return layer
 
 
 def modulated_conv(
-    x: Float[Tensor, "n c h w"],
-    weight: Float[Tensor, "d c 3 3"],
-    style: Float[Tensor, "n c"],
-    up: Float[Tensor, "k k"] | None = None,
-) -> Float[Tensor, "n d h2 w2"]:
+    x: Maps, weight: Float[Tensor, "d c 3 3"], style: Float[Tensor, "n c"], up: Filter | None = None
+) -> Convolved:
     """Convolve with weights whose input channels are scaled by the style: x is scaled, which is the same.
 
     Args:
         x: maps.
         weight: shared by the batch.
         style: a factor for each input channel of each sample.
-        up: filter with which to double the size; None keeps it.
+        up: filter with which to double the height and width; None keeps them.
     """
     x = x * style[:, :, None, None]
     return conv2d(x, weight, padding=1) if up is None else conv_up2(x, weight, up)
@@ -111,58 +110,40 @@ def demodulation(style: Float[Tensor, "n c"], squares: Float[Tensor, "d c"]) -> 
     return (style.square() @ squares.T + DEMODULATION_EPS).rsqrt()
 
 
-class StyledConv(nn.Module):
+class _StyledConv(nn.Module, Folded):
     """Modulated 3 x 3 convolution, noise, bias, leaky ReLU.
 
     Args:
-        w_dim: length of w.
-        n_in: input channels.
-        n_out: output channels.
-        resolution: of the output.
+        n_in: number of input channels.
+        n_out: number of output channels.
+        resolution: height and width of the output.
+        options: shared by all layers.
         up: double the resolution.
-        noise: add the layer's fixed noise, scaled by its strength.
-        clamp: largest magnitude of the output; None for no limit.
     """
 
     weight_squares: Tensor | None
     noise_const: Tensor
 
     def __init__(
-        self,
-        w_dim: int,
-        n_in: int,
-        n_out: int,
-        resolution: int,
-        *,
-        up: bool,
-        noise: bool,
-        clamp: float | None,
+        self, n_in: int, n_out: int, resolution: int, options: _LayerOptions, *, up: bool = False
     ) -> None:
         super().__init__()
-        self.affine = EqualLinear(w_dim, n_in, bias=1.0)
+        self.affine = EqualLinear(options.w_dim, n_in, bias=1.0)
         self.weight = nn.Parameter(torch.zeros(n_out, n_in, 3, 3))
         self.bias = nn.Parameter(torch.zeros(n_out))
-        self.up, self.clamp = up, clamp
-        self.has_noise = noise
-        if noise:
+        self.up, self.clamp, self.has_noise = up, options.clamp, options.noise
+        if self.has_noise:
             self.noise_strength = nn.Parameter(torch.zeros(()))
             self.register_buffer("noise_const", torch.zeros(resolution, resolution))
         self.register_buffer("weight_squares", None, persistent=False)
 
     def fold(self) -> None:
-        """Keep sum_k W^2, the fixed matrix of demodulation."""
         self.weight_squares = self.weight.square().sum((2, 3))
         self.weight.data = self.weight.data.contiguous(memory_format=torch.channels_last)
 
     def forward(
-        self,
-        x: Float[Tensor, "n c h w"],
-        w: Float[Tensor, "n w_dim"],
-        kernel: Float[Tensor, "k k"],
-        *,
-        gain: float = 1.0,
-    ) -> Float[Tensor, "n d h2 w2"]:
-        """The layer's output. `kernel` is the filter of the resampling; `gain` scales the output."""
+        self, x: Maps, w: Float[Tensor, "n w_dim"], kernel: Filter, *, gain: float = 1.0
+    ) -> Convolved:
         style: Tensor = self.affine(w)
         x = modulated_conv(x, self.weight, style, kernel if self.up else None)
         return self.finish(x, style, gain=gain)
@@ -170,7 +151,7 @@ class StyledConv(nn.Module):
     def finish(
         self, x: Float[Tensor, "n d h w"], style: Float[Tensor, "n c"], *, gain: float = 1.0
     ) -> Float[Tensor, "n d h w"]:
-        """Demodulation, noise, bias and activation of what the convolution gave.
+        """Demodulation, noise, bias and activation of the convolution's output.
 
         The activation's gain is positive, so it may go before the leaky ReLU, into the factors: three passes
         over the map are left.
@@ -187,7 +168,7 @@ class StyledConv(nn.Module):
         return x if self.clamp is None else x.clamp(-self.clamp * gain, self.clamp * gain)
 
 
-class ConstantConv(StyledConv):
+class _ConstantConv(_StyledConv):
     """The first layer: its input is a constant, so the convolution is a fixed linear map of the style.
 
     y[o, p] = sum_i A[(p, o), i] s_i with A[(p, o), i] = (W[o, i] * const_i)[p]: one GEMM instead of a
@@ -197,18 +178,13 @@ class ConstantConv(StyledConv):
 
     constant_map: Tensor | None
 
-    def __init__(self, w_dim: int, n_in: int, n_out: int, *, noise: bool, clamp: float | None) -> None:
-        super().__init__(w_dim, n_in, n_out, 4, up=False, noise=noise, clamp=clamp)
+    def __init__(self, channels: int, options: _LayerOptions) -> None:
+        super().__init__(channels, channels, 4, options)
         self.register_buffer("constant_map", None, persistent=False)
 
-    def fold_constant(self, const: Float[Tensor, "c 4 4"]) -> None:
-        """Keep the map A."""
-        self.constant_map = constant_map(const, self.weight)
-
     def from_constant(
-        self, const: Float[Tensor, "c 4 4"], w: Float[Tensor, "n w_dim"], kernel: Float[Tensor, "k k"]
+        self, const: Float[Tensor, "c 4 4"], w: Float[Tensor, "n w_dim"], kernel: Filter
     ) -> Float[Tensor, "n d 4 4"]:
-        """The layer's output for the constant input."""
         if self.constant_map is None or self.training:
             return self.forward(const.expand(len(w), -1, -1, -1), w, kernel)
         style: Tensor = self.affine(w)
@@ -217,23 +193,28 @@ class ConstantConv(StyledConv):
 
 
 def constant_map(const: Float[Tensor, "c h w"], weight: Float[Tensor, "d c 3 3"]) -> Float[Tensor, "hwd c"]:
-    """The matrix A with (A s) = conv(const * s, weight), flattened with the channels last."""
+    """The matrix A with (A s) = conv(const * s, weight), flattened with the channels last.
+
+    Args:
+        const: the constant input.
+        weight: of the convolution.
+    """
     patches = unfold(const.unsqueeze(1), 3, padding=1)  # (c, 9, h w)
     return torch.einsum("dck,ckp->pdc", weight.flatten(2), patches).flatten(0, 1).contiguous()
 
 
-class ToRGB(nn.Module):
+class _ToRGB(nn.Module):
     """Modulated 1 x 1 convolution to three channels, without demodulation."""
 
-    def __init__(self, w_dim: int, n_in: int, *, clamp: float | None) -> None:
+    def __init__(self, n_in: int, options: _LayerOptions) -> None:
         super().__init__()
-        self.affine = EqualLinear(w_dim, n_in, bias=1.0)
+        self.affine = EqualLinear(options.w_dim, n_in, bias=1.0)
         self.weight = nn.Parameter(torch.zeros(3, n_in, 1, 1))
         self.bias = nn.Parameter(torch.zeros(3))
-        self.clamp = clamp
+        self.clamp = options.clamp
 
-    def forward(self, x: Float[Tensor, "n c h w"], w: Float[Tensor, "n w_dim"]) -> Float[Tensor, "n 3 h w"]:
-        """Three channels. The weights are tiny here, so it is they that are scaled for each sample."""
+    def forward(self, x: Maps, w: Float[Tensor, "n w_dim"]) -> Float[Tensor, "n 3 h w"]:
+        # The weights are small here, so they, not the maps, are scaled for each sample.
         style = self.affine(w) / math.sqrt(self.weight.shape[1])
         weight = style.unsqueeze(2) * self.weight.flatten(1).T  # (n, c, 3)
         pixels = torch.baddbmm(self.bias, x.permute(0, 2, 3, 1).flatten(1, 2), weight)
@@ -241,74 +222,68 @@ class ToRGB(nn.Module):
         return picture if self.clamp is None else picture.clamp(-self.clamp, self.clamp)
 
 
-class Skip(nn.Module):
+class _Skip(nn.Module):
     """1 x 1 convolution without bias, then upsampling: the shortcut of the residual architecture."""
 
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(n_out, n_in, 1, 1))
 
-    def forward(
-        self, x: Float[Tensor, "n c h w"], kernel: Float[Tensor, "k k"]
-    ) -> Float[Tensor, "n d h2 w2"]:
-        """Scaled by sqrt(1/2), so that the sum of two branches keeps its variance."""
-        scale = math.sqrt(0.5 / self.weight.shape[1])
+    def forward(self, x: Maps, kernel: Filter) -> Convolved:
+        scale = math.sqrt(0.5 / self.weight.shape[1])  # 0.5: the sum of two branches keeps its variance
         return upsample2d(conv2d(x, self.weight * scale), kernel)
 
 
-class Block(nn.Module):
-    """Everything at one resolution.
+class _SynthesisBlock(nn.Module, Folded):
+    """The layers of one resolution.
 
     Args:
-        w_dim: length of w.
-        n_in: channels of the block before; None for the first block, which starts from a constant.
-        n_out: channels.
-        resolution: of the outputs.
-        residual: give it a shortcut.
+        n_in: number of channels of the block before; None for the first block, which starts from a constant.
+        n_out: number of channels of the outputs.
+        resolution: height and width of the outputs.
+        options: shared by all layers.
+        residual: give it a shortcut, unless it is the first.
         picture: give it a toRGB.
-        noise: see `StyledConv`.
-        clamp: see `StyledConv`.
     """
 
     def __init__(
         self,
-        w_dim: int,
         n_in: int | None,
         n_out: int,
         resolution: int,
+        options: _LayerOptions,
         *,
         residual: bool,
         picture: bool,
-        noise: bool,
-        clamp: float | None,
     ) -> None:
         super().__init__()
         self.residual = residual and n_in is not None
         if n_in is None:
             self.const = nn.Parameter(torch.zeros(n_out, 4, 4))
-            self.conv1: StyledConv = ConstantConv(w_dim, n_out, n_out, noise=noise, clamp=clamp)
+            self.conv1: _StyledConv = _ConstantConv(n_out, options)
         else:
-            self.conv0 = StyledConv(w_dim, n_in, n_out, resolution, up=True, noise=noise, clamp=clamp)
-            self.conv1 = StyledConv(w_dim, n_out, n_out, resolution, up=False, noise=noise, clamp=clamp)
-        if self.residual and n_in is not None:
-            self.skip = Skip(n_in, n_out)
-        self.torgb = ToRGB(w_dim, n_out, clamp=clamp) if picture else None
+            self.conv0 = _StyledConv(n_in, n_out, resolution, options, up=True)
+            self.conv1 = _StyledConv(n_out, n_out, resolution, options)
+            if residual:
+                self.skip = _Skip(n_in, n_out)
+        self.torgb = _ToRGB(n_out, options) if picture else None
+
+    def fold(self) -> None:
+        if isinstance(self.conv1, _ConstantConv):
+            self.conv1.constant_map = constant_map(self.const, self.conv1.weight)
 
     def run(
-        self,
-        x: Float[Tensor, "n c h w"] | None,
-        styles: Sequence[Callable[[], Float[Tensor, "n w_dim"]]],
-        kernel: Float[Tensor, "k k"],
-    ) -> Iterator[tuple[str, Float[Tensor, "n d h2 w2"]]]:
+        self, x: Maps | None, styles: Sequence[Callable[[], Float[Tensor, "n w_dim"]]], kernel: Filter
+    ) -> Outputs:
         """Yield (name within the block, output); the last is the block's output.
 
         Args:
             x: output of the block before; None for the first.
-            styles: give the w of each convolution, when it is its turn.
+            styles: functions that return the w of each convolution, called when it is needed.
             kernel: filter of the resampling.
         """
         if x is None:
-            assert isinstance(self.conv1, ConstantConv)
+            assert isinstance(self.conv1, _ConstantConv)
             yield ".conv1", self.conv1.from_constant(self.const, styles[0](), kernel)
             return
         y = self.conv0(x, styles[0](), kernel)
@@ -333,20 +308,22 @@ class StyleGAN2(MappedGenerator):
 
     Args:
         resolution: of the picture, a power of two.
-        channels: of each resolution from 4 up.
+        channels: number of channels at each resolution from 4 up.
         z_dim: length of z.
-        mapping: outputs of the mapping network's layers; the last is the length of w.
-        num_classes: 0 for an unconditional network.
+        mapping: number of outputs of each layer of the mapping network; the last is the length of w.
+        num_classes: number of classes; 0 for an unconditional network.
         embed_dim: length of the class vector.
-        joint_embedding: see `Mapping`.
+        joint_embedding: normalise z and the class vector together, without scaling the latter (NVIDIA's
+            TensorFlow StyleGAN2); otherwise each is normalised alone (StyleGAN2-ADA and later).
         architecture: "skip" sums pictures of all resolutions, "resnet" has residual blocks, "orig" neither.
         clamp: largest magnitude after each layer (256 in nets trained with mixed precision); None: no limit.
-        noise: whether layers have noise inputs.
-        filter_size: taps of the resampling filter.
-        height: rows of the picture that hold content, in its middle (384 for LSUN cars at 512); the
+        noise: whether convolutions add their fixed noise, scaled by its strength.
+        filter_size: number of taps of the resampling filter.
+        height: number of rows of the picture that hold content, in its middle (384 for LSUN cars at 512); the
             rest is cut off. None: all.
     """
 
+    mapping: _Mapping
     resample_filter: Tensor
 
     def __init__(
@@ -365,9 +342,9 @@ class StyleGAN2(MappedGenerator):
         filter_size: int = 4,
         height: int | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(z_dim, mapping[-1], 2 * len(channels), num_classes)
         assert resolution == 4 << (len(channels) - 1), (resolution, channels)
-        self._settings: dict[str, Any] = {
+        self._settings = {
             "resolution": resolution,
             "channels": list(channels),
             "z_dim": z_dim,
@@ -381,42 +358,32 @@ class StyleGAN2(MappedGenerator):
             "filter_size": filter_size,
             "height": height,
         }
-        self.space = "w"
-        self.z_dim, self.w_dim = z_dim, mapping[-1]
-        self.latent_dim = self.w_dim
-        self.num_slots = 2 * len(channels)
-        self.num_classes = num_classes
         self.architecture = architecture
         self.height = height
-        self.mapping = Mapping(
+        self.mapping = _Mapping(
             z_dim, mapping, num_classes=num_classes, embed_dim=embed_dim, joint=joint_embedding
         )
         self.register_buffer("resample_filter", torch.zeros(filter_size, filter_size))
+        options = _LayerOptions(self.w_dim, noise, clamp)
         self.synthesis = nn.ModuleDict()
         for i, n_out in enumerate(channels):
-            self.synthesis[f"b{4 << i}"] = Block(
-                self.w_dim,
+            self.synthesis[f"b{4 << i}"] = _SynthesisBlock(
                 channels[i - 1] if i else None,
                 n_out,
                 4 << i,
+                options,
                 residual=architecture == "resnet",
                 picture=architecture == "skip" or i == len(channels) - 1,
-                noise=noise,
-                clamp=clamp,
             )
         self.layers = tuple(_layers(channels, architecture, height))
         self.freeze()
 
-    def settings(self) -> dict[str, Any]:
-        """What the constructor needs to build a generator of this shape."""
-        return dict(self._settings)
-
     def initialize(self, rng: torch.Generator) -> None:
-        """Random weights, as training starts from; noise is off (its strength is 0)."""
+        """Set random weights, with which training starts; noise is off (its strength is 0)."""
         with torch.no_grad():
             for name, value in self.state_dict().items():
                 if name.endswith(("weight", "const", "noise_const")):
-                    scale = 1 / Mapping.LR if name.startswith("mapping.fc") else 1.0
+                    scale = 1 / _Mapping.LR if name.startswith("mapping.fc") else 1.0
                     value.copy_(torch.randn(value.shape, generator=rng) * scale)
                 elif name.endswith("affine.bias"):
                     value.fill_(1)
@@ -427,30 +394,17 @@ class StyleGAN2(MappedGenerator):
                     value.zero_()
         self.freeze()
 
-    def fold(self) -> None:
-        """Keep what follows from the weights: squared sums, and the map of the first layer."""
-        for module in self.modules():
-            if isinstance(module, StyledConv):
-                module.fold()
-            if isinstance(module, Block) and isinstance(module.conv1, ConstantConv):
-                module.conv1.fold_constant(module.const)
-
     @property
     def average(self) -> Float[Tensor, " w_dim"]:
-        """The mean w."""
+        """See `MappedGenerator.average`; a buffer of the mapping network."""
         return self.mapping.w_avg
 
-    def mapped(self, z: Float[Tensor, "n z_dim"]) -> Float[Tensor, "n w_dim"]:
-        """Through the mapping network, with the chosen class; not truncated."""
-        w: Tensor = self.mapping(z, self.chosen() if self.num_classes else None)
-        return w
-
-    def run(self, latents: Latents) -> Iterator[tuple[str, Float[Tensor, "n c h w"]]]:
-        """Yield (layer name, output) from 4 x 4 upwards, last the picture."""
+    def run(self, latents: Latents) -> Outputs:
+        """See `Generator.run`; the first layer's name is "b4.conv1"."""
         x: Tensor | None = None
         picture: Tensor | None = None
         for i, (name, block) in enumerate(self.synthesis.items()):
-            assert isinstance(block, Block)
+            assert isinstance(block, _SynthesisBlock)
             styles = [partial(self.style, latents, slot) for slot in range(max(0, 2 * i - 1), 2 * i + 1)]
             for part, output in block.run(x, styles, self.resample_filter):
                 yield name + part, output
@@ -469,14 +423,19 @@ class StyleGAN2(MappedGenerator):
     def style_weight(self, layer: str) -> Float[Tensor, "out dim"]:
         """The affine map from w to the style of that layer; in space z, the first matrix of the mapping."""
         reads = dict(self.synthesis.named_modules()).get(self.layer(layer).name)
-        if not isinstance(reads, StyledConv | ToRGB):
+        if not isinstance(reads, _StyledConv | _ToRGB):
             raise InputError(f"layer {layer!r} of a StyleGAN2 reads no latent; convolutions and torgb do.")
         if self.space == "z":
-            return self.mapping.layer("fc0").weight[:, : self.z_dim]
+            return self.mapping.get_parameter("fc0.weight")[:, : self.z_dim]
         return reads.affine.weight
 
     def preview(self, latents: Latents, pixels: int) -> Float[Tensor, "n 3 h w"]:
-        """Small pictures. With the skip architecture, the sum up to the resolution that is needed."""
+        """See `Generator.preview`; "skip" networks sum pictures only up to the resolution that is needed.
+
+        Args:
+            latents: as of `map`.
+            pixels: the limit of either side.
+        """
         needed = 4 << max(0, math.ceil(math.log2(pixels / 4)))
         if self.architecture != "skip" or needed >= self._settings["resolution"]:
             return super().preview(latents, pixels)
