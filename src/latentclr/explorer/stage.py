@@ -18,6 +18,7 @@ from latentclr.explorer.seen import rows, told_edits
 from latentclr.explorer.shelf import Shelf
 from latentclr.explorer.view import GRID, LOOP, METHODS, PICTURE, STRIP, View
 from latentclr.images import to_pil
+from latentclr.templates import environment
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -125,12 +126,4 @@ def _uri(picture: Image.Image) -> str:
 
 @cache
 def _environment() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("latentclr.explorer"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return environment("latentclr.explorer")

@@ -16,6 +16,7 @@ from latentclr.errors import InputError
 from latentclr.report import curves
 from latentclr.report.numbers import duration, finite, number
 from latentclr.report.strips import Strip, embed
+from latentclr.templates import environment, source
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -210,18 +211,29 @@ def _full(effects: Sequence[Mapping[str, Any]], names: Sequence[str]) -> float:
 
 @cache
 def _environment() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    environment = report_environment("latentclr.report")
+    environment.filters["shade"] = shade
+    environment.tests["sure"] = sure
+    return environment
+
+
+def report_environment(*packages: str, styles: Sequence[str] = ()) -> "Environment":
+    """Templates of reports, which extend base.html and hold their style and script themselves.
+
+    Args:
+        packages: those whose folders `templates` are searched, in order.
+        styles: names of style sheets after those of all reports.
+    """
     from markupsafe import Markup
 
-    loader = PackageLoader("latentclr.report")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    for name in ("style.css", "script.js"):
-        text = loader.get_source(environment, name)[0]
+    found = environment(*packages)
+    texts = {
+        "style": source(found, "base.css", "style.css", *styles),
+        "script": source(found, "script.js"),
+    }
+    for kind, text in texts.items():
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        kind = name.partition(".")[0]
-        environment.globals |= {kind: Markup(text), f"{kind}_hash": f"sha256-{digest}"}
-    environment.filters |= {"number": number, "duration": duration, "shade": shade}
-    environment.tests |= {"measured": measured, "sure": sure, "finite": finite}
-    return environment
+        found.globals |= {kind: Markup(text), f"{kind}_hash": f"sha256-{digest}"}
+    found.filters |= {"number": number, "duration": duration}
+    found.tests |= {"measured": measured, "finite": finite}
+    return found

@@ -4,16 +4,14 @@ Words of participants, names of runs and directions are text and never markup; t
 script but the one that stands in it, and no request at all.
 """
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latentclr.errors import InputError
-from latentclr.report.numbers import duration, finite, number
-from latentclr.report.page import measured
+from latentclr.report.numbers import finite
+from latentclr.report.page import report_environment
 from latentclr.report.strips import embed
 
 if TYPE_CHECKING:
@@ -98,23 +96,7 @@ def _places(directions: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]]:
 
 @cache
 def _environment() -> "Environment":
-    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    ours, theirs = PackageLoader("latentclr.study"), PackageLoader("latentclr.report")
-    environment = Environment(
-        loader=ChoiceLoader([ours, theirs]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    for name, loader in (("style.css", theirs), ("script.js", theirs), ("bars.css", ours)):
-        text = loader.get_source(environment, name)[0]
-        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        kind = {"style.css": "style", "script.js": "script", "bars.css": "bars"}[name]
-        environment.globals |= {kind: Markup(text), f"{kind}_hash": f"sha256-{digest}"}
+    environment = report_environment("latentclr.study", "latentclr.report", styles=["bars.css"])
     environment.globals["stack"] = stack
-    environment.filters |= {"number": number, "duration": duration, "p": p_value}
-    environment.tests |= {"measured": measured, "finite": finite}
+    environment.filters["p"] = p_value
     return environment

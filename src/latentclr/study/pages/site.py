@@ -8,16 +8,20 @@ from functools import cached_property
 from typing import Any
 
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from latentclr.study.answers import Participant, completion_code
 from latentclr.study.order import Step, steps
 from latentclr.study.pages.forms import grouped
 from latentclr.study.plan import Study
 from latentclr.study.store import Store
+from latentclr.templates import environment, source
 
-ASSETS = {"style.css": "text/css", "script.js": "text/javascript"}
-"""Files that pages load, and their media types."""
+ASSETS = {
+    "style.css": (("base.css", "style.css"), "text/css"),
+    "script.js": (("script.js",), "text/javascript"),
+}
+"""Files that pages load: the sources that they consist of, and their media type."""
 SECONDS = 20
 """How long an item takes, for the estimate at the start."""
 YEAR = 365 * 24 * 3600
@@ -123,29 +127,20 @@ class Site:
     @cached_property
     def assets(self) -> Mapping[str, tuple[bytes, str]]:
         """Contents and media type of the files that pages load, by names that change with the contents."""
-        return {self._names[name]: (self._source(name), kind) for name, kind in ASSETS.items()}
+        return {self._names[name]: (self._source(name), kind) for name, (_, kind) in ASSETS.items()}
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
         return {name: f"{hashlib.sha256(self._source(name)).hexdigest()[:16]}-{name}" for name in ASSETS}
 
     def _source(self, name: str) -> bytes:
-        loader = self._templates.loader
-        assert loader is not None
-        return loader.get_source(self._templates, name)[0].encode()
+        return source(self._templates, *ASSETS[name][0]).encode()
 
     @cached_property
     def _templates(self) -> Environment:
-        environment = Environment(
-            loader=PackageLoader("latentclr.study.pages"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        environment.filters["paragraphs"] = paragraphs
-        return environment
+        templates = environment("latentclr.study.pages")
+        templates.filters["paragraphs"] = paragraphs
+        return templates
 
 
 def paragraphs(text: str) -> list[str]:
