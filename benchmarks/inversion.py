@@ -47,8 +47,8 @@ from latentclr.invert.drawing import draw
 from latentclr.invert.invert import Settings, invert
 from latentclr.invert.objective import Target, psnr
 from latentclr.invert.pivotal import Tuning, tune
-from latentclr.invert.samples import draw_samples
 from latentclr.invert.shipped import load_encoder
+from latentclr.invert.train import draw_samples
 from latentclr.scenes import sample
 from latentclr.scorers.faces import identity_distance, load_faces
 from latentclr.scorers.lpips import LPIPS, load_lpips

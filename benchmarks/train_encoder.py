@@ -22,8 +22,7 @@ import torch
 from latentclr import load_generator
 from latentclr.engine.checkpoint import Keeper, remove_state
 from latentclr.files import make_folder, write_bytes, write_json
-from latentclr.invert.samples import outside_scenes
-from latentclr.invert.train import EncoderSettings, train_encoder
+from latentclr.invert.train import EncoderSettings, outside_scenes, train_encoder
 from latentclr.scenes import WORLDS
 from latentclr.scorers.lpips import load_lpips
 
@@ -87,7 +86,10 @@ def main() -> None:
         "processor seconds": round(seconds),
         "machine": f"one of {os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}",
         "generator sha256": generator.fingerprint(),
-        "held-out samples": {name: round(value, 4) for name, value in trained.values.items()},
+        "held-out samples": {
+            **{name: round(value, 4) for name, value in trained.values.items()},
+            "best_step": trained.best_step,
+        },
     }
     write_json(path.with_suffix(".json"), card)
     if arguments.ship:

@@ -22,8 +22,7 @@ from latentclr.files import read_tensors, write_tensors
 from latentclr.generators import IMAGE, Latents, Layer
 from latentclr.invert.encoder import LatentEncoder, Shape
 from latentclr.invert.prior import Prior
-from latentclr.invert.samples import draw_samples
-from latentclr.invert.train import EncoderSettings, train_encoder
+from latentclr.invert.train import EncoderSettings, draw_samples, train_encoder
 from latentclr.pretrain.data import Pool, to_bytes
 
 TINY = EncoderSettings(
@@ -134,7 +133,7 @@ def test_equal_settings_give_equal_encoders_also_after_a_stop(dcgan: Generator, 
     assert part.steps == 5
     again = train_encoder(dcgan, TINY, keep=keep)
     assert again.steps == 8
-    assert again.values["best_step"] > 5  # so that it is not the encoder before the stop that is compared
+    assert again.best_step > 5  # so that it is not the encoder before the stop that is compared
     for name, value in whole.encoder.state_dict().items():
         assert torch.equal(value, again.encoder.state_dict()[name]), name
     with pytest.raises(InputError, match="seed=0, now seed=1"):

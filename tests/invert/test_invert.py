@@ -22,7 +22,7 @@ from latentclr.invert.drawing import draw
 from latentclr.invert.encoder import LatentEncoder, Shape
 from latentclr.invert.invert import METHODS, Method, Settings, invert
 from latentclr.invert.prior import Prior
-from latentclr.invert.problem import Space
+from latentclr.invert.settings import Space
 from latentclr.invert.shipped import find_encoder, load_encoder
 
 QUICK = Settings(steps=24, starts=2, lpips_weight=0.0)
@@ -125,7 +125,7 @@ def test_a_stopped_inversion_goes_on(toy: Toy, tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"method": "magic"}, "method='magic' must be one of encoder, optimise, in-domain"),
-        ({"space": "w"}, "space='w' must be shared or slots"),
+        ({"space": "w"}, "space='w' must be one of shared, slots"),
         ({"starts": 0}, "starts=0 must be at least 1"),
         ({"steps": 0}, "steps=0 must be at least 1"),
         ({"prior_weight": -1.0}, "prior_weight=-1.0 must be at least 0"),
@@ -137,7 +137,7 @@ def test_settings_out_of_range(toy: Toy, change: dict[str, Any], message: str) -
     for name, value in change.items():  # past the types, as from a file or a web page
         object.__setattr__(settings, name, value)
     with pytest.raises(InputError, match=message):
-        settings.check()
+        settings.__post_init__()
 
 
 def test_pictures_that_do_not_fit(toy: Toy) -> None:

@@ -6,12 +6,13 @@ from tests.rounding import assert_rounded
 from torch import Tensor
 from torch.testing import assert_close
 
+from latentclr.engine.training import Course
+from latentclr.engine.world import ALONE
 from latentclr.invert.newton import newton_step
-from latentclr.invert.objective import Target, Weights
+from latentclr.invert.objective import Objective, Target
 from latentclr.invert.optimise import Starts, optimise
 from latentclr.invert.prior import Prior
-from latentclr.invert.problem import Problem
-from latentclr.invert.schedule import Schedule
+from latentclr.invert.settings import Schedule, Weights
 
 
 def test_a_linear_problem_is_solved_in_few_steps() -> None:
@@ -44,15 +45,14 @@ def test_residuals_add_up_to_the_objective() -> None:
     z = 1.5 * generator.sample(3, rng=torch.Generator().manual_seed(0))
     target = Target(generator(z.flip(0)), None)
     weights = Weights(pixel=2.0, lpips=0.0, prior=0.3, domain=0.7)
-    problem = Problem(
-        generator, weights, Prior.of(generator), "shared", lambda pictures: pictures[:, 0, :1, :10]
+    objective = Objective(
+        generator, target, weights, Prior.of(generator), encoder=lambda pictures: pictures[:, 0, :1, :10]
     )
-    places = problem.places(z)
+    places = objective.normalize(z)
     for i in range(3):
-        one = target.rows(torch.tensor([i]))
-        parts = problem.residuals(places[:, 0], None, one)
+        parts = objective.residuals(places[:, 0], None, i)
         for j in range(3):
-            value = problem.values(places[j : j + 1], [None], one)[0, 0]
+            value = objective.values(places[j : j + 1], [None], torch.tensor([i]))[0, 0]
             # 3,072 pixels, drawn in a batch of three and alone.
             assert_rounded(parts[j].square().sum(), value, terms=3100)
 
@@ -63,14 +63,10 @@ def test_the_last_steps_find_what_adam_only_nears() -> None:
     near = Starts((z + 0.4).unsqueeze(1), ((None,),) * 2)
     errors = []
     for finish in (0, 6):
-        found = optimise(
-            generator,
-            Target(generator(z), None),
-            near,
-            weights=Weights(lpips=0.0),
-            prior=Prior.of(generator),
-            schedule=Schedule(steps=30, explore=0, finish=finish),
-        )
+        objective = Objective(generator, Target(generator(z), None), Weights(lpips=0.0), Prior.of(generator))
+        schedule = Schedule(steps=30, explore=0, finish=finish)
+        course = Course({}, lambda _step, _values: None, lambda: False, None, ALONE)
+        found = optimise(objective, near, schedule, course)
         errors.append(found.differences.pixel)
     assert (errors[1] < 0.05 * errors[0]).all()
     assert errors[1].max() < 1e-4

@@ -6,7 +6,8 @@ from tests.rounding import assert_rounded, rounding_bound
 from torch import Tensor
 from torch.testing import assert_close
 
-from latentclr.invert.objective import Target, Weights, psnr, saturated
+from latentclr.invert.objective import Target, psnr, saturated
+from latentclr.invert.settings import Weights
 from latentclr.scorers.lpips import LPIPS
 
 SUMS = 9451

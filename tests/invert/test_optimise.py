@@ -13,13 +13,15 @@ from torch.testing import assert_close
 
 from latentclr import Generator, InputError
 from latentclr.engine.checkpoint import Keeper
-from latentclr.invert.objective import Target, Weights
-from latentclr.invert.optimise import Found, Starts, optimise
+from latentclr.engine.training import Course, Log, Stop
+from latentclr.engine.world import ALONE
+from latentclr.invert.objective import Objective, Target
+from latentclr.invert.optimise import Found, Show, Starts, optimise
 from latentclr.invert.prior import Prior
-from latentclr.invert.schedule import Schedule
+from latentclr.invert.settings import Schedule, Weights
 
 PIXELS = Weights(lpips=0.0)
-SHORT = Schedule(steps=60, explore=10, look_every=10)
+SHORT = Schedule(steps=60, explore=10, validate_every=10)
 
 
 def truth(generator: Generator, n: int = 3) -> Tensor:
@@ -31,11 +33,25 @@ def starts(generator: Generator, n: int = 3, count: int = 2, seed: int = 1) -> S
     return Starts(latents, ((None,) * count,) * n)
 
 
-def search(generator: Generator, target: Tensor, begin: Starts, **more: Any) -> Found:
-    given = {"weights": PIXELS, "schedule": SHORT, **more}
-    if "prior" not in given:
-        given["prior"] = Prior.of(generator)
-    return optimise(generator, Target(target, None), begin, **given)
+def search(
+    generator: Generator,
+    target: Tensor,
+    begin: Starts,
+    *,
+    schedule: Schedule = SHORT,
+    weights: Weights = PIXELS,
+    prior: Prior | None = None,
+    about: str = "",
+    log: Log = lambda _step, _values: None,
+    stop: Stop = lambda: False,
+    keep: Keeper | None = None,
+    show: Show = lambda _step, _latents, _labels: None,
+    **more: Any,
+) -> Found:
+    wanted, usual = Target(target, None), prior or Prior.of(generator)
+    objective = Objective(generator, wanted, weights, usual, **more)
+    course = Course({"what": about}, log, stop, keep, ALONE)
+    return optimise(objective, begin, schedule, course, show=show)
 
 
 @pytest.mark.parametrize("space", ["shared", "slots"])
@@ -58,10 +74,10 @@ def test_photos_do_not_influence_each_other(toy: Toy) -> None:
     exact = replace(prior, mean=prior.mean.double(), whiten=prior.whiten.double())
     begin = Starts(starts(toy).latents.double(), labels)
     wanted = toy.double()(latents)
-    more = {"prior": exact, "schedule": replace(SHORT, steps=30)}
+    more: dict[str, Any] = {"prior": exact, "schedule": replace(SHORT, steps=30)}
     together = search(toy, wanted, begin, **more)
     alone = search(toy, wanted[1:2], Starts(begin.latents[1:2], labels[1:2]), **more)
-    in_parts = search(toy, wanted, begin, prior=exact, schedule=replace(SHORT, steps=30, batch=2))
+    in_parts = search(toy, wanted, begin, batch=2, **more)
     assert_close(together.latents[1:2], alone.latents, atol=1e-7, rtol=0)
     assert_close(together.latents, in_parts.latents, atol=1e-7, rtol=0)
     assert (together.latents - begin.latents[:, 0]).abs().max() > 0.1
@@ -86,17 +102,17 @@ def test_the_search_changes_neither_generator_nor_random_states(toy: Toy) -> Non
 
 def test_stopped_and_gone_on_with_is_as_never_stopped(toy: Toy, tmp_path: Path) -> None:
     wanted, begin = toy(truth(toy)), starts(toy)
-    brief = replace(SHORT, steps=20, explore=4, look_every=5, finish=3)
+    brief = replace(SHORT, steps=20, explore=4, validate_every=5, finish=3)
     whole = search(toy, wanted, begin, schedule=brief)
     for folder, at in (("a", 2), ("b", 11), ("c", 18)):  # while it explores, goes on, and finishes
         (tmp_path / folder).mkdir()
-        given = {"keep": Keeper(tmp_path / folder, every=0.0), "schedule": brief}
-        part = search(toy, wanted, begin, stop=stop_after(at), about={"what": 1}, **given)
+        given: dict[str, Any] = {"keep": Keeper(tmp_path / folder, every=0.0), "schedule": brief}
+        part = search(toy, wanted, begin, stop=stop_after(at), about="one", **given)
         assert part.steps == at
-        again = search(toy, wanted, begin, about={"what": 1}, **given)
+        again = search(toy, wanted, begin, about="one", **given)
         assert torch.equal(again.latents, whole.latents)
-        with pytest.raises(InputError, match="what=1, now what=2"):
-            search(toy, wanted, begin, about={"what": 2}, **given)
+        with pytest.raises(InputError, match="what=one, now what=other"):
+            search(toy, wanted, begin, about="other", **given)
 
 
 def test_it_shows_what_it_has(toy: Toy) -> None:
@@ -145,7 +161,7 @@ def test_in_domain_latents_are_where_the_encoder_agrees(toy: Toy) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("steps", 0), ("explore", -1), ("batch", 0), ("rate", 0.0), ("rate", float("nan"))]
+    ("field", "value"), [("steps", 0), ("explore", -1), ("rate", 0.0), ("rate", float("nan"))]
 )
 def test_a_schedule_out_of_range(toy: Toy, field: str, value: Any) -> None:
     with pytest.raises(InputError, match=f"{field}={value}"):

@@ -38,4 +38,4 @@ def test_distances_are_in_units_of_the_cloud() -> None:
     slots = torch.stack([torch.ones(3), -torch.ones(3)]).unsqueeze(0)
     assert_close(prior.spread(slots), torch.tensor([0.25]))
     assert_close(prior.spread(slots[:, :1]), torch.tensor([0.0]))
-    assert_close(prior.apart(slots, slots + 4), torch.tensor([4.0]))
+    assert_close(prior.distance(slots, slots + 4), torch.tensor([4.0]))

@@ -8,8 +8,8 @@ from latentclr import load_generator
 from latentclr.errors import InputError
 from latentclr.invert.drawing import draw
 from latentclr.invert.objective import psnr
-from latentclr.invert.samples import draw_samples
 from latentclr.invert.shipped import NAMES, card, load_encoder, shipped
+from latentclr.invert.train import draw_samples
 
 every = pytest.mark.parametrize(
     "name",

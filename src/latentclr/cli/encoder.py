@@ -54,7 +54,6 @@ class Command(ResumeOptions, DeviceOption):
         from latentclr.invert.train import train_encoder
         from latentclr.scorers.lpips import load_lpips
 
-        self.settings.check()
         if has_state(self.out) and not self.resume:
             raise InputError(
                 f"{self.out} holds a training: add --resume to continue it, or choose another folder."
@@ -87,7 +86,7 @@ class Command(ResumeOptions, DeviceOption):
             "settings": asdict(self.settings),
             "steps": trained.steps,
             "seconds": round(time.perf_counter() - started, 1),
-            "held-out samples": trained.values,
+            "held-out samples": {**trained.values, "best_step": trained.best_step},
         }
         write_json(self.out / CARD, card)
         if interrupted():
@@ -109,7 +108,7 @@ class Command(ResumeOptions, DeviceOption):
         return open_generator(self.generator, device=device, label=self.label, space=None)
 
     def _outside(self, generator: Generator) -> Pool | None:
-        from latentclr.invert.samples import outside_scenes
+        from latentclr.invert.train import outside_scenes
         from latentclr.pretrain import folder
         from latentclr.scenes import WORLDS
 

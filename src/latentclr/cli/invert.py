@@ -128,8 +128,7 @@ class Command(ResumeOptions, OverwriteOption, DeviceOption):
 
     def _check(self) -> Box | None:
         """Refuse options out of range and contradictory ones; return the numbers of --crop."""
-        self.settings.check()
-        Tuning(steps=self.tuning_steps).check()
+        _ = self.settings, Tuning(steps=self.tuning_steps)  # they refuse values out of range
         if not self.photos:
             raise InputError("no photos: give one or more PNG, JPEG or WebP files.")
         given = [

@@ -17,6 +17,7 @@ from latentclr.errors import InputError
 from latentclr.generators import Generator
 
 LEFT, RIGHT, WHOLE = "left.", "right.", "whole."
+"""Prefixes of the names of A, B and of the change of a vector."""
 
 
 @dataclass(frozen=True)
@@ -39,32 +40,11 @@ class Difference(Artefact):
 
     @property
     def names(self) -> list[str]:
-        """Weights that are changed."""
-        return sorted(
-            name.removeprefix(LEFT).removeprefix(WHOLE) for name in self.tensors if not name.startswith(RIGHT)
-        )
-
-    def added(self, name: str, weight: Tensor) -> Tensor:
-        """What is added to a weight.
-
-        Raises:
-            InputError: it has another shape.
-        """
-        if f"{WHOLE}{name}" in self.tensors:
-            change = self.tensors[f"{WHOLE}{name}"]
-        else:
-            left, right = self.tensors.get(f"{LEFT}{name}"), self.tensors.get(f"{RIGHT}{name}")
-            if left is None or right is None or left.ndim != 2 or right.ndim != 2:
-                raise InputError(f"the tuning has no matrices for {name}.")
-            if left.shape[1] != right.shape[0] or len(left) * right.shape[1] != weight.numel():
-                raise InputError(f"the tuning of {name} has another shape than {tuple(weight.shape)}.")
-            change = product(left.to(weight), right.to(weight), weight)
-        if change.shape != weight.shape:
-            raise InputError(f"the tuning of {name} has another shape than {tuple(weight.shape)}.")
-        return change.to(weight)
+        """Names of the weights that are changed, sorted."""
+        return sorted({name.split(".", 1)[1] for name in self.tensors})
 
     def apply(self, generator: Generator) -> Generator:
-        """A tuned copy of the generator; it draws the latents of the old one, and directions fit it.
+        """A tuned copy of the generator; it draws the same latents, and directions fit it.
 
         The copy's fingerprint is another one, and its name says that it is tuned. Check directions and
         latents against the generator, and draw with the copy.
@@ -77,14 +57,13 @@ class Difference(Artefact):
                 f"this tuning is of {self.generator.name or 'another generator'!r} and does not fit "
                 f"{generator.name or 'this generator'!r}."
             )
-        weights = dict(generator.named_parameters())
-        if unknown := [name for name in self.names if name not in weights]:
-            raise InputError(f"the tuning changes {unknown[0]}, which this generator does not have.")
         tuned = copy.deepcopy(generator)
+        weights = dict(tuned.named_parameters())
         with torch.no_grad():
-            for name, weight in tuned.named_parameters():
-                if name in self.names:
-                    weight.add_(self.added(name, weight))
+            for name in self.names:
+                if name not in weights:
+                    raise InputError(f"the tuning changes {name}, which this generator does not have.")
+                weights[name].add_(change_of(weights[name], name, self.tensors))
         tuned.name = f"{generator.name} (tuned)"
         return tuned.freeze()
 
@@ -101,6 +80,25 @@ class Difference(Artefact):
         return cls(tensors, GeneratorRecord.from_json(generator), Origin(header.get("origin")))
 
 
-def product(left: Tensor, right: Tensor, like: Tensor) -> Tensor:
-    """A B in the shape of a weight."""
-    return (left @ right).reshape(like.shape)
+def change_of(weight: Tensor, name: str, tensors: Mapping[str, Tensor]) -> Tensor:
+    """What is added to a weight, with gradients to the tensors.
+
+    Args:
+        weight: as it is before.
+        name: of the weight.
+        tensors: see `Difference`.
+
+    Raises:
+        InputError: the tensors are missing or of another shape.
+    """
+    change = tensors.get(f"{WHOLE}{name}")
+    if change is None:
+        left, right = tensors.get(f"{LEFT}{name}"), tensors.get(f"{RIGHT}{name}")
+        if left is None or right is None or left.ndim != 2 or right.ndim != 2:
+            raise InputError(f"the tuning has no matrices for {name}.")
+        if left.shape[1] != right.shape[0] or len(left) * right.shape[1] != weight.numel():
+            raise InputError(f"the tuning of {name} has another shape than {tuple(weight.shape)}.")
+        change = (left.to(weight) @ right.to(weight)).reshape(weight.shape)
+    if change.shape != weight.shape:
+        raise InputError(f"the tuning of {name} has another shape than {tuple(weight.shape)}.")
+    return change.to(weight)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from importlib.metadata import version
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -12,13 +11,14 @@ from torch import Tensor
 
 from latentclr.artefacts import GeneratorRecord, Origin
 from latentclr.engine.checkpoint import Keeper
-from latentclr.engine.training import Log, Stop
+from latentclr.engine.training import Course, Log, Stop
+from latentclr.engine.world import ALONE
 from latentclr.errors import InputError
 from latentclr.generators import Generator
 from latentclr.invert.artefact import Inversion, Photo
 from latentclr.invert.encoder import LatentEncoder
-from latentclr.invert.objective import Target, psnr
-from latentclr.invert.optimise import Found, Show, measured, optimise
+from latentclr.invert.objective import Objective, Target, picture_size, psnr
+from latentclr.invert.optimise import Found, Show, optimise
 from latentclr.invert.prior import Prior
 from latentclr.invert.settings import METHODS as METHODS
 from latentclr.invert.settings import Method as Method
@@ -28,7 +28,7 @@ from latentclr.invert.starts import encoded_starts, sampled_starts
 from latentclr.scorers.lpips import LPIPS, load_lpips
 
 SMALL = 128
-"""Pixels up to which pictures are drawn so fast that hundreds of them for one step are worth it."""
+"""Resolution up to which pictures are drawn so fast that hundreds of them for one step are worth it."""
 
 
 def invert(
@@ -51,26 +51,85 @@ def invert(
     Args:
         generator: frozen. Its truncation is kept.
         pictures: in [-1, 1], of the generator's size.
-        settings: how; None: by optimisation, as usual.
+        settings: of the method; None: the defaults.
         photos: where each picture came from, for the artefact.
         labels: the class of each photo; None for one that is to be found, whatever class is chosen in the
             generator. In w there is none to find.
         encoder: of this generator; None: the one that is part of this package, if there is one.
         metric: LPIPS; None: it is loaded when needed.
-        log: told (step, values): "validation_loss", "psnr" and "lpips", means over the photos.
+        log: called with a step and values: "validation_loss", "psnr" and "lpips", means over the photos.
         stop: asked between steps; once True, the best so far is returned.
-        keep: where the optimisation is kept, and goes on from.
-        show: told the best latents as it goes: (step, latents, labels).
-        tell: told in a sentence when something is fetched.
+        keep: where checkpoints of the optimisation are kept, and from which it goes on.
+        show: called with the best latents as it goes: step, latents, labels.
+        tell: called with a sentence when something is fetched.
 
     Raises:
-        InputError: settings out of range, pictures of another size, classes that are not there, no encoder
-            where one is needed, or weights that cannot be fetched.
+        InputError: pictures of another size, classes that do not exist, no encoder where one is needed, or
+            weights that cannot be fetched.
     """
     settings = settings or Settings()
-    settings.check()
+    labels = tuple(labels) if labels is not None else (None,) * len(pictures)
     photos = tuple(photos) if photos is not None else (Photo(),) * len(pictures)
-    _check(generator, pictures, photos, labels)
+    _check_pictures(generator, pictures, photos, labels)
+    encoder = _encoder(generator, settings, encoder)
+    if metric is None and settings.lpips_weight:
+        metric = load_lpips(device=generator.device, log=tell)
+    target = Target(pictures.to(generator.device, torch.float32), metric if settings.lpips_weight else None)
+    objective = Objective(
+        generator,
+        target,
+        settings.weights(),
+        Prior.of(generator),
+        settings.space,
+        encoder=None if encoder is None else lambda pictures: encoder(pictures).latents,
+        batch=settings.batch,
+    )
+    count = 1 if settings.method == "encoder" else settings.starts
+    if encoder is not None and (settings.from_encoder or settings.method == "encoder"):
+        starts = encoded_starts(objective, encoder, labels, count, settings.seed)
+    else:
+        starts = sampled_starts(objective, labels, count, settings.seed)
+    made_with = {
+        "truncation": generator.truncation,
+        "encoder": None if encoder is None else encoder.fingerprint(),
+    }
+    if settings.method == "encoder":
+        latents, chosen = starts.latents[:, 0], tuple(row[0] for row in starts.labels)
+        found = Found(latents, chosen, objective.differences(latents, chosen), 0)
+        show(0, latents, chosen)
+    else:
+        about = {
+            "generator": generator.fingerprint(),
+            **made_with,
+            "settings": {name: value for name, value in asdict(settings).items() if name != "batch"},
+            "pictures": sha256(target.pictures.cpu().contiguous().numpy().tobytes()).hexdigest(),
+            "labels": list(labels),
+        }
+        schedule = settings.schedule(small=generator.resolution <= SMALL)
+        found = optimise(objective, starts, schedule, Course(about, log, stop, keep, ALONE), show=show)
+    unknown = torch.full((len(pictures),), torch.nan)
+    return Inversion(
+        latents=found.latents.cpu(),
+        space=generator.space,
+        labels=found.labels,
+        psnr=psnr(found.differences.pixel).cpu(),
+        lpips=found.differences.lpips.cpu() if settings.lpips_weight else unknown,
+        photos=photos,
+        origin=Origin(
+            {
+                "method": settings.method,
+                "settings": asdict(settings),
+                "steps": found.steps,
+                "generator": GeneratorRecord(generator.name, generator.fingerprint()).to_json(),
+                **made_with,
+                "versions": {"latentclr": version("latentclr"), "torch": torch.__version__},
+            }
+        ),
+    )
+
+
+def _encoder(generator: Generator, settings: Settings, encoder: LatentEncoder | None) -> LatentEncoder | None:
+    """The given encoder or the one of this package, if the method uses one."""
     if encoder is not None:
         encoder.require(generator)
     elif settings.from_encoder or settings.method != "optimise":
@@ -80,104 +139,24 @@ def invert(
             f"method={settings.method!r} needs an encoder, and there is none of "
             f"{generator.name or 'this generator'!r}: train one, or use the method optimise."
         )
-    if metric is None and settings.lpips_weight:
-        metric = load_lpips(device=generator.device, log=tell)
-    target = Target(pictures.to(generator.device, torch.float32), metric if settings.lpips_weight else None)
-    given = tuple(labels) if labels is not None else (None,) * len(pictures)
-    prior = Prior.of(generator)
-    wanted = 1 if settings.method == "encoder" else settings.starts
-    if encoder is not None and (settings.from_encoder or settings.method == "encoder"):
-        starts = encoded_starts(generator, encoder, target, given, wanted, settings.seed, settings.batch)
-    else:
-        starts = sampled_starts(generator, target, given, wanted, settings.seed, settings.batch)
-    if settings.method == "encoder":
-        latents, chosen = starts.latents[:, 0], tuple(row[0] for row in starts.labels)
-        found = Found(latents, chosen, measured(generator, latents, chosen, target, settings.batch), 0)
-        show(0, latents, chosen)
-    else:
-        domain = encoder
-        found = optimise(
-            generator,
-            target,
-            starts,
-            weights=settings.weights(),
-            prior=prior,
-            space=settings.space,
-            schedule=settings.schedule(small=generator.resolution <= SMALL),
-            encoder=None if domain is None else lambda pictures: domain(pictures).latents,
-            about=_about(generator, settings, encoder, target, given),
-            log=log,
-            stop=stop,
-            keep=keep,
-            show=show,
-        )
-    figures = found.differences
-    nothing = torch.full_like(figures.lpips, float("nan"))
-    return Inversion(
-        latents=found.latents.cpu(),
-        space=generator.space,
-        labels=found.labels,
-        psnr=psnr(figures.pixel).cpu(),
-        lpips=(figures.lpips if settings.lpips_weight else nothing).cpu(),
-        photos=photos,
-        origin=Origin(
-            {
-                "method": settings.method,
-                "settings": asdict(settings),
-                "steps": found.steps,
-                "generator": GeneratorRecord(generator.name, generator.fingerprint()).to_json(),
-                "truncation": generator.truncation,
-                "encoder": None if encoder is None else encoder.fingerprint(),
-                "versions": {"latentclr": version("latentclr"), "torch": torch.__version__},
-            }
-        ),
-    )
+    return encoder
 
 
-def _about(
-    generator: Generator,
-    settings: Settings,
-    encoder: LatentEncoder | None,
-    target: Target,
-    labels: Sequence[int | None],
-) -> dict[str, Any]:
-    """What a kept search is about."""
-    pixels = sha256(target.pictures.cpu().contiguous().numpy().tobytes()).hexdigest()
-    return {
-        "generator": generator.fingerprint(),
-        "truncation": generator.truncation,
-        "encoder": None if encoder is None else encoder.fingerprint(),
-        "settings": {name: value for name, value in asdict(settings).items() if name != "batch"},
-        "pictures": pixels,
-        "labels": list(labels),
-    }
-
-
-def _check(
-    generator: Generator,
-    pictures: Tensor,
-    photos: Sequence[Photo],
-    labels: Sequence[int | None] | None,
+def _check_pictures(
+    generator: Generator, pictures: Tensor, photos: Sequence[Photo], labels: Sequence[int | None]
 ) -> None:
     if not len(pictures):
         raise InputError("no pictures: give one or more.")
-    if len(photos) != len(pictures) or (labels is not None and len(labels) != len(pictures)):
+    if not len(photos) == len(labels) == len(pictures):
         raise InputError(f"give a photo and a label for each of {len(pictures)} pictures, or none.")
     if not bool(torch.isfinite(pictures).all()):
         raise InputError("the pictures hold values that are not finite.")
-    for label in labels or ():
+    for label in labels:
         if label is not None:
             generator.for_class(label)
-    with torch.no_grad():
-        height, width = _size(generator)
+    height, width = picture_size(generator)
     if tuple(pictures.shape[2:]) != (height, width):
         raise InputError(
             f"pictures of {pictures.shape[2]} x {pictures.shape[3]} pixels: this generator draws {height} x "
             f"{width}; crop and scale them first."
         )
-
-
-def _size(generator: Generator) -> tuple[int, int]:
-    """Height and width of its pictures."""
-    width = generator.settings().get("resolution", generator.resolution)
-    return generator.resolution, width

@@ -24,26 +24,28 @@ from latentclr.errors import InputError
 from latentclr.generators import Generator, Latents
 from latentclr.generators.biggan_deep import Statistics
 from latentclr.invert.artefact import Inversion
-from latentclr.invert.difference import LEFT, RIGHT, WHOLE, Difference, product
+from latentclr.invert.difference import LEFT, RIGHT, WHOLE, Difference, change_of
 from latentclr.invert.drawing import Labels, draw
-from latentclr.invert.objective import Target, Weights, psnr
+from latentclr.invert.objective import Target, psnr
 from latentclr.invert.settings import Tuning as Tuning
+from latentclr.invert.settings import Weights
 from latentclr.scorers.lpips import LPIPS
+
+VALIDATE_EVERY = 25
 
 
 class LowRank(nn.Module):
-    """The change of each weight: A B, with B at first 0; of a vector, the whole.
+    """The change of each weight: of a matrix A B, with B at first 0; of a vector the whole.
 
     Args:
         weights: those that are changed, by name.
         rank: of A and B.
-        rng: for A.
+        rng: draws A.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], rank: int, rng: torch.Generator) -> None:
         super().__init__()
         self.weights = dict(weights)
-        self.names = tuple(weights)
         self.parts = nn.ParameterList()
         for weight in weights.values():
             if weight.ndim < 2:
@@ -57,24 +59,17 @@ class LowRank(nn.Module):
 
     def tensors(self) -> dict[str, Tensor]:
         """All parts by the names that `Difference` has for them."""
-        found, parts = {}, iter(self.parts)
-        for name, weight in self.weights.items():
-            if weight.ndim < 2:
-                found[f"{WHOLE}{name}"] = next(parts)
-            else:
-                found[f"{LEFT}{name}"], found[f"{RIGHT}{name}"] = next(parts), next(parts)
-        return found
+        kinds = [
+            f"{kind}{name}"
+            for name, weight in self.weights.items()
+            for kind in ((WHOLE,) if weight.ndim < 2 else (LEFT, RIGHT))
+        ]
+        return dict(zip(kinds, self.parts, strict=True))
 
     def forward(self) -> dict[str, Tensor]:
-        """The changed weights, with gradients to the parts."""
+        """The changed weights by name, with gradients to the parts."""
         tensors = self.tensors()
-        changed = {}
-        for name, weight in self.weights.items():
-            if f"{WHOLE}{name}" in tensors:
-                changed[name] = weight + tensors[f"{WHOLE}{name}"]
-            else:
-                changed[name] = weight + product(tensors[f"{LEFT}{name}"], tensors[f"{RIGHT}{name}"], weight)
-        return changed
+        return {name: weight + change_of(weight, name, tensors) for name, weight in self.weights.items()}
 
 
 class Drawer(nn.Module):
@@ -84,9 +79,23 @@ class Drawer(nn.Module):
         super().__init__()
         self.generator = generator
 
-    def forward(self, latents: Latents, labels: Labels) -> Tensor:
+    def forward(self, latents: Latents, labels: Labels) -> Float[Tensor, "n 3 h w"]:
         """Pictures, each of its class."""
         return draw(self.generator, latents, labels)
+
+    def draw_with(
+        self, weights: Mapping[str, Tensor], latents: Latents, labels: Labels
+    ) -> Float[Tensor, "n 3 h w"]:
+        """Pictures by other weights.
+
+        Args:
+            weights: by name; the others stay as they are.
+            latents: of the pictures.
+            labels: their classes.
+        """
+        given = {f"generator.{name}": value for name, value in weights.items()}
+        pictures: Tensor = functional_call(self, given, (latents, labels))
+        return pictures
 
 
 def tune(
@@ -100,117 +109,130 @@ def tune(
     stop: Stop = lambda: False,
     keep: Keeper | None = None,
 ) -> Difference:
-    """Find a small change of the generator with which the inverted photos come out as they are.
+    """Find a small change of the generator with which the latents of the photos draw the photos.
 
-    The generator is left as it was.
+    The generator itself is not changed.
 
     Args:
-        generator: in which they were inverted.
+        generator: in which the photos were inverted.
         inversion: of the photos.
         pictures: the photos, in [-1, 1].
-        settings: how; None: as usual.
+        settings: of the tuning; None: the defaults.
         metric: LPIPS; None: pixels only.
-        log: told (step, values): "validation_loss", "psnr" and "lpips", means over the photos.
+        log: called with a step and values: "validation_loss", "psnr" and "lpips", means over the photos.
         stop: asked between steps; once True, the best so far is returned.
-        keep: where the tuning is kept, and goes on from.
+        keep: where checkpoints are kept, and from which the tuning goes on.
 
     Raises:
-        InputError: settings out of range, another generator, or not a picture for each photo.
+        InputError: another generator, not a picture for each photo, or a checkpoint of another tuning.
     """
     settings = settings or Tuning()
-    settings.check()
     base = inversion.require(generator)
     if len(pictures) != len(inversion):
         raise InputError(f"{len(pictures)} pictures for {len(inversion)} inverted photos: give one for each.")
-    device, rng = generator.device, torch.Generator().manual_seed(settings.seed)
-    target = Target(pictures.to(device), metric if settings.lpips_weight else None)
-    pivots, labels = inversion.latents.to(device), inversion.labels
-    drawer = Drawer(_learning(base))
-    names = _reached(drawer, pivots[:1], labels[:1])
-    weights = {name: dict(base.named_parameters())[name].detach() for name in names}
-    change = LowRank(weights, settings.rank, rng)
-    optimizer = adam(change.parameters(), settings.rate, 0.0, device)
-    training = Training({"model": change}, {"adam": optimizer}, rng, torch.zeros((), device=device))
+    target = Target(pictures.to(generator.device), metric if settings.lpips_weight else None)
+    tuner = _Tuner(base, inversion, target, settings)
+    training = tuner.training
     about = {
         "generator": generator.fingerprint(),
         "pivots": sha256(inversion.latents.contiguous().numpy().tobytes()).hexdigest(),
         **asdict(settings),
     }
-    terms = Weights(settings.pixel_weight, settings.lpips_weight)
-
-    def drawn(changed: Mapping[str, Tensor], latents: Latents, which: Labels) -> Tensor:
-        given = {f"generator.{name}": value for name, value in changed.items()}
-        pictures: Tensor = functional_call(drawer, given, (latents, which))
-        return pictures
-
-    def learn() -> None:
-        done = training.step / settings.steps
-        set_rate(optimizer, settings.rate * (1 - 0.9 * done))
-        optimizer.zero_grad()
-        rows = torch.randperm(len(pivots), generator=rng)[: settings.batch]
-        labelled = [labels[i] for i in rows.tolist()]
-        with torch.enable_grad():
-            changed = change()
-            differences = target.rows(rows).differences(drawn(changed, pivots[rows], labelled))
-            loss = differences.weighted(terms).mean()
-            if settings.locality and settings.locality_weight:
-                some = rows[: settings.locality]
-                share = torch.rand(len(some), 1, 1, generator=rng).to(device)
-                random = base.sample(len(some), rng=rng)
-                others = torch.lerp(random, pivots[some], share)
-                with torch.no_grad():
-                    before = draw(base, others, labelled[: len(some)])
-                moved = drawn(changed, others, labelled[: len(some)]) - before
-                loss = loss + settings.locality_weight * moved.square().mean()
-            loss.backward()
-        optimizer.step()
-        training.total += loss.detach()
-
-    @torch.no_grad()
-    def validate() -> Mapping[str, float]:
-        changed, sums = change(), torch.zeros(3, device=device)
-        for rows in torch.arange(len(pivots)).split(settings.batch):
-            some = drawn(changed, pivots[rows], [labels[i] for i in rows.tolist()])
-            found = target.rows(rows).differences(some)
-            sums += torch.stack([found.weighted(terms).sum(), psnr(found.pixel).sum(), found.lpips.sum()])
-        loss, decibels, seen = (sums / len(pivots)).tolist()
-        return {"validation_loss": loss, "psnr": decibels, "lpips": seen}
-
     course = Course(about, log, stop, keep, ALONE)
     resume(training, course)
-    run(training, learn, validate, course, steps=settings.steps, validate_every=25)
-    change.load_state_dict(training.best)
-    values = {name: value for name, value in training.values.items() if name != "best_step"}
+    run(
+        training,
+        tuner.learn,
+        tuner.validate,
+        course,
+        steps=settings.steps,
+        validate_every=VALIDATE_EVERY,
+    )
+    tuner.change.load_state_dict(training.best)
+    record = {
+        "method": "pivotal tuning",
+        "settings": asdict(settings),
+        "steps": training.step,
+        "figures": {name: value for name, value in training.values.items() if name != "best_step"},
+    }
     return Difference(
-        {name: part.detach().half().cpu() for name, part in change.tensors().items()},
+        {name: part.detach().half().cpu() for name, part in tuner.change.tensors().items()},
         GeneratorRecord(generator.name, generator.fingerprint()),
-        Origin(
-            {
-                "method": "pivotal tuning",
-                "settings": asdict(settings),
-                "steps": training.step,
-                "figures": values,
-            }
-        ),
+        Origin(record),
     )
 
 
-def _learning(generator: Generator) -> Generator:
+class _Tuner:
+    def __init__(self, base: Generator, inversion: Inversion, target: Target, settings: Tuning) -> None:
+        self.base, self.target, self.settings = base, target, settings
+        self.device, self.rng = base.device, torch.Generator().manual_seed(settings.seed)
+        self.pivots, self.labels = inversion.latents.to(self.device), inversion.labels
+        self.terms = Weights(settings.pixel_weight, settings.lpips_weight)
+        self.drawer = Drawer(_unfolded(base))
+        weights = dict(base.named_parameters())
+        names = _used_weights(self.drawer, self.pivots[:1], self.labels[:1])
+        self.change = LowRank({name: weights[name].detach() for name in names}, settings.rank, self.rng)
+        self.optimizer = adam(self.change.parameters(), settings.rate, 0.0, self.device)
+        self.training = Training(
+            {"model": self.change},
+            {"adam": self.optimizer},
+            self.rng,
+            torch.zeros((), device=self.device),
+        )
+
+    def learn(self) -> None:
+        settings = self.settings
+        set_rate(self.optimizer, settings.rate * (1 - 0.9 * self.training.step / settings.steps))
+        self.optimizer.zero_grad()
+        rows = torch.randperm(len(self.pivots), generator=self.rng)[: settings.batch]
+        labels = [self.labels[i] for i in rows.tolist()]
+        with torch.enable_grad():
+            changed = self.change()
+            drawn = self.drawer.draw_with(changed, self.pivots[rows], labels)
+            loss = self.target.rows(rows).differences(drawn).weighted(self.terms).mean()
+            if settings.locality and settings.locality_weight:
+                count = min(settings.locality, len(rows))
+                loss = loss + settings.locality_weight * self.elsewhere(changed, rows[:count], labels[:count])
+            loss.backward()
+        self.optimizer.step()
+        self.training.total += loss.detach()
+
+    def elsewhere(self, changed: Mapping[str, Tensor], rows: Tensor, labels: Labels) -> Float[Tensor, ""]:
+        """How much the change moves pictures of latents between some pivots and random ones."""
+        share = torch.rand(len(rows), 1, 1, generator=self.rng).to(self.device)
+        others = torch.lerp(self.base.sample(len(rows), rng=self.rng), self.pivots[rows], share)
+        with torch.no_grad():
+            before = draw(self.base, others, labels)
+        return (self.drawer.draw_with(changed, others, labels) - before).square().mean()
+
+    @torch.no_grad()
+    def validate(self) -> Mapping[str, float]:
+        changed, sums = self.change(), torch.zeros(3, device=self.device)
+        for rows in torch.arange(len(self.pivots)).split(self.settings.batch):
+            labels = [self.labels[i] for i in rows.tolist()]
+            drawn = self.drawer.draw_with(changed, self.pivots[rows], labels)
+            found = self.target.rows(rows).differences(drawn)
+            sums += torch.stack(
+                [found.weighted(self.terms).sum(), psnr(found.pixel).sum(), found.lpips.sum()]
+            )
+        loss, decibels, lpips = (sums / len(self.pivots)).tolist()
+        return {"validation_loss": loss, "psnr": decibels, "lpips": lpips}
+
+
+def _unfolded(generator: Generator) -> Generator:
     """A copy that draws by its weights, not by what was folded from them; its statistics stay."""
-    learning = copy.deepcopy(generator)
-    for module in learning.modules():
+    copied = copy.deepcopy(generator)
+    for module in copied.modules():
         module.training = not isinstance(module, nn.BatchNorm2d | Statistics)
-    return learning
+    return copied
 
 
-def _reached(drawer: Drawer, latents: Latents, labels: Labels) -> list[str]:
-    """Names of the weights that the picture depends on; a mapping network comes before the latents."""
-    weights = dict(drawer.generator.named_parameters())
-    given = {f"generator.{name}": value.detach().requires_grad_() for name, value in weights.items()}
+def _used_weights(drawer: Drawer, latents: Latents, labels: Labels) -> list[str]:
+    """Names of the weights that pictures depend on; a mapping network comes before the latents."""
+    weights = {name: value.detach().requires_grad_() for name, value in drawer.generator.named_parameters()}
     with torch.enable_grad():
-        picture = functional_call(drawer, given, (latents, labels))
-        loss = picture.square().sum()
-        found: Sequence[Tensor | None] = torch.autograd.grad(loss, list(given.values()), allow_unused=True)
+        loss = drawer.draw_with(weights, latents, labels).square().sum()
+        found: Sequence[Tensor | None] = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
     return [
         name
         for name, gradient in zip(weights, found, strict=True)

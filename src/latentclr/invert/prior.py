@@ -59,6 +59,6 @@ class Prior:
         """Mean squared distance of the slots' latents from their mean, in units of `scale`."""
         return ((latents - latents.mean(1, keepdim=True)) / self.scale).square().mean((1, 2))
 
-    def apart(self, a: Latents, b: Latents) -> Float[Tensor, " n"]:
+    def distance(self, a: Latents, b: Latents) -> Float[Tensor, " n"]:
         """Mean squared distance of latents, in units of `scale`."""
         return ((a - b) / self.scale).square().mean((1, 2))

@@ -1,16 +1,20 @@
 """What can be chosen of an inversion, of tuning, and of the training of an encoder."""
 
+import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal, get_args
 
 from latentclr.errors import InputError
-from latentclr.invert.schedule import Schedule
+from latentclr.limits import NOT_NEGATIVE, POSITIVE, Limits, at_least, check_settings
 
 Method = Literal["encoder", "optimise", "in-domain"]
-METHODS: tuple[Method, ...] = ("encoder", "optimise", "in-domain")
+METHODS: tuple[Method, ...] = get_args(Method)
 """By the encoder alone; by optimisation; by optimisation that stays where the encoder agrees."""
 Space = Literal["shared", "slots"]
 """What is free: one latent for all slots, or one for each."""
+
+WARM_UP = 0.05
+"""Share of the steps in which the learning rate rises."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,8 @@ class Weights:
         lpips: of the perceptual distance.
         prior: of how unusual the latents are (`Prior.unusual`).
         spread: of how far the slots' latents are from each other (`Prior.spread`).
-        domain: of the mean squared distance between the latents and what the encoder makes of their picture
-            (in-domain inversion).
+        domain: of the mean squared distance between the latents and those that the encoder gives for their
+            picture (in-domain inversion).
     """
 
     pixel: float = 1.0
@@ -33,139 +37,190 @@ class Weights:
     domain: float = 0.0
 
 
+class _Checked:
+    """A dataclass that refuses values out of its limits."""
+
+    def __post_init__(self) -> None:
+        """Raise an InputError where a value is out of range."""
+        check_settings(self)
+
+
 @dataclass(frozen=True)
-class Settings:
+class Schedule(_Checked):
+    """The steps of an optimisation.
+
+    Attributes:
+        steps: in all.
+        explore: number of first steps that go from every start; then the best start of each photo goes on
+            alone.
+        rate: of Adam at its largest, in units of the latents' scale; a rise, then half a cosine down to 0.
+        validate_every: steps from one validation (values for the log, `show`) to the next.
+        finish: number of last steps that are those of Levenberg and Marquardt (`newton`). They are for one
+            latent for all slots, of few numbers; elsewhere they are steps of Adam.
+    """
+
+    limits: ClassVar[Limits] = {
+        "steps": at_least(1),
+        "explore": at_least(0),
+        "rate": POSITIVE,
+        "validate_every": at_least(1),
+        "finish": at_least(0),
+    }
+
+    steps: int = 400
+    explore: int = 40
+    rate: float = 0.05
+    validate_every: int = 25
+    finish: int = 0
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step; the first step is 0."""
+        steps = max(1, self.steps - self.finish)
+        rise = min(1.0, (step + 1) / max(1.0, WARM_UP * steps))
+        return self.rate * rise * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
+
+
+@dataclass(frozen=True)
+class Settings(_Checked):
     """How photos are inverted. The docstring of each field is the help of its option."""
+
+    limits: ClassVar[Limits] = {
+        "steps": at_least(1),
+        "finish": at_least(0),
+        "starts": at_least(1),
+        "rate": POSITIVE,
+        "pixel_weight": NOT_NEGATIVE,
+        "lpips_weight": NOT_NEGATIVE,
+        "prior_weight": NOT_NEGATIVE,
+        "spread_weight": NOT_NEGATIVE,
+        "domain_weight": NOT_NEGATIVE,
+        "batch": at_least(1),
+    }
 
     method: Method = "optimise"
     """The encoder alone, optimisation, or in-domain: optimisation that stays where the encoder agrees."""
     space: Space = "shared"
     """What is free: one latent for all slots of the generator, or one for each."""
     steps: int = 200
-    """Of the optimisation."""
+    """Steps of the optimisation."""
     finish: int = 10
-    """The last so many are steps of Levenberg and Marquardt: one costs as much as thirty of Adam, but ends
-    where those only tend to. There are none where each slot is free, and in generators of large pictures."""
+    """How many of the last steps are those of Levenberg and Marquardt: one costs as much as thirty of Adam,
+    but ends where those only tend to. There are none where each slot is free, and none in generators of large
+    pictures."""
     starts: int = 3
-    """Places from which it begins; after a tenth of the steps the best goes on alone."""
+    """Latents from which the optimisation begins; after a tenth of the steps the best goes on alone."""
     from_encoder: bool = True
-    """The first of them is where the encoder points, if there is one; otherwise all are samples."""
+    """Begin with the latents that the encoder gives, if there is one; otherwise all starts are samples."""
     rate: float = 0.05
-    """Of Adam at its largest, in units of the latents' standard deviation."""
+    """Learning rate of Adam at its largest, in units of the latents' standard deviation."""
     pixel_weight: float = 1.0
-    """Of the mean squared difference of pixels in [-1, 1]."""
+    """Weight of the mean squared difference of pixels in [-1, 1]."""
     lpips_weight: float = 1.0
-    """Of the perceptual distance; 0: it is not computed (and its weights are not fetched)."""
+    """Weight of the perceptual distance; 0: it is not computed (and its network is not fetched)."""
     prior_weight: float = 0.001
-    """Of a term that keeps latents as usual as sampled ones."""
+    """Weight of a term that keeps latents as usual as sampled ones."""
     spread_weight: float = 0.001
-    """Of a term that keeps the slots' latents near to each other."""
+    """Weight of a term that keeps the slots' latents near to each other."""
     domain_weight: float = 0.2
-    """Of the distance between the latents and what the encoder sees in their picture (in-domain only; the
-    paper has 2, with latents and features of other sizes)."""
+    """Weight of the distance between the latents and those that the encoder gives for their picture
+    (in-domain only; the paper has 2, with latents and features of other sizes)."""
     batch: int = 32
     """Pictures drawn at a time: memory and speed, not the result."""
     seed: int = 0
-    """Of the starts that are samples."""
+    """Seed of the starts that are samples."""
 
-    def check(self) -> None:
-        """Make sure that these can be followed.
-
-        Raises:
-            InputError: a value out of range.
-        """
-        if self.method not in METHODS:
-            raise InputError(f"method={self.method!r} must be one of {', '.join(METHODS)}.")
-        if self.space not in ("shared", "slots"):
-            raise InputError(f"space={self.space!r} must be shared or slots.")
-        if self.starts < 1:
-            raise InputError(f"starts={self.starts} must be at least 1.")
-        names = ("pixel_weight", "lpips_weight", "prior_weight", "spread_weight", "domain_weight")
-        for name in names:
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise InputError(f"{name}={getattr(self, name)} must be at least 0 and finite.")
+    def __post_init__(self) -> None:
+        """Refuse values out of range, with an InputError."""
+        super().__post_init__()
         if not self.pixel_weight + self.lpips_weight > 0:
             raise InputError("pixel_weight and lpips_weight are both 0: nothing would be compared.")
-        self.schedule().check()
 
     def schedule(self, *, small: bool = True) -> Schedule:
-        """How the search goes, in a generator of small pictures or of large ones."""
-        return Schedule(
-            steps=self.steps,
-            explore=self.steps // 10,
-            rate=self.rate,
-            batch=self.batch,
-            finish=min(self.finish, self.steps // 4) if small else 0,
-        )
+        """The steps in a generator of small pictures or of large ones."""
+        finish = min(self.finish, self.steps // 4) if small else 0
+        return Schedule(steps=self.steps, explore=self.steps // 10, rate=self.rate, finish=finish)
 
     def weights(self) -> Weights:
-        """Of the objective."""
+        """The weights of the objective's terms; the domain term is of in-domain inversion only."""
         domain = self.domain_weight if self.method == "in-domain" else 0.0
         return Weights(self.pixel_weight, self.lpips_weight, self.prior_weight, self.spread_weight, domain)
 
 
 @dataclass(frozen=True)
-class Tuning:
+class Tuning(_Checked):
     """How a generator is tuned. The docstring of each field is the help of its option."""
 
+    limits: ClassVar[Limits] = {
+        "steps": at_least(1),
+        "rank": at_least(1),
+        "rate": NOT_NEGATIVE,
+        "pixel_weight": NOT_NEGATIVE,
+        "lpips_weight": NOT_NEGATIVE,
+        "locality_weight": NOT_NEGATIVE,
+        "locality": at_least(0),
+        "batch": at_least(1),
+    }
+
     steps: int = 150
-    """Of Adam."""
+    """Steps of Adam."""
     rank: int = 8
-    """Of the change of each matrix of weights: file size against exactness."""
+    """Rank of the change of each matrix of weights: file size against exactness."""
     rate: float = 0.003
-    """Of Adam at first; it falls to a tenth."""
+    """Learning rate of Adam at first; it falls to a tenth."""
     pixel_weight: float = 1.0
-    """Of the mean squared difference of pixels in [-1, 1]. (The paper.)"""
+    """Weight of the mean squared difference of pixels in [-1, 1]. (The paper.)"""
     lpips_weight: float = 1.0
-    """Of the perceptual distance. (The paper.)"""
+    """Weight of the perceptual distance. (The paper.)"""
     locality_weight: float = 1.0
-    """Of how much the pictures of other latents change."""
+    """Weight of how much the pictures of other latents change."""
     locality: int = 4
     """Other latents a step: between each of some pivots and a random latent."""
     batch: int = 16
     """Pictures drawn at a time."""
     seed: int = 0
-    """Of the other latents."""
-
-    def check(self) -> None:
-        """Make sure that these can be followed.
-
-        Raises:
-            InputError: a value out of range.
-        """
-        for name, least in (("steps", 1), ("rank", 1), ("locality", 0), ("batch", 1)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name}={getattr(self, name)} must be at least {least}.")
-        for name in ("rate", "pixel_weight", "lpips_weight", "locality_weight"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise InputError(f"{name}={getattr(self, name)} must be at least 0 and finite.")
+    """Seed of the other latents."""
 
 
 @dataclass(frozen=True)
-class EncoderSettings:
+class EncoderSettings(_Checked):
     """How an encoder is trained. The docstring of each field is the help of its option."""
+
+    limits: ClassVar[Limits] = {
+        "steps": at_least(2),
+        "latents_only": at_least(0),
+        "batch": at_least(2),
+        "pictures": at_least(2),
+        "learning_rate": POSITIVE,
+        "pixel_weight": NOT_NEGATIVE,
+        "lpips_weight": NOT_NEGATIVE,
+        "adversarial_weight": NOT_NEGATIVE,
+        "r1_gamma": NOT_NEGATIVE,
+        "class_weight": NOT_NEGATIVE,
+        "held_out": at_least(2),
+        "validate_every": at_least(2),
+    }
 
     steps: int = 2200
     """Training steps."""
     latents_only: int = 1400
-    """The first so many steps learn the latents of samples alone; then pictures count too."""
+    """How many of the first steps learn the latents of samples alone; then pictures count too."""
     batch: int = 32
     """Samples a step whose latents are learned."""
     pictures: int = 16
     """Pictures a step that are drawn again from the encoder's latents; half of them are of the outside
     source, if there is one."""
     learning_rate: float = 0.002
-    """Of Adam at its largest."""
+    """Learning rate of Adam at its largest."""
     pixel_weight: float = 1.0
-    """Of the mean squared difference of pixels in [-1, 1]."""
+    """Weight of the mean squared difference of pixels in [-1, 1]."""
     lpips_weight: float = 1.0
-    """Of the perceptual distance."""
+    """Weight of the perceptual distance."""
     adversarial_weight: float = 0.08
-    """Of the discriminator's verdict on pictures drawn again, if there is an outside source. (The paper.)"""
+    """Weight of the adversarial loss of pictures drawn again, if there is an outside source. (The paper.)"""
     r1_gamma: float = 1.5
-    """Of the discriminator's penalty."""
+    """Weight of the discriminator's gradient penalty."""
     class_weight: float = 0.2
-    """Of the cross entropy of classes."""
+    """Weight of the cross entropy of classes."""
     deviations: bool = True
     """Give each slot a latent of its own, where the generator has several."""
     held_out: int = 128
@@ -174,19 +229,3 @@ class EncoderSettings:
     """Steps between two validations."""
     seed: int = 0
     """Same seed, same encoder (on one machine, with the same number of threads)."""
-
-    def check(self) -> None:
-        """Make sure that these can be followed.
-
-        Raises:
-            InputError: a value out of range.
-        """
-        for name in ("steps", "batch", "pictures", "held_out", "validate_every"):
-            if getattr(self, name) < 2:
-                raise InputError(f"{name}={getattr(self, name)} must be at least 2.")
-        weights = ("pixel_weight", "lpips_weight", "adversarial_weight", "r1_gamma", "class_weight")
-        for name in ("latents_only", *weights):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise InputError(f"{name}={getattr(self, name)} must be at least 0 and finite.")
-        if not 0 < self.learning_rate < float("inf"):
-            raise InputError(f"learning_rate={self.learning_rate} must be above 0 and finite.")

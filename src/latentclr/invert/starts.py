@@ -1,141 +1,130 @@
-"""Where the search begins: where the encoder points, at the nearest samples, in the likeliest classes."""
+"""Starts of an inversion: the encoder's latents, in the likeliest classes, and the nearest samples."""
 
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from latentclr.generators import Generator, Latents
+from latentclr.generators import Latents
 from latentclr.invert.drawing import draw
 from latentclr.invert.encoder import LatentEncoder
-from latentclr.invert.objective import Target, Weights
+from latentclr.invert.objective import Objective, Target
 from latentclr.invert.optimise import Starts
+from latentclr.invert.settings import Weights
 
 CANDIDATES = 64
-"""Samples among which the nearest is looked for."""
+"""Number of samples among which the nearest are looked for."""
 LARGE = 256
-"""Pixels from which on samples are not compared: drawing them takes longer than it helps."""
+"""Resolution from which on samples are not compared: drawing them takes longer than it helps."""
+UNLIKELY = 5.0
+"""A class whose logit is this much below the largest is not worth a start."""
+
+Labels = Sequence[int | None]
 
 
 def encoded_starts(
-    generator: Generator,
-    encoder: LatentEncoder,
-    target: Target,
-    labels: Sequence[int | None],
-    count: int,
-    seed: int,
-    batch: int,
+    objective: Objective, encoder: LatentEncoder, labels: Labels, count: int, seed: int
 ) -> Starts:
-    """First where the encoder points, in the likeliest classes; the rest as `sampled_starts`.
+    """First the encoder's latents, in the likeliest classes; the rest as `sampled_starts`.
 
     Args:
-        generator: of the pictures.
-        encoder: of that generator.
-        target: the n photos.
+        objective: with the n photos.
+        encoder: of the generator.
         labels: the class of each photo; None: it is to be found.
-        count: starts of each photo.
+        count: number of starts of each photo.
         seed: of the samples.
-        batch: pictures at a time.
     """
-    parts = [encode(encoder, target.pictures[rows]) for rows in torch.arange(len(target)).split(batch)]
-    latents = torch.cat([part[0] for part in parts])
-    logits = torch.cat([part[1] for part in parts])
-    found: list[list[tuple[Tensor, int | None]]] = []
+    pictures = objective.target.pictures
+    with torch.no_grad():
+        parts = [encoder(some) for some in pictures.split(objective.batch)]
+    latents = torch.cat([part.latents for part in parts])
+    logits = torch.cat([part.logits for part in parts])
+    starts: list[list[tuple[Tensor, int | None]]] = []
     for i, label in enumerate(labels):
-        if logits.shape[1] and label is None:
-            likely = logits[i].topk(min(count, logits.shape[1])).indices.tolist()
-            # A class that is far less likely than the first is not worth a start.
-            best = float(logits[i].max())
-            found.append([(latents[i], j) for j in likely if float(logits[i, j]) > best - 5])
-        else:
-            found.append([(latents[i], label)])
-    missing = max(count - len(one) for one in found)
+        classes: Labels = [label]
+        if label is None and logits.shape[1]:
+            largest = logits[i].topk(min(count, logits.shape[1]))
+            likely = largest.values > largest.values[0] - UNLIKELY
+            classes = largest.indices[likely].tolist()
+        starts.append([(latents[i], one) for one in classes])
+    missing = count - min(map(len, starts))
     if missing > 0:
-        chosen = [one[0][1] for one in found]
-        more = sampled_starts(generator, target, chosen, missing, seed, batch)
-        for i, one in enumerate(found):
-            one += list(zip(more.latents[i], more.labels[i], strict=True))
+        more = sampled_starts(objective, [one[0][1] for one in starts], missing, seed)
+        for one, others, classes in zip(starts, more.latents, more.labels, strict=True):
+            one.extend(zip(others, classes, strict=True))
     return Starts(
-        torch.stack([torch.stack([latent for latent, _ in one[:count]]) for one in found]),
-        tuple(tuple(label for _, label in one[:count]) for one in found),
+        torch.stack([torch.stack([latent for latent, _ in one[:count]]) for one in starts]),
+        tuple(tuple(label for _, label in one[:count]) for one in starts),
     )
 
 
-def sampled_starts(
-    generator: Generator, target: Target, labels: Sequence[int | None], count: int, seed: int, batch: int
-) -> Starts:
-    """The samples whose pictures are nearest to each photo; of large generators, the mean and any samples.
+def sampled_starts(objective: Objective, labels: Labels, count: int, seed: int) -> Starts:
+    """The samples whose pictures are nearest to each photo; in large generators, the mean and any samples.
 
-    Where classes are to be found, each start is of another class, as long as there are some.
+    Where classes are to be found, the samples are of all classes, and those of one class may be the nearest
+    several times.
 
-    Args: see `encoded_starts`.
+    Args:
+        objective: with the n photos.
+        labels: the class of each photo; None: it is to be found.
+        count: number of starts of each photo.
+        seed: of the samples.
     """
-    rng = torch.Generator().manual_seed(seed)
-    given = list(labels)
-    if generator.num_classes and generator.space == "z" and None in given:
-        return _of_classes(generator, target, given, count, rng, batch)
+    rng, generator, target = torch.Generator().manual_seed(seed), objective.generator, objective.target
+    if generator.num_classes and generator.space == "z" and None in labels:
+        return _starts_of_all_classes(objective, labels, count, rng)
+    chosen = tuple((label,) * count for label in labels)
     if generator.resolution >= LARGE:
         with torch.no_grad():
             samples = generator.sample(count, rng=rng)
-            mean = generator.sample(1024, rng=rng).mean(0)
-        places = torch.cat([mean.unsqueeze(0), samples])[:count] if generator.space == "w" else samples
-        return Starts(
-            places.expand(len(target), -1, -1, -1).clone(), tuple((label,) * count for label in given)
-        )
+            if generator.space == "w":
+                mean = generator.sample(1024, rng=rng).mean(0, keepdim=True)
+                samples = torch.cat([mean, samples])[:count]
+        return Starts(samples.expand(len(target), -1, -1, -1).clone(), chosen)
     samples = generator.sample(max(CANDIDATES, count), rng=rng)
     nearest: list[Tensor] = [samples[:count]] * len(target)
-    for label in set(given):
-        rows = torch.tensor([i for i, one in enumerate(given) if one == label])
-        near = _distances(generator, samples, label, target.rows(rows), batch).topk(count, largest=False)
-        for i, which in zip(rows.tolist(), near.indices, strict=True):
+    for label in set(labels):
+        rows = torch.tensor([i for i, one in enumerate(labels) if one == label])
+        distances = _distances(objective, target.rows(rows), samples, label)
+        for i, which in zip(rows.tolist(), distances.topk(count, largest=False).indices, strict=True):
             nearest[i] = samples[which]
-    return Starts(torch.stack(nearest), tuple((label,) * count for label in given))
+    return Starts(torch.stack(nearest), chosen)
 
 
-def _of_classes(
-    generator: Generator,
-    target: Target,
-    given: Sequence[int | None],
-    count: int,
-    rng: torch.Generator,
-    batch: int,
-) -> Starts:
-    """For each photo the nearest samples of all classes (of many classes, of some)."""
+def _starts_of_all_classes(objective: Objective, labels: Labels, count: int, rng: torch.Generator) -> Starts:
+    """The nearest samples of all classes; of `CANDIDATES` random ones, if there are more.
+
+    A photo of a given class starts from the samples that are nearest in their own classes.
+    """
+    generator = objective.generator
     classes = torch.randperm(generator.num_classes, generator=rng)[:CANDIDATES].sort().values.tolist()
-    each = max(1, CANDIDATES // len(classes))
-    samples = generator.sample(each * len(classes), rng=rng)
-    owners = [label for label in classes for _ in range(each)]
+    samples = generator.sample(max(1, CANDIDATES // len(classes)) * len(classes), rng=rng)
+    parts = samples.chunk(len(classes))
     distances = torch.cat(
         [
-            _distances(generator, samples[k * each : (k + 1) * each], label, target, batch)
-            for k, label in enumerate(classes)
+            _distances(objective, objective.target, part, label)
+            for part, label in zip(parts, classes, strict=True)
         ],
         dim=1,
     )
-    latents, labels = [], []
-    for i, label in enumerate(given):
-        order = distances[i].argsort().tolist()
-        picked = order[:count]
-        latents.append(torch.stack([samples[j] for j in picked]))
-        labels.append(tuple(owners[j] if label is None else label for j in picked))
-    return Starts(torch.stack(latents), tuple(labels))
+    nearest = distances.argsort(dim=1)[:, :count].cpu()
+    return Starts(
+        samples[nearest],
+        tuple(
+            tuple(classes[j // len(parts[0])] if label is None else label for j in row)
+            for label, row in zip(labels, nearest.tolist(), strict=True)
+        ),
+    )
 
 
 @torch.no_grad()
 def _distances(
-    generator: Generator, samples: Latents, label: int | None, target: Target, batch: int
-) -> Tensor:
-    """(n, samples) objectives of the samples' pictures."""
+    objective: Objective, target: Target, samples: Latents, label: int | None
+) -> Float[Tensor, "photos samples"]:
+    """The differences of the samples' pictures from each photo."""
     columns = []
-    for some in samples.split(batch):
-        for picture in draw(generator, some, [label] * len(some)):
-            alike = picture.expand(len(target), -1, -1, -1)
-            columns.append(target.differences(alike).weighted(Weights()))
+    for some in samples.split(objective.batch):
+        for picture in draw(objective.generator, some, [label] * len(some)):
+            columns.append(target.differences(picture.expand_as(target.pictures)).weighted(Weights()))
     return torch.stack(columns, dim=1)
-
-
-@torch.no_grad()
-def encode(encoder: LatentEncoder, pictures: Tensor) -> tuple[Latents, Tensor]:
-    """Latents and logits, without gradients."""
-    found = encoder(pictures)
-    return found.latents.contiguous(), found.logits
