@@ -22,7 +22,7 @@ def test_the_strongest_direction_is_chosen_with_its_sign() -> None:
     assert row.measured.value == pytest.approx(1.6, abs=0.05)
     assert row.measured.low < 1.6 < row.measured.high
     assert row.base.deviation == pytest.approx(float(scored.base[1::2, 0].std()), rel=ROUNDED)
-    assert row.latents == (100, 100)
+    assert (row.chosen_on, row.measured_on) == (100, 100)
     assert rescore(scored, 1).direction == 2
     assert rescore(scored, 1, direction=1).direction == 1
     assert rescore(scored, "a", multiple=2.0).measured.value == pytest.approx(3.2, abs=0.05)
@@ -43,12 +43,12 @@ def test_one_is_chosen_on_other_latents_than_it_is_measured_on() -> None:
 def test_only_the_chosen_directions_need_other_pictures() -> None:
     choosing = linear_table(SLOPES, n=60, noise=0.1)
     choice = choose(choosing, "a")
-    assert (choice.direction, choice.sign, choice.latents) == (1, -1, 60)
+    assert (choice.direction, choice.sign, choice.chosen_on) == (1, -1, 60)
     others = linear_table(SLOPES[[0, 1]], n=40)
     row = measured(others, choice, numbers=(2, 1))  # direction 2 is not a's, so this is the other one
-    assert (row.direction, row.label, row.latents) == (1, choice.label, (60, 40))
+    assert (row.direction, row.label, row.chosen_on, row.measured_on) == (1, choice.label, 60, 40)
     assert row.measured.value == pytest.approx(1.6, abs=ROUNDED)
-    assert row.chosen == choice.effect
+    assert row.chosen == choice.chosen
     with pytest.raises(InputError, match="along direction 1 were not measured"):
         measured(others, choice, numbers=(0, 2))
 

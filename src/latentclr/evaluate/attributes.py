@@ -1,8 +1,7 @@
-"""What the numbers of a scorer mean: which differences there are, and in which unit they are told.
+"""What the scores of a scorer are: how their differences are defined, and the unit of effects.
 
-A score is a number on a line, a place on a circle, or the number of a category, and "by how much did it
-change" is another question for each. Effects are told in units of what varies anyway: the deviation over
-unedited pictures.
+A score is a number on a line, a place on a circle, or the number of a category; the difference of two scores
+is defined for each kind. The unit of effects is the standard deviation over unedited pictures.
 """
 
 import math
@@ -25,19 +24,19 @@ Vectors = Float[Tensor, "n d"]
 Kind = Literal["interval", "circular", "category"]
 
 UNIFORM = 1 / math.sqrt(12)
-"""Deviation of a place that is uniform on a circle of length 1."""
+"""Standard deviation of a uniform distribution over a circle of length 1."""
 STATISTICS = ("brightness", "contrast", "saturation", "warmth", "sharpness")
-"""Attributes of any picture that need no network."""
+"""Attributes of pictures that are computed without a network."""
 FACES = ("faces", "celebs")
-"""Generators whose pictures face networks can read."""
+"""Generators of faces, whose pictures face networks can score."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What a scorer's numbers of one name are.
+    """The scale of one attribute's scores.
 
     Attributes:
-        name: in what the scorer returns.
+        name: of the attribute, as the scorer returns it.
         kind: "interval": a number; "circular": in turns, 1 is 0 again; "category": the number of a class.
         unit: for people.
     """
@@ -48,13 +47,15 @@ class Scale:
 
     @property
     def signed(self) -> bool:
-        """Whether there is more and less of it, the same way for every picture."""
+        """Whether scores are ordered: there is more and less of the attribute."""
         return self.kind == "interval"
 
     def difference(self, before: Float[Tensor, "*n"], after: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        """From before to after: how much more; the shorter way round, in [-.5, .5); or 1 where it changed.
+        """After - before; on a circle the shorter way round, in [-.5, .5); of categories 1 where they differ.
 
-        NaN where one of the two is.
+        Args:
+            before: scores; NaN: unknown, as is the difference.
+            after: scores of the same pictures after an edit.
 
         >>> Scale("hue", "circular").difference(torch.tensor([0.9, 0.2]), torch.tensor([0.1, 0.1]))
         tensor([ 0.2000, -0.1000])
@@ -69,20 +70,20 @@ class Scale:
     def deviation(self, values: Float[Tensor, " n"]) -> float:
         """The unit of effects: the standard deviation over unedited pictures.
 
-        Of a circle, that of a uniform place; of categories 1, so that effects are shares of pictures. NaN
-        where the pictures do not differ: then nothing can be told in this unit.
+        For circles it is that of a uniform distribution; for categories 1, so that effects are shares of
+        pictures. NaN where the pictures do not differ: then there is no unit.
         """
         if self.kind != "interval":
             return UNIFORM if self.kind == "circular" else 1.0
         known = values[~values.isnan()].double()
         found = float(known.std()) if len(known) > 1 else math.nan
-        # Below that it is rounding.
+        # A smaller deviation is rounding.
         return found if found > 1e-6 * max(float(known.abs().mean()), 1e-6) else math.nan
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """The scorer of pictures of anything: attributes that need no network.
+    """A scorer for pictures of any kind: attributes that are computed without a network.
 
     Attributes:
         names: of `latentclr.scorers.attributes.ATTRIBUTES`.
@@ -91,7 +92,7 @@ class Statistics:
     names: Sequence[str] = STATISTICS
 
     def __call__(self, pictures: Pictures) -> Mapping[str, Float[Tensor, " n"]]:
-        """Each by name."""
+        """Scores of pictures, by name of the attribute."""
         return {name: attribute(name)(pictures) for name in self.names}
 
 
@@ -100,18 +101,18 @@ class Joined:
     """Several scorers as one.
 
     Attributes:
-        scorers: whose names all differ.
+        scorers: without a name in common.
     """
 
     scorers: Sequence[Scorer]
 
     def __call__(self, pictures: Pictures) -> Mapping[str, Float[Tensor, " n"]]:
-        """What each says."""
+        """Scores of all scorers, by name of the attribute."""
         return {name: values for scorer in self.scorers for name, values in scorer(pictures).items()}
 
 
 def factor_scales(names: Sequence[str] = tuple(BY_NAME)) -> tuple[Scale, ...]:
-    """Scales of the factors of scenes that the oracle reads."""
+    """Scales of factors of scenes, as the oracle scores them."""
     return tuple(Scale(factor.name, factor.kind, factor.unit) for factor in FACTORS if factor.name in names)
 
 
@@ -121,10 +122,10 @@ def statistic_scales(names: Sequence[str] = STATISTICS) -> tuple[Scale, ...]:
 
 
 def scorer_of(generator: Generator) -> tuple[Scorer, tuple[Scale, ...]]:
-    """What can be read off this generator's pictures: the scorer for it, and what it returns.
+    """The scorer for a generator's pictures, and the scales of its scores.
 
-    Of scenes, the factors that vary there; of faces, what face networks see, and statistics of the picture;
-    of anything else the statistics.
+    For scenes these are the factors that vary in them; for faces, the attributes of face networks and
+    statistics of the picture; for other generators the statistics.
 
     Raises:
         InputError: the networks cannot be fetched.
@@ -133,7 +134,7 @@ def scorer_of(generator: Generator) -> tuple[Scorer, tuple[Scale, ...]]:
         world = WORLDS.get(generator.name)
         return load_oracle().to(generator.device), factor_scales(world.free if world else tuple(BY_NAME))
     if generator.name in FACES:
-        from latentclr.scorers.faces import SCORES, load_faces  # of networks that others need not have
+        from latentclr.scorers.faces import SCORES, load_faces  # slow to import, and only faces need it
 
         faces = load_faces(generator.name, device=generator.device)
         scales = tuple(Scale(name, unit=about) for name, about in SCORES.items())
@@ -144,9 +145,9 @@ def scorer_of(generator: Generator) -> tuple[Scorer, tuple[Scale, ...]]:
 def identity_of(
     scorer: Scorer,
 ) -> tuple[Callable[[Pictures], Vectors], Callable[[Vectors, Vectors], Float[Tensor, " n"]]] | None:
-    """What tells whose face it is, of a scorer from `scorer_of`: vectors, and the distance they are made for.
+    """The identity vectors of a scorer from `scorer_of`, and the distance to compare them by.
 
-    None where the scorer reads no faces.
+    None for a scorer of other pictures than faces.
     """
     if not isinstance(scorer, Joined):
         return None

@@ -1,35 +1,44 @@
-"""Side effects at a matched target effect: attribute dependency, and what is left of the identity.
+"""Side effects at a matched target effect: attribute dependency, and the change of identity.
 
-A weak edit leaks little and does little, so directions are compared where they do as much: the multiple at
-which the target attribute has changed by a given number of deviations. Between the multiples that were
-measured, curves are straight lines.
+A weak edit has weak side effects, so directions are compared at equal effect: at the multiple at which the
+target attribute has changed by a given number of deviations. Curves are linear between measured multiples.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.errors import InputError
-from latentclr.evaluate.intervals import BOOTSTRAP, Bootstrap, Interval, Intervals, Weights, weighted_means
+from latentclr.evaluate.intervals import (
+    BOOTSTRAP,
+    Bootstrap,
+    Interval,
+    Intervals,
+    Weights,
+    means,
+    weighted_means,
+)
 from latentclr.evaluate.scored import Scored
 
 AT = 0.5
 """Change of the target at which side effects are compared, in population deviations."""
+OPTIONAL = ("identity", "change")
+"""Fields of `Scored` and `Dependency` that may not be measured."""
 
 
 @dataclass(frozen=True)
 class Dependency:
-    """What one direction changes beside its target, where the target has changed by `at`.
+    """Side effects of one direction where its target attribute has changed by `at`.
 
     Attributes:
         direction: its number.
-        target: name of the attribute that it is meant for.
+        target: name of the target attribute.
         at: mean |change| of the target, in population deviations.
-        multiple: of the direction's length at which that is so; NaN: at none that was measured.
-        mean: mean-AD, the mean over the other attributes of their |change|, in the mean over pictures.
-        largest: max-AD, the largest of them, picture by picture.
+        multiple: of the direction's length, where the target has changed by `at`; NaN: not reached.
+        mean: mean-AD: |change| of the other attributes, in the mean over these and over pictures.
+        largest: max-AD: the largest |change| of another attribute, in the mean over pictures.
         identity: distance between the identities before and after; None: not measured.
         change: distance between the pictures before and after; None: not measured.
     """
@@ -40,16 +49,16 @@ class Dependency:
     multiple: float
     mean: Interval
     largest: Interval
-    identity: Interval | None
-    change: Interval | None
+    identity: Interval | None = None
+    change: Interval | None = None
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Side effects against the effect on the target, both ways together.
+    """Side effects as a function of the effect on the target; both signs of an edit are averaged.
 
     Attributes:
-        multiples: (p,), without sign, 0 first.
+        multiples: (p,), absolute values, in ascending order from 0.
         target: (p,), mean |change| of the target.
         mean: (p,), mean-AD.
         largest: (p,), max-AD.
@@ -64,14 +73,17 @@ class Curve:
 def dependency_curve(scored: Scored, direction: int, target: int | str) -> Curve:
     """Attribute dependency at every multiple that was measured (Wu, Lischinski and Shechtman 2021).
 
+    Args:
+        scored: with edits of several multiples.
+        direction: its number.
+        target: number or name of the target attribute.
+
     Raises:
-        InputError: unknown attribute or direction, or nothing to depend on.
+        InputError: unknown attribute or direction, or no other attribute that varies.
     """
     which = scored.attribute(target)
     multiples, values = _columns(scored, direction, which)
-    once = torch.ones(1, scored.n, dtype=torch.float64)
-    means = weighted_means(values, once)[0]  # (p, columns)
-    return Curve(multiples, *means[:, :3].unbind(1))
+    return Curve(multiples, *means(values)[:, :3].unbind(1))
 
 
 def dependency(
@@ -84,17 +96,17 @@ def dependency(
 ) -> Dependency:
     """Side effects of a direction where it has changed its target by `at` population deviations.
 
-    In a resample the multiple at which that is so is found anew.
+    The multiple at which that is the case is found again in every resample.
 
     Args:
         scored: with edits of several multiples.
         direction: its number.
-        target: number or name of the attribute that it is meant for.
-        at: mean |change| of the target, above 0; of a category the share of pictures.
+        target: number or name of the target attribute.
+        at: mean |change| of the target, above 0; for a category the share of pictures.
         bootstrap: of the intervals.
 
     Raises:
-        InputError: unknown attribute or direction, nothing to depend on, or `at` not above 0.
+        InputError: unknown attribute or direction, no other attribute that varies, or `at` not above 0.
     """
     if not at > 0:
         raise InputError(f"at={at:g} must be above 0.")
@@ -102,16 +114,14 @@ def dependency(
     multiples, values = _columns(scored, direction, which)
 
     def matched(weights: Weights) -> Float[Tensor, "b m"]:
-        means = weighted_means(values, weights)  # (b, p, columns)
-        with_multiples = torch.cat([multiples.expand(len(means), -1).unsqueeze(-1).double(), means], dim=-1)
-        return where_reached(means[..., 0], with_multiples, at)
+        curves = weighted_means(values, weights)  # (b, p, columns)
+        multiple = multiples.double().view(1, -1, 1).expand(len(curves), -1, 1)
+        return where_reached(curves[..., 0], torch.cat([multiple, curves], dim=-1), at)
 
     found = bootstrap.of(matched, scored.n)
-    dropped = int(values[:, 1:, 0].isnan().any(1).sum())
-    found = Intervals(
-        found.value, found.low, found.high, found.level, torch.full_like(found.dropped, dropped)
-    )
-    columns = iter(range(4, len(found.value)))
+    dropped = values[:, 1:, 0].isnan().any(1).sum()
+    found = replace(found, dropped=dropped.expand(len(found.value)))
+    others = [name for name in OPTIONAL if getattr(scored, name) is not None]
     return Dependency(
         direction,
         scored.names[which],
@@ -119,8 +129,7 @@ def dependency(
         float(found.value[0]),
         found.at(2),
         found.at(3),
-        None if scored.identity is None else found.at(next(columns)),
-        None if scored.change is None else found.at(next(columns)),
+        **{name: found.at(4 + i) for i, name in enumerate(others)},
     )
 
 
@@ -130,9 +139,14 @@ def identity_kept(
     multiple: float = 1.0,
     bootstrap: Bootstrap = BOOTSTRAP,
 ) -> Intervals:
-    """(k,), mean distance between the identities before edits and after, both signs; 0: the same person.
+    """(k,), mean distance between the identities before and after edits of both signs; 0: the same person.
 
-    Directions compare where lengths are matched by what one sees (`latentclr.evaluate.calibration`).
+    Directions are comparable at lengths of equal visible change (`latentclr.evaluate.calibration`).
+
+    Args:
+        scored: with identities and edits by -multiple and +multiple.
+        multiple: of each direction's length.
+        bootstrap: of the intervals.
 
     Raises:
         InputError: identities or these edits were not measured.
@@ -146,7 +160,13 @@ def identity_kept(
 def where_reached(
     target: Float[Tensor, "b p"], values: Float[Tensor, "b p m"], at: float
 ) -> Float[Tensor, "b m"]:
-    """Values on lines between points, where the target first reaches `at`; NaN where it never does."""
+    """Values where the target first reaches `at`, interpolated linearly; NaN where it never does.
+
+    Args:
+        target: of p points, in b resamples.
+        values: m values at each of the points.
+        at: between the target's values at two neighbouring points.
+    """
     reached = (target[:, :-1] < at) & (target[:, 1:] >= at)
     first = reached.int().argmax(1)
     rows = torch.arange(len(target))
@@ -159,7 +179,7 @@ def where_reached(
 def _columns(
     scored: Scored, direction: int, which: int
 ) -> tuple[Float[Tensor, " p"], Float[Tensor, "n p m"]]:
-    """Multiples without sign, 0 first; of each picture |target|, mean and largest |other|, and the rest."""
+    """Absolute multiples from 0 on; for each picture |target|, mean and largest |other|, and `OPTIONAL`."""
     if not 0 <= direction < scored.k:
         raise InputError(f"no direction {direction}; there are 0 to {scored.k - 1}.")
     usable = [i for i in range(len(scored.scales)) if scored.units[i] > 0 and i != which]
@@ -169,7 +189,7 @@ def _columns(
     others = changes[..., usable]
     parts = [changes[..., which], others.nanmean(-1), others.nan_to_num(-1.0).amax(-1)]
     parts[2] = torch.where(parts[2] < 0, torch.nan, parts[2])  # none of them is known
-    parts += [extra[direction] for extra in (scored.identity, scored.change) if extra is not None]
+    parts += [value[direction] for name in OPTIONAL if (value := getattr(scored, name)) is not None]
     signed = torch.stack(parts, dim=-1)  # (s, n, m)
     sizes = sorted({abs(multiple) for multiple in scored.multiples})
     both = [

@@ -1,10 +1,10 @@
-"""Names: what a direction does, in words, where the scores say so.
+"""Names: what a direction does, in words, where its scores show it.
 
-A proposal is a claim with a price, so it is made only where it holds: the largest effect must be large enough
-to see, and its interval must not hold 0, at a level that allows for having looked at several attributes
-(Bonferroni: the share of misses is divided by their number). Otherwise the direction is "unknown". One that
-moves several attributes about as much is named after all of them. Thresholds are in population deviations of
-an attribute (shares of pictures, of a category), from the edit by -1 to the one by +1.
+A name is proposed only where the evidence is sufficient: the largest effect must be large enough to see, and
+its interval must not hold 0, at a level that is corrected for the number of attributes (Bonferroni).
+Otherwise the direction is "unknown". A direction with similar effects on several attributes is named after
+all of them. Thresholds are in population deviations of an attribute (for a category in shares of pictures),
+from the edit by -1 to the edit by +1.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,35 +23,35 @@ from latentclr.evaluate.intervals import (
     two_decimals,
     weighted_means,
 )
-from latentclr.evaluate.leakage import change_matrix
+from latentclr.evaluate.leakage import change_matrix, unsigned_where_unordered
 from latentclr.evaluate.scored import Scored
 
 UNKNOWN = "unknown"
 FLOOR = 0.2
-"""A smaller effect is not named: by convention (Cohen 1988) that many deviations are a small difference."""
+"""Smallest effect that is named: by convention (Cohen 1988) a small difference."""
 SHARED = 0.7
-"""An attribute that moves by this share of the largest effect is named beside it."""
-TOLD = 0.25
-"""A leak is told from this share of the largest effect on, or from `FLOOR`, whichever is smaller."""
+"""Share of the largest effect from which on another attribute is part of the name."""
+LEAK = 0.25
+"""Share of the largest effect from which on a leak is reported; or `FLOOR`, if that is smaller."""
 MOST = 3
-"""Attributes in one name; a direction that moves more of them about equally is unknown."""
+"""Attributes in one name; a direction that changes more of them about equally is unknown."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a direction does, as far as scores can say.
+    """A proposed name of a direction, with the effects that it is based on.
 
     Attributes:
         direction: its number.
         name: "smile", "smile + yaw" or "unknown".
-        attributes: those of the name, largest effect first; empty: unknown.
-        positive: what positive alpha does to each of these: "more", "less", or "changes" where there is no
+        attributes: attributes in the name, largest effect first; empty: unknown.
+        positive: for each of these, what positive alpha does: "more", "less", or "changes" where there is no
             more and less (a hue, a category).
         effects: on each of these, without sign, in population deviations.
         confidence: share of resamples in which the largest effect is on one of these attributes; 0: unknown.
         selectivity: the effects on these attributes as a share of the sum of all effects.
-        leaks: effects on other attributes that are worth telling, largest first.
-        text: all this in a line.
+        leaks: considerable effects on other attributes, largest first.
+        text: a summary in one line.
     """
 
     direction: int
@@ -66,7 +66,7 @@ class Proposal:
 
     @property
     def sign(self) -> int:
-        """The sign of the alpha with more of the first attribute; 0 where there is no more and less."""
+        """The sign of the alpha that raises the first attribute; 0 where there is no more and less."""
         return {"more": 1, "less": -1}.get(self.positive[0], 0) if self.positive else 0
 
 
@@ -78,7 +78,7 @@ def propose(
     shared: float = SHARED,
     bootstrap: Bootstrap = BOOTSTRAP,
 ) -> tuple[Proposal, ...]:
-    """A proposal for every direction.
+    """Propose a name for every direction.
 
     Args:
         scored: with edits by -multiple and +multiple.
@@ -93,12 +93,11 @@ def propose(
     matrix = change_matrix(scored, multiple=multiple, bootstrap=bootstrap)
     sizes, signed = matrix.sizes, matrix.effects.value
     changes = scored.effects(multiple).transpose(0, 1)
-    kinds = torch.tensor([scale.signed for scale in scored.scales])
-    magnitudes = torch.where(kinds, changes, changes.abs())
+    magnitudes = unsigned_where_unordered(changes, scored.scales)
     level = 1 - (1 - bootstrap.level) / len(scored.scales)
     strict = replace(bootstrap, level=level).means(magnitudes).absolute()
     drawn = weighted_means(magnitudes, bootstrap.weights(scored.n)).abs()
-    largest = drawn.nan_to_num(-1.0).argmax(-1)  # (draws, k)
+    largest = drawn.nan_to_num(-1.0).argmax(-1)  # (resamples, k)
     found = []
     for k in range(scored.k):
         value = sizes.value[k].nan_to_num(0.0)
@@ -107,7 +106,7 @@ def propose(
         alike = [i for i in order if value[i] >= shared * top and strict.low[k, i] > 0]
         sure = top >= floor and order[0] in alike and len(alike) <= MOST
         named = alike if sure else []
-        others = [i for i in order if i not in named and value[i] >= min(floor, TOLD * top) > 0]
+        others = [i for i in order if i not in named and value[i] >= min(floor, LEAK * top) > 0]
         names = tuple(scored.names[i] for i in named)
         positive = tuple(_way(scored.scales[i], float(signed[k, i])) for i in named)
         effects = tuple(sizes.at(k, i) for i in named)
@@ -123,20 +122,25 @@ def propose(
                 float(torch.isin(largest[:, k], chosen).double().mean()) if named else 0.0,
                 _share(value, named or order[:1]),
                 leaks,
-                _told(positive, names, effects, leaks) if named else _unsure(scored, sizes, k, alike),
+                _sure_text(positive, names, effects, leaks)
+                if named
+                else _unsure_text(scored, sizes, k, alike),
             )
         )
     return tuple(found)
 
 
 def unique_names(proposals: Sequence[Proposal], given: Sequence[str] = ()) -> Mapping[int, str]:
-    """A name for every direction that has one, each once: the surest of several "smile" is "smile".
+    """Unique names for all directions with a proposed one, as `Directions.rename` takes them.
 
-    The others are "smile 2" and so on, as `Directions.rename` takes them. Surest is the largest effect.
+    Of several directions named "smile", the one with the largest effect is "smile", the next "smile 2".
 
     Args:
         proposals: of all directions.
-        given: names that directions have already ("" where there is none): these stay, and none is repeated.
+        given: names that directions already have ("" for none): these stay, and none is repeated.
+
+    Returns:
+        Names by number of the direction.
     """
     found: dict[int, str] = {}
     taken = set(given)
@@ -162,7 +166,7 @@ def _share(sizes: Float[Tensor, " a"], which: Sequence[int]) -> float:
     return float(sizes[list(which)].sum()) / total if total > 0 else float("nan")
 
 
-def _told(
+def _sure_text(
     positive: Sequence[str],
     names: Sequence[str],
     effects: Sequence[Interval],
@@ -175,7 +179,7 @@ def _told(
     return text
 
 
-def _unsure(scored: Scored, sizes: Intervals, k: int, alike: Sequence[int]) -> str:
+def _unsure_text(scored: Scored, sizes: Intervals, k: int, alike: Sequence[int]) -> str:
     if len(alike) > MOST:
         several = ", ".join(f"{scored.names[i]} {sizes.at(k, i)}" for i in alike)
         return f"{UNKNOWN}: moves {len(alike)} attributes about equally, {several}"

@@ -1,7 +1,7 @@
-"""Paths: does more of an edit do more, and as evenly?
+"""Paths: do attributes change steadily along a direction?
 
-Along a direction, pictures are scored at several multiples, from one end to the other. A direction that means
-something takes an attribute one way all along; one that wanders up and down, or jumps, is no slider.
+Along a direction, pictures are scored at several multiples, from one end to the other. A useful direction
+changes an attribute the same way all along the path; one that goes up and down, or jumps, is no slider.
 """
 
 from dataclasses import dataclass
@@ -17,17 +17,16 @@ from latentclr.evaluate.scored import Scored
 
 @dataclass(frozen=True)
 class Paths:
-    """How attributes go along directions, each in the mean over latents.
+    """How attributes change along directions, in the mean over latents.
 
-    Of categories, which have no order, all are NaN; latents whose score does not change at all are dropped.
+    For categories, which have no order, all are NaN; latents whose score does not change at all are dropped.
 
     Attributes:
-        monotone: (k, a), share of steps that go the same way as the path as a whole, in [0, 1]; where scores
-            are noise it is near 1/2.
-        kendall: (k, a), Kendall's tau between multiple and score: 1 where it always rises, -1 where it
-            always falls, the same way for all latents.
-        pearson: (k, a), Pearson's correlation of them (WarpedGANSpace's ranking of paths): falls short of 1
-            where it rises along a curve, too.
+        monotone: (k, a), share of steps in the direction of the whole path, in [0, 1]; for noise near 1/2.
+        kendall: (k, a), Kendall's tau between multiple and score: 1 where scores always rise, -1 where they
+            always fall, the same way for all latents.
+        pearson: (k, a), Pearson's correlation between them (WarpedGANSpace's ranking of paths): below 1 also
+            where scores rise along a curve.
     """
 
     monotone: Intervals
@@ -72,10 +71,14 @@ def unevenness(
     *,
     bootstrap: Bootstrap = BOOTSTRAP,
 ) -> Intervals:
-    """(k,), how unevenly pictures change along the path: deviation over mean of the visible speed.
+    """(k,), how unevenly pictures change along the path: standard deviation over mean of the visible speed.
 
-    Speed is the distance between neighbouring pictures over that between their multiples. 0: each step is as
-    large as the others; the larger, the more of the change is in a few jumps.
+    Speed is the distance between neighbouring pictures over that between their multiples. 0: all steps are
+    equal; the larger, the more of the change is in a few jumps.
+
+    Args:
+        scored: with distances along paths of two or more multiples.
+        bootstrap: of the intervals.
 
     Raises:
         InputError: distances were not measured, or of a single multiple only.
@@ -90,7 +93,7 @@ def unevenness(
 
 
 def monotone_share(scores: Float[Tensor, "k p n a"]) -> Float[Tensor, "k n a"]:
-    """Share of steps with the sign of the whole; a step of 0 is none. NaN where the whole is 0.
+    """Share of steps with the sign of the whole path; a step of 0 has neither. NaN where the whole is 0.
 
     >>> monotone_share(torch.tensor([0.0, 1.0, 0.5, 2.0]).view(1, 4, 1, 1)).item()
     0.6666666865348816
@@ -102,7 +105,7 @@ def monotone_share(scores: Float[Tensor, "k p n a"]) -> Float[Tensor, "k n a"]:
 
 
 def kendall(scores: Float[Tensor, "k p n a"]) -> Float[Tensor, "k n a"]:
-    """Kendall's tau with the order of points (tau-a: ties count as half). NaN where all are the same."""
+    """Kendall's tau-a of scores and the order of points (ties count as half). NaN where all are equal."""
     points = scores.shape[1]
     first, second = torch.triu_indices(points, points, offset=1)
     signs = (scores[:, second] - scores[:, first]).sign()  # of NaN: 0
@@ -111,7 +114,12 @@ def kendall(scores: Float[Tensor, "k p n a"]) -> Float[Tensor, "k n a"]:
 
 
 def pearson(multiples: Float[Tensor, " p"], scores: Float[Tensor, "k p n a"]) -> Float[Tensor, "k n a"]:
-    """Pearson's correlation with the multiples. NaN where all scores are the same."""
+    """Pearson's correlation between multiples and scores. NaN where all scores are equal.
+
+    Args:
+        multiples: of the p points.
+        scores: at these points.
+    """
     x = (multiples - multiples.mean()).view(1, -1, 1, 1)
     y = scores - scores.mean(1, keepdim=True)
     length = y.square().sum(1).sqrt()

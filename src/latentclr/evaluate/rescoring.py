@@ -1,18 +1,17 @@
-"""Re-scoring: what a scorer says before an edit, after one up and after one down.
+"""Re-scoring: scores before an edit, after an edit up and after an edit down.
 
-Table 1 of LatentCLR (and what InterFaceGAN and SeFa report). There the direction was chosen by eye; here it
-is chosen on one half of the latents and measured on the other, so that the choice cannot flatter it.
+Table 1 of LatentCLR (InterFaceGAN and SeFa report the same). There the direction was chosen by eye; here it
+is chosen on one half of the latents and measured on the other, so that the result has no selection bias.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.errors import InputError
-from latentclr.evaluate.intervals import BOOTSTRAP, Bootstrap, Interval, two_decimals, weighted_means
+from latentclr.evaluate.intervals import BOOTSTRAP, Bootstrap, Interval, means, two_decimals
 from latentclr.evaluate.scored import Scored
 
 
@@ -21,7 +20,7 @@ class Level:
     """Scores of some pictures, in the scorer's own unit.
 
     Attributes:
-        mean: with its interval.
+        mean: of the pictures.
         deviation: standard deviation over pictures.
     """
 
@@ -34,7 +33,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Choice:
-    """The direction that is to move an attribute.
+    """The direction that is chosen to change an attribute.
 
     Attributes:
         attribute: its name.
@@ -42,8 +41,8 @@ class Choice:
         label: of that direction.
         sign: of the alpha that raises the attribute, 1 or -1.
         multiple: of the direction's length, up and down.
-        effect: in population deviations, on the latents on which it was chosen.
-        latents: how many these are.
+        chosen: effect in population deviations, on the latents on which the direction was chosen.
+        chosen_on: number of these latents.
     """
 
     attribute: str
@@ -51,61 +50,50 @@ class Choice:
     label: str
     sign: int
     multiple: float
-    effect: float
-    latents: int
+    chosen: float
+    chosen_on: int
 
 
 @dataclass(frozen=True)
-class Rescoring:
-    """One row of the table.
+class Rescoring(Choice):
+    """One row of the table: what a chosen direction does to other latents.
 
     Attributes:
-        attribute: its name.
-        direction: number of the direction that was chosen for it.
-        label: of that direction.
-        sign: of the alpha that raises the attribute, 1 or -1.
-        multiple: of the direction's length, up and down.
         base: scores before edits.
-        up: after the edit that raises it.
-        down: after the other.
-        chosen: effect in population deviations on the latents on which the direction was chosen.
-        measured: the same on those on which it is measured; usually smaller.
-        latents: how many of them, for choosing and for measuring.
+        up: scores after the edit that raises the attribute.
+        down: scores after the opposite edit.
+        measured: effect in population deviations, on the latents on which it is measured; usually smaller
+            than `chosen`.
+        measured_on: number of these latents.
     """
 
-    attribute: str
-    direction: int
-    label: str
-    sign: int
-    multiple: float
     base: Level
     up: Level
     down: Level
-    chosen: float
     measured: Interval
-    latents: tuple[int, int]
+    measured_on: int
 
 
 def choose(
     scored: Scored, attribute: int | str, *, multiple: float = 1.0, direction: int | None = None
 ) -> Choice:
-    """The direction that moves an attribute most, and which way.
+    """The direction that changes an attribute most, and the sign that raises it.
 
     Args:
-        scored: the latents to choose on.
+        scored: scores of the latents to choose on.
         attribute: its number or name.
-        multiple: of the edits.
-        direction: take this one; only its sign is chosen.
+        multiple: of each direction's length.
+        direction: number of a given direction, of which only the sign is chosen; None: the best one.
 
     Raises:
-        InputError: unknown attribute or multiple; an attribute of which there is no more and less; or no
-            direction with a score.
+        InputError: unknown attribute or multiple; an attribute without more and less (see `Scale.signed`);
+            or no direction with a score.
     """
     which = scored.attribute(attribute)
     scale = scored.scales[which]
     if not scale.signed:
         raise InputError(f"{scale.name!r} is {scale.kind}: there is no more and less of it to re-score.")
-    effects = _means(scored.effects(multiple)[..., which])  # (k,)
+    effects = means(scored.effects(multiple)[..., which].T)  # (k,)
     known = effects.abs().nan_to_num(-1.0)
     chosen = int(known.argmax()) if direction is None else direction
     if not 0 <= chosen < scored.k or known[chosen] < 0:
@@ -124,12 +112,12 @@ def measured(
     numbers: Sequence[int] | None = None,
     bootstrap: Bootstrap = BOOTSTRAP,
 ) -> Rescoring:
-    """What the chosen direction does to latents on which it was not chosen.
+    """Measure the chosen direction on latents on which it was not chosen.
 
     Args:
-        scored: of these latents.
-        choice: made on others.
-        numbers: of its directions, where it has only some of those that were chosen from; None: it has all.
+        scored: scores of these latents.
+        choice: made on other latents.
+        numbers: numbers of the directions in `scored`, as `choice` counts them; None: all, in order.
         bootstrap: of the intervals.
 
     Raises:
@@ -142,17 +130,12 @@ def measured(
     at = there.index(choice.direction)
     up, down = (scored.edited[at, scored.step(s * choice.sign * choice.multiple), :, which] for s in (1, -1))
     return Rescoring(
-        attribute=choice.attribute,
-        direction=choice.direction,
-        label=choice.label,
-        sign=choice.sign,
-        multiple=choice.multiple,
+        **vars(choice),
         base=_level(scored.base[:, which], bootstrap),
         up=_level(up, bootstrap),
         down=_level(down, bootstrap),
-        chosen=choice.effect,
         measured=bootstrap.means(choice.sign * scored.effects(choice.multiple)[at, :, which]).at(),
-        latents=(choice.latents, scored.n),
+        measured_on=scored.n,
     )
 
 
@@ -164,13 +147,13 @@ def rescore(
     direction: int | None = None,
     bootstrap: Bootstrap = BOOTSTRAP,
 ) -> Rescoring:
-    """Choose the direction that moves an attribute most, on every second latent; measure on the others.
+    """Choose the direction that changes an attribute most on every second latent; measure on the others.
 
     Args:
         scored: of at least four latents.
         attribute: its number or name.
-        multiple: of the edits.
-        direction: measure this one instead of choosing (its sign is chosen all the same).
+        multiple: of each direction's length.
+        direction: see `choose`.
         bootstrap: of the intervals.
 
     Raises:
@@ -189,17 +172,22 @@ def rescoring_table(
     multiple: float = 1.0,
     bootstrap: Bootstrap = BOOTSTRAP,
 ) -> tuple[Rescoring, ...]:
-    """A row for every attribute of which there is more and less, and which varies.
+    """A row for every attribute that varies and has more and less.
+
+    Args:
+        scored: of at least four latents.
+        multiple: of each direction's length.
+        bootstrap: of the intervals.
 
     Raises:
         InputError: see `rescore`.
     """
-    rows: Sequence[int] = [i for i, scale in enumerate(scored.scales) if scale.signed and scored.units[i] > 0]
-    return tuple(rescore(scored, i, multiple=multiple, bootstrap=bootstrap) for i in rows)
-
-
-def _means(values: Float[Tensor, "k n"]) -> Float[Tensor, " k"]:
-    return weighted_means(values.T, torch.ones(1, values.shape[1], dtype=torch.float64))[0]
+    names = [
+        scale.name
+        for scale, unit in zip(scored.scales, scored.units, strict=True)
+        if scale.signed and unit > 0
+    ]
+    return tuple(rescore(scored, name, multiple=multiple, bootstrap=bootstrap) for name in names)
 
 
 def _level(values: Float[Tensor, " n"], bootstrap: Bootstrap) -> Level:

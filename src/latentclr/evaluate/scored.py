@@ -1,12 +1,11 @@
-"""Scores of edited pictures: measured once, asked many things.
+"""Scores of edited pictures: the table that every metric of directions is computed from.
 
-Every metric on directions is a function of one table: what a scorer says of each picture before the edit and
-after it, for every direction, length and latent. The table is kept in a file, so that a report is made anew
-without drawing a picture.
+It holds the scores of each picture before and after the edit, for every direction, length and latent. It is
+kept in a file, so that reports can be written again without drawing a picture.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,13 @@ from latentclr.files import read_tensors, write_tensors
 
 FORMAT = 1
 _KIND = "scores of edited pictures (scored.safetensors)"
+PER_EDIT = ("edited", "identity", "change", "steps")
+"""Fields of `Scored` with a value for every direction, multiple and latent."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What a scorer says of pictures before and after edits. A value.
+    """Scores of pictures before and after edits. A value: never changed in place.
 
     Attributes:
         scales: of the a attributes.
@@ -34,11 +35,12 @@ class Scored:
         lengths: (k,), of the edits with multiple 1, in latent space.
         units: (a,), population deviation of each attribute (see `Scale.deviation`).
         base: (n, a), scores of the unedited pictures.
-        edited: (k, s, n, a), scores of the edited ones. NaN: the scorer could not tell.
+        edited: (k, s, n, a), scores of the edited pictures. NaN: the scorer gave none.
         identity: (k, s, n), distance between the identities before and after the edit; None: not measured.
         change: (k, s, n), distance between the pictures before and after; None: not measured.
-        steps: (k, s, n), distance between each two neighbours along the path (multiple 0 is one of them).
-        facts: what else is to be known, as JSON values: the generator, slots and more.
+        steps: (k, s, n), distance between neighbouring pictures along the path, of which the unedited picture
+            (multiple 0) is part; None: not measured.
+        facts: further JSON values: the generator, slots and more.
     """
 
     scales: tuple[Scale, ...]
@@ -65,12 +67,12 @@ class Scored:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the attributes."""
+        """Names of the attributes."""
         return tuple(scale.name for scale in self.scales)
 
     @property
     def missing(self) -> dict[str, int]:
-        """How many edited pictures an attribute could not be told of, by its name; 0 is left out."""
+        """By name of the attribute, how many edited pictures have no score; without zeros."""
         counts = self.edited.isnan().sum((0, 1, 2)).tolist()
         return {name: count for name, count in zip(self.names, counts, strict=True) if count}
 
@@ -88,7 +90,7 @@ class Scored:
         return which
 
     def step(self, multiple: float) -> int:
-        """The number of a multiple.
+        """The index of a multiple among `multiples`.
 
         Raises:
             InputError: it was not measured.
@@ -99,10 +101,10 @@ class Scored:
         return self.multiples.index(multiple)
 
     def changes(self) -> Float[Tensor, "k s n a"]:
-        """From before each edit to after it, in population deviations.
+        """Differences from before to after each edit, in population deviations.
 
-        A circular score is followed from picture to picture along the path, by the shorter way, so that it
-        can go further than half a turn; NaN on the way leaves the rest unknown.
+        A circular score is followed from picture to picture along the path, the shorter way round, so that it
+        can go further than half a turn; after a NaN on the path, the rest is NaN.
         """
         found = []
         for i, scale in enumerate(self.scales):
@@ -116,7 +118,7 @@ class Scored:
         return torch.stack(found, dim=-1) / self.units
 
     def effects(self, multiple: float = 1.0) -> Float[Tensor, "k n a"]:
-        """From the edit by -multiple to the one by +multiple, in population deviations.
+        """Differences from the edit by -multiple to the edit by +multiple, in population deviations.
 
         Raises:
             InputError: these were not measured.
@@ -130,7 +132,7 @@ class Scored:
         return found
 
     def paths(self) -> tuple[Float[Tensor, " p"], Float[Tensor, "k p n a"]]:
-        """Multiples and changes along each direction's path, the unedited picture among them; p = s + 1."""
+        """Multiples and changes along each path, including the unedited picture; p = s + 1."""
         zero = self._zero
         multiples = torch.tensor([*self.multiples[:zero], 0.0, *self.multiples[zero:]])
         changes = self.changes()
@@ -138,37 +140,26 @@ class Scored:
         return multiples, torch.cat([changes[:, :zero], here, changes[:, zero:]], dim=1)
 
     def select(self, indices: Sequence[int]) -> "Scored":
-        """Only the latents of these numbers."""
+        """The scores of some latents, given their indices."""
         which = list(indices)
-        parts = {
-            name: None if value is None else value[:, :, which]
-            for name, value in (("identity", self.identity), ("change", self.change), ("steps", self.steps))
-        }
-        return Scored(
-            self.scales,
-            self.labels,
-            self.multiples,
-            self.lengths,
-            self.units,
-            self.base[which],
-            self.edited[:, :, which],
-            facts=self.facts,
-            **parts,
-        )
+        parts = {name: values[:, :, which] for name, values in self._per_edit().items()}
+        return replace(self, base=self.base[which], **parts)
+
+    def _per_edit(self) -> dict[str, Tensor]:
+        return {name: values for name in PER_EDIT if (values := getattr(self, name)) is not None}
 
     @property
     def _zero(self) -> int:
-        """Place of the unedited picture on a path."""
+        """Index of the unedited picture on a path."""
         return sum(multiple < 0 for multiple in self.multiples)
 
     def save(self, path: Path | str) -> None:
-        """Write one safetensors file; equal tables give equal bytes.
+        """Write a safetensors file; equal tables give equal bytes.
 
         Raises:
             InputError: the place cannot be written.
         """
-        tensors = {name: getattr(self, name) for name in ("lengths", "units", "base", "edited")}
-        more = {name: getattr(self, name) for name in ("identity", "change", "steps")}
+        tensors = {name: getattr(self, name) for name in ("lengths", "units", "base")}
         header = {
             "format": FORMAT,
             "kind": "scored",
@@ -177,15 +168,14 @@ class Scored:
             "multiples": list(self.multiples),
             "facts": dict(self.facts),
         }
-        given = {name: value for name, value in more.items() if value is not None}
-        write_tensors(Path(path), tensors | given, header)
+        write_tensors(Path(path), tensors | self._per_edit(), header)
 
     @classmethod
     def load(cls, path: Path | str) -> "Scored":
         """Read what `save` wrote.
 
         Raises:
-            InputError: it is another file, of another format, or damaged.
+            InputError: the file is of another kind or format, or damaged.
         """
         path = Path(path)
         tensors, header = read_tensors(path, kind=_KIND, checked=True)
@@ -200,7 +190,7 @@ class Scored:
 def _followed(
     scale: Scale, before: Float[Tensor, " n"], along: Float[Tensor, "k s n"]
 ) -> Float[Tensor, "k s n"]:
-    """How far each picture is from the one before, all steps on the way added up."""
+    """Differences from the start of a path, as the sum of those between neighbours."""
     start = before.expand(len(along), 1, len(before))
     places = torch.cat([start, along], dim=1)
     return scale.difference(places[:, :-1], places[:, 1:]).cumsum(1)

@@ -136,7 +136,7 @@ def _row(one: Found) -> dict[str, Cell]:
         "seed": one.run.seed,
         "direction": row.direction,
         "sign": row.sign,
-        "n": row.latents[1],
+        "n": row.measured_on,
     }
     for name, level in (("base", row.base), ("up", row.up), ("down", row.down)):
         cell |= {**cells(name, level.mean), f"{name}_sd": rounded(level.deviation)}
@@ -161,7 +161,7 @@ def _text(bench: Bench, found: Sequence[Found]) -> str:
         + ", ".join(f"{method} {up:.2f} up and {down:.2f} down" for method, (up, down) in methods.items())
         for name, (base, methods) in PAPER.items()
     )
-    n = found[0].row.latents[1]
+    n = found[0].row.measured_on
     return (
         f"What does a scorer say after edits (Table 1 of LatentCLR's paper)? In {bench.where}, mean ± "
         f"standard deviation over {n} pictures (several seeds: mean over them), at one visible strength, "

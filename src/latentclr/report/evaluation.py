@@ -226,7 +226,7 @@ def run_record(
                 "attribute": row.attribute,
                 "direction": row.direction,
                 "sign": row.sign,
-                "n": row.latents[1],
+                "n": row.measured_on,
                 "base": _level(row.base),
                 "up": _level(row.up),
                 "down": _level(row.down),
