@@ -142,7 +142,7 @@ class Scored:
     def select(self, indices: Sequence[int]) -> "Scored":
         """The scores of some latents, given their indices."""
         which = list(indices)
-        parts = {name: values[:, :, which] for name, values in self._per_edit().items()}
+        parts: dict[str, Any] = {name: values[:, :, which] for name, values in self._per_edit().items()}
         return replace(self, base=self.base[which], **parts)
 
     def _per_edit(self) -> dict[str, Tensor]:
