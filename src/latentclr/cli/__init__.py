@@ -92,7 +92,7 @@ def _run(command: str, arguments: Sequence[str]) -> int | None:
     elif command == "--completion":
         from latentclr.cli.completion import print_script
 
-        print_script(arguments)
+        print_script(arguments, COMMANDS)
     elif command not in COMMANDS:
         raise unknown("command", command, COMMANDS)
     else:

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal, Union, get_args
 
 import tyro
 
-from latentclr.cli import COMMANDS
 from latentclr.cli.parsing import parse
 from latentclr.errors import InputError
 
@@ -25,22 +24,31 @@ REPLACED = {
 it everywhere; and descriptions have one line."""
 
 
-def print_script(arguments: Sequence[str]) -> None:
-    """Print the script for the shell that the one argument names.
+def print_script(arguments: Sequence[str], commands: Iterable[str]) -> None:
+    """Print the completion script for a shell.
+
+    Args:
+        arguments: one word, the shell's name.
+        commands: names of all commands.
 
     Raises:
-        InputError: it names none.
+        InputError: there is no script for such a shell.
     """
     if len(arguments) != 1 or arguments[0] not in get_args(Shell):
         raise InputError(f"--completion needs the name of your shell: {', '.join(get_args(Shell))}.")
-    print(script(arguments[0]))
+    print(script(arguments[0], commands))
 
 
-def script(shell: str) -> str:
-    """The completion script of all commands for a shell."""
-    commands = _one_of((name, _options(name)) for name in COMMANDS)
+def script(shell: str, commands: Iterable[str]) -> str:
+    """The text of the completion script for a shell.
+
+    Args:
+        shell: one of `Shell`.
+        commands: names of all commands.
+    """
+    choices = _one_of((name, _options(name)) for name in commands)
     others = [("version", bool, False), ("completion", Shell, "bash")]
-    command = make_dataclass("command", [("command", commands), *others])
+    command = make_dataclass("command", [("command", choices), *others])
     with redirect_stdout(io.StringIO()) as printed, suppress(SystemExit):
         parse(command, ["--tyro-write-completion", shell, "-"], prog="", about="")
     text = printed.getvalue()
