@@ -59,7 +59,7 @@ def test_what_answers_at_once_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_names_commands_methods_and_options(shell: str) -> None:
-    told = script(shell, COMMANDS)
+    told = script(shell, tuple(COMMANDS))
     for name in (*COMMANDS, *METHODS, "--sheet-seeds", "--deformator", "--from-ganspace"):
         assert name in told
     if shutil.which(shell):
@@ -82,7 +82,7 @@ def test_bash_completes(words: list[str], completed: list[str]) -> None:
     ask = 'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tyro_latentclr; printf "%s\\n" "${COMPREPLY[@]}"'
     command = ["bash", "-s", "--", *words]
     ran = subprocess.run(
-        command, input=f"{script('bash', COMMANDS)}\n{ask}\n", check=True, capture_output=True, text=True
+        command, input=f"{script('bash', tuple(COMMANDS))}\n{ask}\n", check=True, capture_output=True, text=True
     )
     assert ran.stdout.split() == completed
 
