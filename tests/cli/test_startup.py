@@ -82,7 +82,11 @@ def test_bash_completes(words: list[str], completed: list[str]) -> None:
     ask = 'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tyro_latentclr; printf "%s\\n" "${COMPREPLY[@]}"'
     command = ["bash", "-s", "--", *words]
     ran = subprocess.run(
-        command, input=f"{script('bash', tuple(COMMANDS))}\n{ask}\n", check=True, capture_output=True, text=True
+        command,
+        input=f"{script('bash', tuple(COMMANDS))}\n{ask}\n",
+        check=True,
+        capture_output=True,
+        text=True,
     )
     assert ran.stdout.split() == completed
 
