@@ -91,10 +91,10 @@ def test_progress_is_to_the_first_item_that_is_not_done(store: Store, me: Partic
         store.answer(me.code, theirs[2].item, question, "yes")
     store.answer(me.code, theirs[1].item, "obvious", "yes")
     found = store.progress(me.code)
-    assert (found.next, found.total, found.finished) == (1, len(theirs), False)
+    assert (found.next, found.total) == (1, len(theirs))
     assert found.done == {theirs[0].item, theirs[2].item}
     take_part(store, always("maybe"), code=me.code)
-    assert store.progress(me.code).finished
+    assert store.progress(me.code).next is None
     assert store.progress(me.code).next is None
 
 
@@ -269,7 +269,7 @@ def test_readers_wait_for_no_writer(study: Study, tmp_path: Path) -> None:
         me = take_part(store, always("yes"))
         with store._engine.begin():  # somebody writes and does not come to an end
             assert store.join(me.code).number == 1
-            assert store.progress(me.code).finished
+            assert store.progress(me.code).next is None
             assert len(store.answers()) > 0
 
 

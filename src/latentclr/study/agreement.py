@@ -1,11 +1,12 @@
 """Agreement between participants: Krippendorff's alpha, for any number of them and with answers missing.
 
-1 is agreement, 0 is what chance gives, below 0 is worse than chance (Krippendorff 2011, "Computing
-Krippendorff's Alpha-Reliability"). Its interval comes from drawing the things that were judged again (Zapf et
-al. 2016).
+1 is perfect agreement, 0 is what chance gives, below 0 is worse than chance (Krippendorff 2011, "Computing
+Krippendorff's Alpha-Reliability"). Its interval comes from resampling the units that were judged (Zapf et al.
+2016).
 """
 
 from collections.abc import Callable
+from math import nan
 from typing import Literal
 
 import numpy as np
@@ -29,36 +30,34 @@ def alpha(
 ) -> Interval:
     """Krippendorff's alpha.
 
-    NaN where nothing can be told: fewer than two answers to every unit, or one value everywhere. Draws in
+    NaN where it is not defined: fewer than two answers to every unit, or one value everywhere. Resamples in
     which that is so are left out of the interval and counted.
 
     Args:
         counts: how often each unit was given each value, values in ascending order.
-        level: of measurement, which says how far apart two values are.
-        bootstrap: draws units; None: no interval.
+        level: level of measurement, which defines the distance of two values.
+        bootstrap: resamples units; None: no interval.
         scale: the values as numbers, for "interval"; None: 0, 1, 2 ...
     """
     units = torch.from_numpy(counts[counts.sum(1) > 1].astype(float))
+    if not len(units):
+        return Interval(nan, nan, nan)
     n = units.sum(1)
     # o[u] is the unit's part of the coincidence matrix: ordered pairs of answers, each answer with weight 1.
     pairs = units[:, :, None] * units[:, None, :] - torch.diag_embed(units)
     coincidences = pairs / (n - 1)[:, None, None]
     numbers = torch.arange(counts.shape[1], dtype=torch.float64) if scale is None else torch.from_numpy(scale)
-    apart = _DISTANCES[level]
 
     def statistic(weights: Tensor) -> Tensor:
         o = (weights @ coincidences.flatten(1)).unflatten(1, coincidences.shape[1:])
         totals = o.sum(2)
         all_pairs = totals.sum(1)
-        distance = apart(totals, numbers)
+        distance = _DISTANCES[level](totals, numbers)
         observed = (o * distance).sum((1, 2))
         expected = (totals[:, :, None] * totals[:, None, :] * distance).sum((1, 2))
         found = 1 - (all_pairs - 1) * observed / expected
         return torch.where(expected > 0, found, torch.nan)
 
-    nan = float("nan")
-    if not len(units):
-        return Interval(nan, nan, nan)
     value = float(statistic(torch.ones(1, len(units), dtype=torch.float64))[0])
     if bootstrap is None or len(units) < 2:
         return Interval(value, nan, nan)
@@ -70,7 +69,12 @@ def alpha(
 
 
 def ratings(responses: Responses, question: str) -> Float[np.ndarray, "units 3"]:
-    """How often each direction (or picture of one, where these are items) was answered No, Maybe, Yes."""
+    """How often each direction (or each of its pictures, where these are items) was answered No, Maybe, Yes.
+
+    Args:
+        responses: of some participants.
+        question: id of a graded question.
+    """
     found: dict[tuple[Place | None, tuple[int, ...]], np.ndarray] = {}
     for row in responses.rows:
         if row.question == question and row.step.kind == "direction" and row.value is not None:
@@ -86,7 +90,7 @@ def _nominal(totals: Tensor, _: Tensor) -> Tensor:
 
 
 def _ordinal(totals: Tensor, _: Tensor) -> Tensor:
-    """By how many answers lie between two values, those at the ends half."""
+    """The squared number of answers between two values; those at the two values count half."""
     up_to = totals.cumsum(1) - totals / 2
     return (up_to[:, :, None] - up_to[:, None, :]).square()
 

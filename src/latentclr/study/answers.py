@@ -19,32 +19,32 @@ COMPLETION = 10
 
 
 class UnknownCodeError(InputError):
-    """Nobody takes part with this code; whether it ever was one is not told."""
+    """No participant has this code; the message does not tell whether one ever had it."""
 
     def __init__(self) -> None:
         super().__init__("this code is not known here; check it, or ask who gave it to you.")
 
 
 class NoConsentError(InputError):
-    """Somebody answers who has not agreed to take part."""
+    """A participant who has not agreed to take part sends answers."""
 
     def __init__(self) -> None:
         super().__init__("please agree to take part first.")
 
 
 class UnreachableError(InputError):
-    """The database is busy, full or gone for now: nothing was wrong with what was asked, so ask again."""
+    """The database is busy, full or gone for now; the same request may succeed later."""
 
 
 @dataclass(frozen=True)
 class Participant:
-    """Somebody who takes part.
+    """A participant with their code.
 
     Attributes:
         number: from 1 on.
-        code: by which they come back. Known to them alone: only a hash of it is stored.
+        code: with which they come back. Known to them alone: only a hash of it is stored.
         key: that hash, from which their order follows (`order.steps`).
-        consented: whether they have agreed.
+        consented: whether they have agreed to take part.
         new: whether they have just joined, so that the code must be shown to them now.
     """
 
@@ -57,12 +57,12 @@ class Participant:
 
 @dataclass(frozen=True)
 class Stored:
-    """What became of an answer; it is on the disk.
+    """How an answer was stored; if neither new nor revised, the same answer was there already.
 
     Attributes:
         value: as it is kept.
-        new: it is the first to this question.
-        revised: it replaced another one. Neither: the same was there already.
+        new: whether it is the first answer to this question.
+        revised: whether it replaced another answer.
     """
 
     value: str
@@ -72,13 +72,13 @@ class Stored:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far somebody is.
+    """How far a participant has come.
 
     Attributes:
         answers: value by (item, question).
-        done: items whose required questions are all answered, in the participant's order.
-        total: items.
-        next: number of the first item that is not done; None: all are.
+        done: items whose required questions are all answered.
+        total: number of items.
+        next: index of the first item that is not done; None: all are done.
     """
 
     answers: Mapping[tuple[str, str], str]
@@ -86,15 +86,10 @@ class Progress:
     total: int
     next: int | None
 
-    @property
-    def finished(self) -> bool:
-        """Whether nothing is left to answer."""
-        return self.next is None
-
 
 @dataclass(frozen=True)
 class Joined:
-    """A participant as the report sees them: without a code (and a key leads to none).
+    """A participant in the report: without a code (which cannot be computed from the key).
 
     Attributes:
         number: from 1 on.
@@ -109,7 +104,7 @@ class Joined:
 
 @dataclass(frozen=True)
 class Given:
-    """An answer as the report sees it; attributes as in `tables.AnswerRow`."""
+    """An answer in the report; attributes as in `tables.AnswerRow`."""
 
     participant: int
     item: str

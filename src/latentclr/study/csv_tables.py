@@ -1,9 +1,8 @@
 """The tables of a report as CSV."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from latentclr.study.answers import Joined, completion_code
 from latentclr.study.order import Panel
 from latentclr.study.plan import Study
 from latentclr.study.preference import FIRST, SECOND, preferred
@@ -31,46 +30,37 @@ PREFERENCES = (
 )
 
 
-def answers_csv(responses: Responses, kept: Collection[int]) -> bytes:
-    """Every question that was asked, answered or not."""
-    return table(
-        ANSWERS,
-        ({**_answer(responses.study, row), "kept": row.participant in kept} for row in responses.rows),
-    )
+def csv_tables(
+    responses: Responses, summary: Mapping[str, Any], completed: Mapping[str, bool]
+) -> dict[str, bytes]:
+    """The tables of a report, by the names of their files.
 
+    answers.csv has every question that was asked, answered or not; directions.csv a row for each direction
+    and question; participants.csv a row for each participant; preferences.csv a row for every two runs: which
+    was preferred ("preference"), which got more Yes ("contrast"). completed.csv has completion codes for
+    whoever pays participants, in alphabetical order and without numbers, so that they lead to no answers.
 
-def directions_csv(summary: Mapping[str, Any]) -> bytes:
-    """A row for each direction and question, of those who are kept and of all."""
-    return table(DIRECTIONS, _directions(summary))
-
-
-def participants_csv(summary: Mapping[str, Any]) -> bytes:
-    """A row for each participant."""
-    return table(PARTICIPANTS, summary["participants"])
-
-
-def completed_csv(
-    study: Study, joined: Sequence[Joined], finished: Collection[int], kept: Collection[int]
-) -> bytes:
-    """The completion codes of those who answered everything, for whoever pays them.
-
-    In alphabetical order and without numbers, so that a code that somebody hands in leads to no answers.
+    Args:
+        responses: of all participants.
+        summary: what summary.json holds.
+        completed: whether a participant who answered everything is kept, by their completion code.
     """
-    codes = (
-        (completion_code(study, one.key), one.number in kept) for one in joined if one.number in finished
-    )
-    return table(COMPLETED, ({"completion": code, "kept": good} for code, good in sorted(codes)))
+    kept = {one["participant"] for one in summary["participants"] if one["kept"]}
+    codes: list[Row] = [{"completion": code, "kept": completed[code]} for code in sorted(completed)]
+    return {
+        "answers.csv": table(ANSWERS, (_answer(responses.study, row, kept) for row in responses.rows)),
+        "directions.csv": table(DIRECTIONS, _directions(summary)),
+        "participants.csv": table(PARTICIPANTS, summary["participants"]),
+        "completed.csv": table(COMPLETED, codes),
+        "preferences.csv": table(PREFERENCES, _preferences(summary)),
+    }
 
 
-def preferences_csv(summary: Mapping[str, Any]) -> bytes:
-    """A row for each two methods: which was preferred ("preference"), which got more Yes ("contrast")."""
-    return table(PREFERENCES, _preferences(summary))
-
-
-def _answer(study: Study, row: Response) -> Row:
+def _answer(study: Study, row: Response, kept: Collection[int]) -> Row:
     panels = row.step.panels
     cells: Row = {
         "participant": row.participant,
+        "kept": row.participant in kept,
         "position": row.position,
         "item": row.step.item,
         "kind": row.step.kind,

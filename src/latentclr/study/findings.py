@@ -1,57 +1,56 @@
-"""Everything that a study found, as JSON values: what the page, the tables and other programs read."""
+"""The findings of a study as JSON values: what the page, the tables and other programs read."""
 
 import math
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from latentclr.evaluate.intervals import Bootstrap, Interval
 from latentclr.study.agreement import Level, alpha, ratings
 from latentclr.study.plan import Place
-from latentclr.study.preference import contrasts, preferences
-from latentclr.study.quality import Quality
+from latentclr.study.preference import Contrast, Preference, contrasts, preferences
 from latentclr.study.questions import plain
 from latentclr.study.responses import Responses
-from latentclr.study.statistics import Grade, Line, by_run, grade, line, paper
+from latentclr.study.statistics import PAPER, Grade, Line, by_run, grade, line, paper
 
 LEVELS: tuple[Level, ...] = ("nominal", "ordinal")
+SHOWN = ("index", "label", "alpha", "length", "too_weak")
+"""Attributes of a direction that are repeated beside its answers."""
 
 
 def findings(responses: Responses, bootstrap: Bootstrap) -> dict[str, Any]:
-    """What some participants said.
+    """The answers of some participants, summarised.
+
+    Args:
+        responses: of these participants.
+        bootstrap: resamples participants (and, of agreement, directions).
 
     Returns:
-        "people": how many; "lines": the paper's summary, a row for each method and question; "directions":
-        a row for each direction, with "grades" by question and "names"; "agreement", "preferences",
+        "people": how many; "lines": the paper's summary, a row for each run and question; "directions": a
+        row for each direction, with "grades" by question and "names"; "agreement", "preferences",
         "contrasts". Values with intervals are {"value", "low", "high"}, None where they are not known.
     """
-    study = responses.study
-    counts = {question: responses.counts(question) for question in responses.graded}
-    masks = by_run(responses)
+    study, graded = responses.study, responses.graded
+    counts = {question: responses.counts(question) for question in graded}
     names = _names(responses)
-    lines = [
-        {"method": m, "question": question, **_line(line(counts[question], mask, bootstrap))}
-        for m, mask in enumerate(masks)
-        for question in responses.graded
-    ]
-    directions = []
-    for column, place in enumerate(study.places):
-        shown = study.direction(place)
-        directions.append(
+    return {
+        "people": len(responses.people),
+        "lines": [
+            _line(run, question, line(counts[question], of_run, bootstrap))
+            for run, of_run in enumerate(by_run(responses))
+            for question in graded
+        ],
+        "directions": [
             {
                 "method": place.run,
-                **{name: getattr(shown, name) for name in ("index", "label", "alpha", "length", "too_weak")},
+                **{name: getattr(study.direction(place), name) for name in SHOWN},
                 "grades": {
-                    question: _grade(grade(counts[question][:, column], bootstrap)) for question in counts
+                    question: _values(grade(counts[question][:, column], bootstrap)) for question in graded
                 },
                 "names": names.get(place, []),
             }
-        )
-    return {
-        "people": len(responses.people),
-        "lines": lines,
-        "directions": directions,
+            for column, place in enumerate(study.places)
+        ],
         "agreement": [
             {
                 "question": question,
@@ -60,24 +59,16 @@ def findings(responses: Responses, bootstrap: Bootstrap) -> dict[str, Any]:
                     for level in LEVELS
                 },
             }
-            for question in responses.graded
+            for question in graded
         ],
-        "preferences": [_plain(asdict(one)) for one in preferences(responses, bootstrap)],
-        "contrasts": [_plain(asdict(one)) for one in contrasts(responses, bootstrap)],
+        "preferences": [_values(one) for one in preferences(responses, bootstrap)],
+        "contrasts": [_values(one) for one in contrasts(responses, bootstrap)],
     }
 
 
 def paper_lines() -> list[dict[str, Any]]:
     """The paper's own summary, with its percentages at the right questions."""
-    return [
-        {"method": None, "question": question, **_line(paper(question))}
-        for question in ("obvious", "meaningful")
-    ]
-
-
-def people(found: list[Quality], kept: frozenset[int]) -> list[dict[str, Any]]:
-    """A row for each participant."""
-    return [{**asdict(one), "kept": one.participant in kept} for one in found]
+    return [_line(None, question, paper(question)) for question in PAPER]
 
 
 def quantity(interval: Interval) -> dict[str, float | None] | None:
@@ -92,20 +83,14 @@ def quantity(interval: Interval) -> dict[str, float | None] | None:
     return {name: None if math.isnan(end) else round(end, 6) for name, end in ends.items()}
 
 
-def _line(found: Line) -> dict[str, Any]:
-    parts = ("yes", "maybe", "no", "missing", "strict", "not_no")
-    return {
-        "k": found.k,
-        "people": found.people,
-        **{part: quantity(getattr(found, part)) for part in parts},
-    }
+def _values(found: Line | Grade | Preference | Contrast) -> dict[str, Any]:
+    values = {one.name: getattr(found, one.name) for one in fields(found)}
+    return {name: quantity(one) if isinstance(one, Interval) else one for name, one in values.items()}
 
 
-def _grade(found: Grade) -> dict[str, Any]:
-    return {
-        **{part: getattr(found, part) for part in ("yes", "maybe", "no", "missing")},
-        **{part: quantity(getattr(found, part)) for part in ("share_yes", "share_not_no")},
-    }
+def _line(run: int | None, question: str, found: Line) -> dict[str, Any]:
+    shares = {"strict": quantity(found.strict), "not_no": quantity(found.not_no)}
+    return {"method": run, "question": question, **_values(found), **shares}
 
 
 def _names(responses: Responses) -> dict[Place, list[dict[str, Any]]]:
@@ -125,12 +110,4 @@ def _names(responses: Responses) -> dict[Place, list[dict[str, Any]]]:
             for folded, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         ]
         for place, counts in times.items()
-    }
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Intervals (as `asdict` leaves them) as quantities."""
-    return {
-        name: quantity(Interval(**value)) if isinstance(value, dict) else value
-        for name, value in values.items()
     }

@@ -1,8 +1,8 @@
 """What a participant sees, in which order and on which side: a function of study and participant alone.
 
-Nothing of it is stored. A reload, another device or the report finds the same order again, from the study's
-seed and the participant's key. Only hashes and `random.Random.random` are used, whose values Python promises
-to keep.
+Nothing of it is stored. After a reload, on another device and in the report, the same order follows from the
+study's seed and the participant's key. Only hashes and `random.Random.random` are used, whose values Python
+promises to keep.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Row:
-    """Three pictures beside each other, as files of the study."""
+    """Files of three pictures that are shown beside each other."""
 
     left: str
     middle: str
@@ -36,7 +36,7 @@ class Panel:
         place: of the direction in the study; None: an attention check.
         pictures: numbers of the pictures, one for each row.
         flipped: whether +alpha is on the left.
-        rows: the pictures themselves.
+        rows: the files of the pictures.
     """
 
     place: Place | None
@@ -47,14 +47,14 @@ class Panel:
 
 @dataclass(frozen=True)
 class Step:
-    """One item: what is on the screen at once, and what is asked of it.
+    """One item: what is on the screen at once, and the questions about it.
 
     Attributes:
         item: its id, unique for the participant.
-        kind: "direction" (real), "same", "drastic" or "repeat" (checks), "pair". Not for participants' eyes.
+        kind: "direction", "same", "drastic" or "repeat" (checks), or "pair"; never shown to participants.
         panels: one; of a pair two, left and right.
         questions: ids, in the order in which they are asked.
-        expected: of a check, the only right answer by question.
+        expected: of a check, the right answer by question.
         repeats: of a repeat, the item that it shows again.
         pair: of a pair, its number in the study.
         swapped: of a pair, whether its second direction is on the left.
@@ -72,15 +72,15 @@ class Step:
 
 @lru_cache(maxsize=128)
 def steps(study: Study, key: str) -> tuple[Step, ...]:
-    """Everything that a participant is asked, in order.
+    """The items of a participant, in order.
 
-    Directions in random order with the checks among them; a repeated item is one of the first third and comes
-    again in the last third. Pairs follow, since they ask something else. In each item the order of the
-    questions of one kind is random; free texts come last.
+    Directions are in random order with the checks among them; a repeated item is one of the first third and
+    is shown again in the last third. Pairs follow, since they have other questions. In each item the order of
+    questions with choices is random; free texts come last.
 
     Args:
         study: the plan.
-        key: of the participant (`store.key_of` their code).
+        key: of the participant (`answers.key_of` their code).
     """
     return _Order(study, key).steps()
 
@@ -127,14 +127,13 @@ class _Order:
         return Panel(place, pictures, flipped, rows)
 
     def _directions(self) -> list[Step]:
-        """In no order yet; of "picture" studies each direction's pictures one by one."""
+        """All directions, not shuffled yet; where items are pictures, each direction's pictures one by one."""
         every = list(self.study.places)
         if self.study.per_participant is not None:
             every = self._shuffled("directions", every)[: self.study.per_participant]
-        found = []
+        found, single = [], self.study.unit == "picture"
         for place in every:
             pictures = self._some(f"{place.run} {place.direction}")
-            single = self.study.unit == "picture"
             for shown in [(i,) for i in pictures] if single else [pictures]:
                 item = f"d{place.run}-{place.direction}" + (f"-{shown[0]}" if single else "")
                 panel = self._panel(place, shown, flipped=self._flipped(item))
@@ -152,36 +151,26 @@ class _Order:
         return placed
 
     def _with_checks(self, placed: list[Step]) -> list[Step]:
-        """Never as the first item, where nobody is tired yet."""
-        checks = [self._same(i) for i in range(self.study.checks.same)]
-        checks += [self._drastic(i) for i in range(self.study.checks.drastic)]
+        """With checks at random places, but never as the first item."""
+        checks = [self._check("same", f"s{i}") for i in range(self.study.checks.same)]
+        checks += [self._check("drastic", f"x{i}") for i in range(self.study.checks.drastic)]
         for check in checks:
             at = 1 + int(self._rng(f"place {check.item}").random() * max(len(placed), 1))
             placed.insert(at, check)
         return placed
 
-    def _same(self, i: int) -> Step:
-        pictures = self._check_pictures(f"s{i}")
-        rows = tuple(Row(name, name, name) for name in (self.study.pictures.originals[p] for p in pictures))
-        return self._check(f"s{i}", "same", pictures, rows, "no")
-
-    def _drastic(self, i: int) -> Step:
-        pictures, originals = self._check_pictures(f"x{i}"), self.study.pictures.originals
-        far = [self.study.pictures.far[p] for p in pictures]
-        rows = tuple(
-            Row(originals[a], originals[p], originals[b]) for p, (a, b) in zip(pictures, far, strict=True)
-        )
-        return self._check(f"x{i}", "drastic", pictures, rows, "yes")
-
-    def _check_pictures(self, item: str) -> tuple[int, ...]:
-        pictures = self._some(item)
-        return pictures[:1] if self.study.unit == "picture" else pictures
-
-    def _check(
-        self, item: str, kind: Kind, pictures: tuple[int, ...], rows: tuple[Row, ...], right: str
-    ) -> Step:
-        panel = Panel(None, pictures, False, rows)
-        return Step(item, kind, (panel,), self._asked(item, "item"), {OBVIOUS: right})
+    def _check(self, kind: Literal["same", "drastic"], item: str) -> Step:
+        """Beside each picture are itself twice, or the two that look least like it."""
+        pictures, originals = self._some(item), self.study.pictures.originals
+        if self.study.unit == "picture":
+            pictures = pictures[:1]
+        rows = []
+        for i in pictures:
+            left, right = (i, i) if kind == "same" else self.study.pictures.far[i]
+            rows.append(Row(originals[left], originals[i], originals[right]))
+        panel = Panel(None, pictures, False, tuple(rows))
+        expected = {OBVIOUS: "no" if kind == "same" else "yes"}
+        return Step(item, kind, (panel,), self._asked(item, "item"), expected)
 
     def _pairs(self) -> list[Step]:
         found = []

@@ -7,27 +7,27 @@ from statistics import median
 
 from latentclr.study.responses import Response, Responses
 
-LINE = 8
-"""Items from which on giving one answer to all of them is no accident."""
+STRAIGHT = 8
+"""Number of items from which on giving one answer to all of them is no accident."""
 
 
 @dataclass(frozen=True)
 class Quality:
-    """One participant.
+    """How carefully one participant answered.
 
     Attributes:
-        participant: their number.
-        asked: required questions.
-        answered: of these.
-        finished: all of these.
-        checks: attention checks that they met.
-        right: of these, answered as expected.
-        wrong: of these, answered otherwise.
-        repeated: questions that were asked and answered twice, of the same pictures.
-        same: of these, answered alike.
+        participant: number of the participant.
+        asked: number of required questions.
+        answered: how many of these were answered.
+        finished: whether all of these were answered.
+        checks: number of attention checks.
+        right: how many of these were answered as expected.
+        wrong: how many of these were answered otherwise.
+        repeated: number of questions that were answered twice, about the same pictures.
+        same: how many of these were answered alike.
         seconds: from an item's appearance to its last answer, the median over items; None: not measured.
-        longest: items in a row with the same answers to all graded questions.
-        straight: one answer was given to all graded questions of all items (of `LINE` items or more).
+        longest: largest number of items in a row with the same answers to all graded questions.
+        straight: one answer was given to all graded questions of all items (of `STRAIGHT` items or more).
         revisions: how often answers were changed.
     """
 
@@ -46,19 +46,24 @@ class Quality:
     revisions: int
 
     def kept(self, mistakes: int = 0) -> bool:
-        """Whether they answered all attention checks, and not more of them wrongly than that."""
+        """Whether all attention checks were answered, at most `mistakes` of them wrongly."""
         return self.right + self.wrong == self.checks and self.wrong <= mistakes
 
 
 def qualities(responses: Responses) -> list[Quality]:
-    """Every participant, in order."""
+    """The quality of each participant, by number."""
     return [
         _quality(responses, list(rows)) for _, rows in groupby(responses.rows, lambda row: row.participant)
     ]
 
 
 def rule(responses: Responses, mistakes: int = 0) -> str:
-    """In words, whose answers are kept."""
+    """Whose answers are kept, in words.
+
+    Args:
+        responses: of all participants.
+        mistakes: attention checks that a participant may answer wrongly and still be kept.
+    """
     if not any(row.step.expected for row in responses.rows):
         return "This study has no attention checks, so everybody is kept."
     wrong = "none of them wrongly" if not mistakes else f"at most {mistakes} of them wrongly"
@@ -93,7 +98,7 @@ def _quality(responses: Responses, rows: Sequence[Response]) -> Quality:
         same=sum(first == second for first, second in twice),
         seconds=_seconds(rows),
         longest=max((len(list(run)) for _, run in groupby(patterns)), default=0),
-        straight=len(patterns) >= LINE and len({value for pattern in patterns for value in pattern}) == 1,
+        straight=len(patterns) >= STRAIGHT and len({value for pattern in patterns for value in pattern}) == 1,
         revisions=sum(row.revisions for row in rows),
     )
 

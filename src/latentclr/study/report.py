@@ -1,5 +1,7 @@
 """The report of a study: a page, its tables as CSV, and everything as JSON."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +12,9 @@ from latentclr.evaluate.intervals import Bootstrap
 from latentclr.files import write_bytes, write_json
 from latentclr.images import save_picture
 from latentclr.runs.folders import FolderKind
-from latentclr.study.answers import Joined
-from latentclr.study.csv_tables import (
-    answers_csv,
-    completed_csv,
-    directions_csv,
-    participants_csv,
-    preferences_csv,
-)
-from latentclr.study.findings import findings, paper_lines, people
+from latentclr.study.answers import Joined, completion_code
+from latentclr.study.csv_tables import csv_tables
+from latentclr.study.findings import findings, paper_lines
 from latentclr.study.page import page
 from latentclr.study.plan import Place, Study
 from latentclr.study.quality import Quality, qualities, rule
@@ -32,11 +28,11 @@ FORMAT = 1
 SUMMARY = "summary.json"
 PAGE = "report.html"
 REPORT = "report"
-"""Folder of a report, in that of the study."""
+"""Folder of a report, in the folder of the study."""
 EXAMPLES = 2
-"""Pictures that stand for a direction on the page."""
+"""Pictures in the example of a direction."""
 TILE = 128
-"""Largest height of such a picture in pixels."""
+"""Largest height of these pictures in pixels."""
 
 
 def report(
@@ -48,14 +44,14 @@ def report(
     bootstrap: Bootstrap = Bootstrap(),  # noqa: B008  (a frozen value)
     overwrite: bool = False,
 ) -> Path:
-    """Write what a study found: report.html, summary.json, and its tables as CSV.
+    """Write the findings of a study: report.html, summary.json, and its tables as CSV.
 
     Args:
         study: the plan.
-        store: its answers; they may still be coming in.
-        folder: where it goes; None: "report" in the study's folder.
+        store: of its answers; more may be coming in.
+        folder: of the report; None: "report" in the study's folder.
         mistakes: attention checks that a participant may answer wrongly and still be kept.
-        bootstrap: draws participants (and, of agreement, directions).
+        bootstrap: resamples participants (and, of agreement, directions).
         overwrite: replace a report that is there.
 
     Returns:
@@ -70,33 +66,41 @@ def report(
     found = responses(study, joined, store.answers())
     if not found.people:
         raise InputError(f"nobody has answered yet ({len(joined)} joined); there is nothing to report.")
-    quality = qualities(found)
-    summary = summarise(found, joined, quality, mistakes=mistakes, bootstrap=bootstrap)
-    kept = kept_of(quality, mistakes)
+    quality = {one.participant: one for one in qualities(found)}
+    summary = summarise(found, joined, list(quality.values()), mistakes=mistakes, bootstrap=bootstrap)
+    completed = {
+        completion_code(study, one.key): quality[one.number].kept(mistakes)
+        for one in joined
+        if one.number in quality and quality[one.number].finished
+    }
     with FolderKind("a study's report", SUMMARY).new(folder, overwrite=overwrite) as staging:
         for place in study.places:
             save_picture(_example(study, place), staging / example_name(place.run, place.direction))
-        write_bytes(staging / "answers.csv", answers_csv(found, kept))
-        write_bytes(staging / "directions.csv", directions_csv(summary))
-        write_bytes(staging / "participants.csv", participants_csv(summary))
-        write_bytes(staging / "preferences.csv", preferences_csv(summary))
-        finished = {one.participant for one in quality if one.finished}
-        write_bytes(staging / "completed.csv", completed_csv(study, joined, finished, kept))
+        for name, data in csv_tables(found, summary, completed).items():
+            write_bytes(staging / name, data)
         write_bytes(staging / PAGE, page(summary, staging).encode())
         write_json(staging / SUMMARY, summary)
     return folder
 
 
-def kept_of(quality: list[Quality], mistakes: int) -> frozenset[int]:
-    """Numbers of the participants whose answers are kept."""
-    return frozenset(one.participant for one in quality if one.kept(mistakes))
-
-
 def summarise(
-    found: Responses, joined: list[Joined], quality: list[Quality], *, mistakes: int, bootstrap: Bootstrap
+    found: Responses,
+    joined: Sequence[Joined],
+    quality: Sequence[Quality],
+    *,
+    mistakes: int,
+    bootstrap: Bootstrap,
 ) -> dict[str, Any]:
-    """Everything of a report, as JSON values."""
-    study, kept = found.study, kept_of(quality, mistakes)
+    """Everything of a report, as JSON values.
+
+    Args:
+        found: responses of all participants.
+        joined: everybody who joined, whether they answered or not.
+        quality: of each participant.
+        mistakes: attention checks that a participant may answer wrongly and still be kept.
+        bootstrap: resamples participants.
+    """
+    study, kept = found.study, {one.participant for one in quality if one.kept(mistakes)}
     days = sorted(one.day.isoformat() for one in joined if one.day is not None)
     return {
         "format": FORMAT,
@@ -140,11 +144,8 @@ def summarise(
         "rule": rule(found, mistakes),
         "level": bootstrap.level,
         "paper": paper_lines(),
-        "groups": {
-            "kept": findings(found.of(kept), bootstrap),
-            "all": findings(found, bootstrap),
-        },
-        "participants": people(quality, kept),
+        "groups": {"kept": findings(found.of(kept), bootstrap), "all": findings(found, bootstrap)},
+        "participants": [{**asdict(one), "kept": one.participant in kept} for one in quality],
     }
 
 

@@ -1,4 +1,4 @@
-"""Answers beside what was asked: one response for every question that a participant was to answer."""
+"""Answers together with what was asked: one response for every question that a participant was asked."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -15,18 +15,18 @@ from latentclr.study.plan import Study
 from latentclr.study.questions import GRADES
 
 GRADED: Final = tuple(value for value, _ in GRADES)
-"""The answers of graded questions, in order."""
+"""The answers to graded questions, in order."""
 MISSING: Final = len(GRADED)
-"""Column of what was not answered."""
+"""Column of questions that were not answered."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """One question as one participant met it.
+    """One question that one participant was asked.
 
     Attributes:
-        participant: their number.
-        position: of the item in their order, from 1.
+        participant: number of the participant.
+        position: of the item in the participant's order, from 1.
         step: the item.
         question: the question's id.
         value: the answer; None: there is none.
@@ -45,11 +45,11 @@ class Response:
 
 @dataclass(frozen=True)
 class Responses:
-    """Everything that was asked of everybody who answered anything.
+    """The responses of all participants who answered anything.
 
     Attributes:
         study: the plan.
-        people: their numbers, in order.
+        people: numbers of the participants, ascending.
         rows: by participant, then in the order in which each was asked.
     """
 
@@ -58,7 +58,7 @@ class Responses:
     rows: tuple[Response, ...]
 
     def of(self, people: Collection[int]) -> "Responses":
-        """Those of some people."""
+        """The responses of some participants, given by their numbers."""
         kept, chosen = set(people), tuple(one for one in self.people if one in people)
         return replace(self, people=chosen, rows=tuple(r for r in self.rows if r.participant in kept))
 
@@ -89,7 +89,7 @@ class Responses:
 
 
 def responses(study: Study, joined: Sequence[Joined], given: Sequence[Given]) -> Responses:
-    """Put the answers of a store beside what was asked.
+    """Combine the answers of a store with what was asked.
 
     Args:
         study: the plan.
@@ -97,7 +97,7 @@ def responses(study: Study, joined: Sequence[Joined], given: Sequence[Given]) ->
         given: `Store.answers`.
 
     Raises:
-        InputError: an answer to something that was not asked, so that plan or order are not the answers'.
+        InputError: something was answered that this plan and version do not ask.
     """
     answers: dict[int, dict[tuple[str, str], Given]] = {}
     for one in given:
