@@ -127,7 +127,7 @@ class _Order:
         return Panel(place, pictures, flipped, rows)
 
     def _directions(self) -> list[Step]:
-        """All directions, not shuffled yet; where items are pictures, each direction's pictures one by one."""
+        """All directions, not shuffled yet; where items are pictures, a step for each picture."""
         every = list(self.study.places)
         if self.study.per_participant is not None:
             every = self._shuffled("directions", every)[: self.study.per_participant]
