@@ -14,8 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.generators import Generator
-from latentclr.scenes.factors import BY_NAME, FACTORS
-from latentclr.scenes.worlds import WORLDS
+from latentclr.scenes.factors import BY_NAME, FACTORS, WORLDS
 from latentclr.scorers import Scorer, load_oracle
 from latentclr.scorers.attributes import attribute
 

@@ -1,8 +1,7 @@
 """A procedural world whose factors are known: an object on a floor before a wall."""
 
-from latentclr.scenes.factors import BY_NAME, FACTORS, SHAPES, SHAPES_3D, Factor, Factors, draw, usual
-from latentclr.scenes.render import parts, render
-from latentclr.scenes.worlds import WORLDS, sample
+from latentclr.scenes.factors import BY_NAME, FACTORS, SHAPES, SHAPES_3D, WORLDS, Factor, Factors, draw, usual
+from latentclr.scenes.render import parts, render, sample
 
 __all__ = [
     "BY_NAME",

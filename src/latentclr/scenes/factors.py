@@ -1,9 +1,9 @@
-"""What can vary in a scene: names, kinds, ranges, and how factors are drawn.
+"""The factors of a scene: names, kinds, ranges, and random values.
 
 The first six are those of 3D Shapes (Burgess and Kim 2018), with its numbers of values; the others are ours.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,20 +17,20 @@ SHAPES = ("cube", "cylinder", "sphere", "capsule", "cone", "torus", "octahedron"
 """The shapes by number; the first four are those of 3D Shapes."""
 
 Factors = Mapping[str, Float[Tensor, " n"]]
-"""For every factor by name, its value in each of n scenes. (A shape is its number.)"""
+"""For every factor by name, its value in each of n scenes. (The value of a shape is its number.)"""
 
 
 @dataclass(frozen=True)
 class Factor:
-    """One thing that varies.
+    """One cause of variation between scenes.
 
     Attributes:
-        name: in `Factors`.
+        name: its key in `Factors`.
         kind: "circular" values start again at `high`; "category" values are whole numbers below `high`.
         low: smallest value.
         high: largest value.
-        unit: for people.
-        steps: how many values it has in 3D Shapes; 0: it is not in it.
+        unit: in words.
+        steps: number of values that it has in 3D Shapes; 0: it has no such factor.
         usual: value where it does not vary.
     """
 
@@ -43,7 +43,7 @@ class Factor:
     usual: float
 
     def values(self, steps: int) -> Float[Tensor, " steps"]:
-        """Values from one end to the other, equally far apart."""
+        """Equidistant values from the smallest to the largest; of a category, its first ones."""
         if self.kind == "category":
             return torch.arange(min(steps, int(self.high)), dtype=torch.float32)
         if self.kind == "circular":
@@ -61,11 +61,30 @@ FACTORS: tuple[Factor, ...] = (
     Factor("light", "interval", -60.0, 60.0, "degrees to the right", 0, 25.0),
     Factor("position", "interval", -1.0, 1.0, "from left to right", 0, 0.0),
 )
-"""Every factor, in a fixed order."""
-
+"""All factors, in a fixed order."""
 BY_NAME = {factor.name: factor for factor in FACTORS}
 SHAPES_3D = tuple(factor.name for factor in FACTORS if factor.steps)
-"""The factors of 3D Shapes."""
+"""Names of the factors of 3D Shapes."""
+
+
+@dataclass(frozen=True)
+class World:
+    """A set of scenes.
+
+    Attributes:
+        free: names of the factors that vary.
+        shapes: number of shapes that occur, the first of `SHAPES`.
+    """
+
+    free: tuple[str, ...]
+    shapes: int
+
+
+WORLDS: dict[str, World] = {
+    "scenes": World(SHAPES_3D, 4),
+    "scenes-biggan": World(tuple(BY_NAME), len(SHAPES)),
+}
+"""By the name of the generator that is trained on it: the six factors of 3D Shapes, or all eight."""
 
 
 def draw(
@@ -79,17 +98,16 @@ def draw(
     """Independent, uniformly distributed factors.
 
     Args:
-        n: scenes.
-        rng: on the CPU.
+        n: number of scenes.
+        rng: a generator on the CPU.
         free: names of the factors that vary; the others have their usual values.
-        shapes: how many of `SHAPES` occur.
+        shapes: number of shapes that occur, the first of `SHAPES`.
         stepped: draw from the values of 3D Shapes instead of the whole range.
 
     Raises:
         InputError: there is no factor of that name, or no such number of shapes.
     """
-    if unknown := [name for name in free if name not in BY_NAME]:
-        raise InputError(f"there is no factor {unknown[0]!r}; factors are {', '.join(BY_NAME)}.")
+    _check_names(free)
     if not 1 <= shapes <= len(SHAPES):
         raise InputError(f"shapes={shapes}: give 1 to {len(SHAPES)}.")
     found = {}
@@ -108,17 +126,25 @@ def draw(
 
 
 def usual(n: int = 1, **changes: float | Tensor) -> dict[str, Float[Tensor, " n"]]:
-    """N scenes with every factor at its usual value, but for the changes (a number, or one for each scene).
+    """Factors at their usual values, except for some.
 
-    >>> {name: values.tolist() for name, values in usual(2, scale=1.25).items()}["scale"]
+    >>> usual(2, scale=1.25)["scale"].tolist()
     [1.25, 1.25]
+
+    Args:
+        n: number of scenes.
+        **changes: other values by the name of the factor: a number, or one for each scene.
 
     Raises:
         InputError: there is no factor of that name.
     """
-    if unknown := [name for name in changes if name not in BY_NAME]:
-        raise InputError(f"there is no factor {unknown[0]!r}; factors are {', '.join(BY_NAME)}.")
+    _check_names(changes)
     return {
         factor.name: torch.as_tensor(changes.get(factor.name, factor.usual), dtype=torch.float32).expand(n)
         for factor in FACTORS
     }
+
+
+def _check_names(names: Iterable[str]) -> None:
+    if unknown := [name for name in names if name not in BY_NAME]:
+        raise InputError(f"there is no factor {unknown[0]!r}; factors are {', '.join(BY_NAME)}.")

@@ -1,9 +1,9 @@
 """Pictures of scenes: an object on a floor before a wall, lit from the front, with a soft shadow.
 
-Rays that can meet the object are traced by the shape's signed distance (Hart 1996: step as far as it is
-certain that nothing is hit); floor and wall are met exactly. The soft shadow is the smallest angle by which a
-ray to the light misses the object (Quilez 2010). Colours are hues at one saturation, and light is white, so
-that whatever is not on a border keeps its hue exactly.
+Rays that can meet the object are traced by the shape's signed distance (Hart 1996: each step is as long as
+the distance, so that nothing is passed over); floor and wall are met exactly. The soft shadow is the smallest
+angle by which a ray to the light misses the object (Quilez 2010). Colours are hues at one saturation, and
+light is white, so that every point that is not on a border keeps its hue exactly.
 """
 
 import math
@@ -18,42 +18,42 @@ from torch.nn.functional import avg_pool2d
 
 from latentclr.errors import InputError
 from latentclr.linalg import unit
-from latentclr.scenes.factors import FACTORS, Factors
+from latentclr.scenes.factors import FACTORS, WORLDS, Factors, draw
 from latentclr.scenes.shapes import DISTANCES, HALF_HEIGHTS, RADII, Distance
 
 EYE, LOOKED_AT = (0.0, 1.45, 4.6), (0.0, 0.5, 0.0)
 VIEW = math.radians(26)
-"""From the top to the bottom of the picture."""
+"""Angle of view from the top to the bottom of the picture."""
 WALL = -1.6
-"""Where the wall stands on the z axis, which points at the viewer."""
+"""Position of the wall on the z axis, which points at the viewer."""
 SIDEWAYS = 0.42
-"""How far the object is moved at position 1."""
+"""Displacement of the object at position 1."""
 SUN = math.radians(48)
-"""Height of the light."""
+"""Elevation of the light."""
 SATURATION = {"floor": 0.55, "wall": 0.45, "object": 0.75}
 SUPERSAMPLED = 2
-"""Rays for each side of a pixel."""
+"""Number of rays for each side of a pixel."""
 STEPS, SHADOW_STEPS = 40, 14
 NEAR = 3e-3
-"""A ray that comes so near has met the object."""
+"""Distance at which a ray has met the object."""
 SOFTNESS = 6.0
-"""The smaller, the wider the edge of a shadow."""
+"""Smaller values make the edge of a shadow wider."""
 STRIPE = 0.11
 """Half the width of the light stripe down the front of an object, which shows how it is turned."""
 BATCH = 64
-"""Scenes at once: what fits a processor's cache is fastest."""
+"""Number of scenes at once: what fits a processor's cache is fastest."""
 
 FLOOR_PART, WALL_PART, OBJECT_PART = 0, 1, 2
 
 
 @dataclass(frozen=True)
 class View:
-    """What is the same in every picture of one size.
+    """The rays of every picture of one size.
 
     Attributes:
-        directions: of the rays, of length one.
-        points: where they meet floor or wall.
-        floor: which meet the floor.
+        directions: unit vectors.
+        points: where the rays meet floor or wall.
+        floor: whether they meet the floor.
     """
 
     directions: Float[Tensor, "p 3"]
@@ -63,7 +63,12 @@ class View:
 
 @cache
 def view(size: int, supersampled: int) -> View:
-    """The rays of a picture of size x size, row by row."""
+    """The rays of a picture, row by row.
+
+    Args:
+        size: height and width of the picture in pixels.
+        supersampled: number of rays for each side of a pixel.
+    """
     eye, target = torch.tensor(EYE), torch.tensor(LOOKED_AT)
     ahead = (target - eye) / (target - eye).norm()
     right = torch.linalg.cross(ahead, torch.tensor([0.0, 1.0, 0.0]))
@@ -83,12 +88,12 @@ def view(size: int, supersampled: int) -> View:
 def render(
     factors: Factors, *, size: int = 64, supersampled: int = SUPERSAMPLED
 ) -> Float[Tensor, "n 3 size size"]:
-    """Pictures of scenes, in [-1, 1]. A pure function: equal factors, equal pictures, whatever the batch.
+    """Pictures of scenes, in [-1, 1]: equal factors give equal pictures, whatever the batch.
 
     Args:
-        factors: every factor of every scene.
+        factors: all factors of all scenes.
         size: height and width in pixels.
-        supersampled: rays for each side of a pixel.
+        supersampled: number of rays for each side of a pixel.
 
     Raises:
         InputError: a factor is missing, out of its range or not finite.
@@ -104,8 +109,36 @@ def render(
     return pictures
 
 
+def sample(
+    n: int, rng: torch.Generator, *, world: str = "scenes", size: int = 64
+) -> tuple[Float[Tensor, "n 3 size size"], dict[str, Float[Tensor, " n"]]]:
+    """Pictures of random scenes, in [-1, 1], and their factors.
+
+    Args:
+        n: number of scenes.
+        rng: a generator on the CPU.
+        world: a name in `WORLDS`.
+        size: height and width in pixels.
+
+    Raises:
+        InputError: there is no such world.
+    """
+    if world not in WORLDS:
+        raise InputError(f"there is no world {world!r}; there are {', '.join(WORLDS)}.")
+    factors = draw(n, rng, free=WORLDS[world].free, shapes=WORLDS[world].shapes)
+    return render(factors, size=size), factors
+
+
 def parts(factors: Factors, *, size: int = 64) -> Int[Tensor, "n size size"]:
-    """What is seen in the middle of each pixel: 0 the floor, 1 the wall, 2 the object."""
+    """The part that is seen in the middle of each pixel: 0 the floor, 1 the wall, 2 the object.
+
+    Args:
+        factors: all factors of all scenes.
+        size: height and width in pixels.
+
+    Raises:
+        InputError: a factor is missing, out of its range or not finite.
+    """
     _check(factors)
     seen = view(size, 1)
     found = torch.where(seen.floor, FLOOR_PART, WALL_PART).repeat(len(factors["shape"]), 1)
@@ -117,7 +150,13 @@ def parts(factors: Factors, *, size: int = 64) -> Int[Tensor, "n size size"]:
 
 
 def hues_to_rgb(hue: Float[Tensor, " n"], saturation: float, value: float = 1.0) -> Float[Tensor, "n 3"]:
-    """Colours of hues (in turns), as in HSV."""
+    """RGB colours of HSV ones.
+
+    Args:
+        hue: in turns.
+        saturation: of all colours, 0 to 1.
+        value: of all colours, 0 to 1.
+    """
     k = (torch.tensor([5.0, 3.0, 1.0]) + 6 * hue.unsqueeze(1)) % 6
     colours: Tensor = value * (1 - saturation * torch.minimum(k, 4 - k).clamp(0, 1))
     return colours
@@ -125,7 +164,7 @@ def hues_to_rgb(hue: Float[Tensor, " n"], saturation: float, value: float = 1.0)
 
 @dataclass(frozen=True)
 class _Group:
-    """Scenes with one shape, each in coordinates of its own: turned, moved and scaled onto the unit shape."""
+    """Scenes with one shape, each with coordinates in which the shape is at the origin and of unit size."""
 
     rows: Int[Tensor, " g"]
     distance: Distance
@@ -136,14 +175,14 @@ class _Group:
     cosine: Float[Tensor, " g"]
 
     def turned(self, x: Float[Tensor, "m 3"], scene: Int[Tensor, " m"]) -> Float[Tensor, "m 3"]:
-        """Directions of the world in the coordinates of each one's scene."""
+        """Directions in the coordinates of their scenes."""
         sine, cosine = self.sine[scene], self.cosine[scene]
         return torch.stack(
             [cosine * x[:, 0] - sine * x[:, 2], x[:, 1], sine * x[:, 0] + cosine * x[:, 2]], dim=1
         )
 
     def inside(self, x: Float[Tensor, "m 3"], scene: Int[Tensor, " m"]) -> Float[Tensor, "m 3"]:
-        """Points of the world in the coordinates of each one's scene."""
+        """Points in the coordinates of their scenes."""
         return self.turned((x - self.centre[scene]) / self.scale[scene].unsqueeze(1), scene)
 
 
@@ -153,14 +192,8 @@ def _groups(factors: Factors) -> Iterator[_Group]:
     for number in shape.unique().tolist():
         rows = (shape == number).nonzero().squeeze(1)
         scale = factors["scale"][rows]
-        centre = torch.stack(
-            [
-                SIDEWAYS * factors["position"][rows],
-                HALF_HEIGHTS[number] * scale,
-                torch.zeros_like(scale),
-            ],
-            dim=1,
-        )
+        x, y = SIDEWAYS * factors["position"][rows], HALF_HEIGHTS[number] * scale
+        centre = torch.stack([x, y, torch.zeros_like(scale)], dim=1)
         yield _Group(
             rows, DISTANCES[number], RADII[number], centre, scale, angle[rows].sin(), angle[rows].cos()
         )
@@ -169,7 +202,7 @@ def _groups(factors: Factors) -> Iterator[_Group]:
 def _ball(
     origin: Float[Tensor, "m 3"], direction: Float[Tensor, "m 3"], radius: float
 ) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
-    """Where rays enter and leave a ball around the origin."""
+    """Distances along rays at which they enter and leave a ball around the origin."""
     middle = -(origin * direction).sum(1)
     half = (radius**2 - (origin.square().sum(1) - middle.square())).clamp_min(0).sqrt()
     return middle - half, middle + half
@@ -197,7 +230,7 @@ def _meetings(group: _Group, seen: View) -> tuple[Int[Tensor, " m"], Int[Tensor,
         )
         t[going] = here + far
         met[going] = far < NEAR
-        if step % 3 == 2 or step == STEPS - 1:  # leave out those that have arrived, or passed by
+        if step % 3 == 2 or step == STEPS - 1:  # leave out those that have met the shape or left the ball
             going = going[(far >= NEAR) & (here < end[going])]
     point = origin[met] + t[met].unsqueeze(1) * direction[met]
     return scene[met], ray[met], point
@@ -217,14 +250,9 @@ def _shaded(factors: Factors, seen: View) -> Float[Tensor, "n p 3"]:
     """The colour of every ray, in [0, 1]."""
     n = len(factors["shape"])
     azimuth = factors["light"].deg2rad()
-    light = torch.stack(
-        [
-            azimuth.sin() * math.cos(SUN),
-            torch.full_like(azimuth, math.sin(SUN)),
-            azimuth.cos() * math.cos(SUN),
-        ],
-        dim=1,
-    )
+    x, z = azimuth.sin() * math.cos(SUN), azimuth.cos() * math.cos(SUN)
+    y = torch.full_like(azimuth, math.sin(SUN))
+    light = torch.stack([x, y, z], dim=1)
     lit = torch.where(seen.floor, light[:, 1:2], light[:, 2:3])  # cosine of the angle to the surface
     dark = torch.zeros(n, len(seen.points))
     groups = list(_groups(factors))
@@ -255,7 +283,7 @@ def _shaded(factors: Factors, seen: View) -> Float[Tensor, "n p 3"]:
 
 
 def _cast_shadows(group: _Group, light: Float[Tensor, "g 3"], seen: View, dark: Float[Tensor, "n p"]) -> None:
-    """Write into `dark`, for every point of floor and wall, how much of the light the object takes."""
+    """Write into `dark`, for every point of floor and wall, the share of the light that the object takes."""
     reach = 1.25 * group.radius
     v_light = (group.centre * light).sum(1, keepdim=True) - light @ seen.points.T  # along the light, (g, p)
     distance = (
