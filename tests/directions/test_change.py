@@ -10,7 +10,7 @@ from filelock import FileLock
 from tests.toy import Toy
 
 from latentclr import Directions, InputError, Random
-from latentclr.directions.change import change
+from latentclr.directions import change
 
 
 @pytest.fixture

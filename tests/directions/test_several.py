@@ -5,8 +5,7 @@ from tests.toy import Toy
 from torch.testing import assert_close
 
 from latentclr import Directions
-from latentclr.directions import Global, Linear
-from latentclr.directions.several import Move, edit_all
+from latentclr.directions import Global, Linear, Move, edit_all
 
 
 def rng(seed: int) -> torch.Generator:

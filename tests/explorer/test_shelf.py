@@ -12,7 +12,7 @@ from tests.toy import Toy
 
 from latentclr import Directions, InputError, load_generator
 from latentclr.artefacts import Origin
-from latentclr.directions.change import change
+from latentclr.directions import change
 from latentclr.explorer.recipe import Edit, Recipe
 from latentclr.explorer.shelf import Shelf, run_id
 from latentclr.generators import Generator

@@ -58,7 +58,7 @@ class Command(RunOptions):
 
     def run(self) -> None:
         """Write the picture or video, and print its path."""
-        from latentclr.directions.several import Move, edit_all
+        from latentclr.directions import Move, edit_all
         from latentclr.images import save_picture, save_video, side_by_side
 
         if self.strip and self.video:

@@ -158,7 +158,7 @@ class Command(SeveralRunsOptions, OverwriteOption):
 
     def _write_back(self, measured: Sequence[Evaluated]) -> None:
         """Write strengths and names into the runs, if asked for; what was changed there meanwhile is kept."""
-        from latentclr.directions.change import change
+        from latentclr.directions import change
         from latentclr.runs.discovery import directions_file
 
         if not (self.calibrate_runs or self.name_runs):

@@ -23,8 +23,7 @@ class Command:
 
     def run(self) -> None:
         """Change the directions file, and print the direction's new label."""
-        from latentclr.directions import Directions
-        from latentclr.directions.change import change
+        from latentclr.directions import Directions, change
         from latentclr.runs.discovery import directions_file
 
         path = directions_file(self.path)

@@ -1,10 +1,12 @@
 """Directions: what every method returns, and all that is needed to edit with them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from filelock import FileLock, Timeout
 from jaxtyping import Float
 from torch import Tensor
 
@@ -16,6 +18,9 @@ from latentclr.generators import Generator, Latents, check_slots
 
 MARKS = ("starred", "hidden")
 """What people mark directions with."""
+
+PATIENCE = 10.0
+"""Seconds to wait for another program that changes the same file."""
 
 _MODEL = "model."
 """Prefix of the names of the model's tensors in a file."""
@@ -54,12 +59,12 @@ class Directions(Artefact):
 
     @property
     def k(self) -> int:
-        """Number of directions."""
+        """The number of directions, K."""
         return self.model.k
 
     @property
     def dim(self) -> int:
-        """Length of a latent."""
+        """The length of a latent."""
         return self.model.dim
 
     def edit(
@@ -71,7 +76,7 @@ class Directions(Artefact):
         *,
         steps: int = 1,
     ) -> Latents:
-        """Move latents along one direction; new latents, the given ones are as they were.
+        """New latents, moved along one direction.
 
         The shift has length |alpha| * scale[index] in every moved slot (with several steps: the path has).
         A conditional direction is read at the mean of the moved slots' latents, which for the usual latents
@@ -81,8 +86,8 @@ class Directions(Artefact):
             latents: (n, num_slots, dim).
             index: number of the direction, or its name.
             alpha: how far, either way; one number, or one for each picture. 0 gives the latents back.
-            slots: slots to move; None is the artefact's own `slots`.
-            steps: more than one walks there in equal steps and asks a conditional direction anew at each.
+            slots: slots to move; None: the artefact's own `slots`.
+            steps: number of equal steps; a conditional direction is read again at each.
 
         Raises:
             InputError: unknown direction or slot, latents of another shape, steps below 1.
@@ -168,18 +173,26 @@ class Directions(Artefact):
     def star(self, index: int | str, on: bool = True) -> "Directions":
         """The same directions with a star on one, or without it.
 
+        Args:
+            index: number of the direction, or its name.
+            on: whether it gets a star.
+
         Raises:
             InputError: no such direction.
         """
-        return replace(self, starred=_marked(self.starred, self.index(index), on))
+        return replace(self, starred=_with_mark(self.starred, self.index(index), on))
 
     def hide(self, index: int | str, on: bool = True) -> "Directions":
-        """The same directions with one hidden, or shown again. It can be edited along all the same.
+        """The same directions with one hidden, or shown again. Edits along it are still possible.
+
+        Args:
+            index: number of the direction, or its name.
+            on: whether it is hidden.
 
         Raises:
             InputError: no such direction.
         """
-        return replace(self, hidden=_marked(self.hidden, self.index(index), on))
+        return replace(self, hidden=_with_mark(self.hidden, self.index(index), on))
 
     def require(self, generator: Generator) -> None:
         """Make sure that these directions belong to this generator.
@@ -234,7 +247,78 @@ class Directions(Artefact):
         )
 
 
-def _marked(marks: frozenset[int], index: int, on: bool) -> frozenset[int]:
+@dataclass(frozen=True)
+class Move:
+    """An edit along one direction.
+
+    Attributes:
+        directions: that the direction belongs to.
+        index: its number.
+        alpha: how far, either way, in units of its scale.
+        slots: to move; None: the directions' own.
+    """
+
+    directions: Directions
+    index: int
+    alpha: float
+    slots: tuple[int, ...] | None = None
+
+
+def edit_all(
+    latents: Latents, moves: Sequence[Move], *, share: float | Float[Tensor, " n"] = 1.0, steps: int = 1
+) -> Latents:
+    """New latents after several edits; a conditional direction is read where the edit before it led.
+
+    Args:
+        latents: (n, num_slots, dim).
+        moves: the edits in their order, along directions that may come from several runs.
+        share: factor of each alpha; one number, or one for each picture.
+        steps: see `Directions.edit`.
+
+    Raises:
+        InputError: see `Directions.edit`.
+    """
+    for move in moves:
+        latents = move.directions.edit(latents, move.index, share * move.alpha, move.slots, steps=steps)
+    return latents
+
+
+def change(path: Path, how: Callable[[Directions], Directions], *, patience: float = PATIENCE) -> Directions:
+    """Change a file of directions; no change by another program is lost in between.
+
+    Args:
+        path: of the file; a link to it stays a link.
+        how: gives the new directions from those in the file.
+        patience: seconds to wait for another program that changes the same file.
+
+    Returns:
+        The directions that are in the file now.
+
+    Raises:
+        InputError: see `Directions.load`; whatever `how` raises; the place cannot be written, or another
+            program keeps the file locked.
+    """
+    path = path.resolve()
+    how(Directions.load(path))  # a change that fails leaves nothing behind, not even a lock
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=patience)
+    except Timeout as error:
+        raise InputError(f"another program is changing {path}; try again once it is done.") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"cannot write {path}: {reason}; copy the run to a place of your own.") from error
+    try:
+        before = Directions.load(path)
+        after = how(before)
+        if after is not before:
+            after.save(path)
+        return after
+    finally:
+        lock.release()
+
+
+def _with_mark(marks: frozenset[int], index: int, on: bool) -> frozenset[int]:
     return marks | {index} if on else marks - {index}
 
 

@@ -16,8 +16,8 @@ def read(latents: Float[Tensor, "n slots dim"], slots: Sequence[int]) -> Float[T
         latents: n latents.
         slots: that the edit moves.
     """
-    run = _run(slots)
-    moving = latents[:, run] if run else torch.stack([latents[:, slot] for slot in slots], dim=1)
+    together = _as_slice(slots)
+    moving = latents[:, together] if together else torch.stack([latents[:, slot] for slot in slots], dim=1)
     return moving.mean(1)
 
 
@@ -32,16 +32,16 @@ def moved(
         slots: that the edit moves.
     """
     edited = latents.expand(*shift.shape[:-1], *latents.shape[1:]).clone()
-    run = _run(slots)
-    if run:
-        edited[..., run, :] += shift.unsqueeze(-2)
+    together = _as_slice(slots)
+    if together:
+        edited[..., together, :] += shift.unsqueeze(-2)
     else:
         for slot in slots:
             edited[..., slot, :] += shift
     return edited
 
 
-def _run(slots: Sequence[int]) -> slice | None:
+def _as_slice(slots: Sequence[int]) -> slice | None:
     # Neighbours are a slice, others are taken one by one: indexing by a list would wait for a GPU.
     if slots and list(slots) == list(range(slots[0], slots[-1] + 1)):
         return slice(slots[0], slots[-1] + 1)

@@ -38,7 +38,7 @@ class DirectionModel(nn.Module, ABC):
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """What the constructor needs besides `k`, `dim` and `rng` to build a model of this shape."""
+        """Arguments of the constructor besides `k`, `dim` and `rng`, as JSON values."""
 
     @abstractmethod
     def outermost(self) -> tuple[nn.Parameter, ...]:
@@ -69,11 +69,11 @@ class DirectionModel(nn.Module, ABC):
     def flipped(self, signs: Float[Tensor, " k"]) -> "DirectionModel":
         """A new model whose direction i is this one's times signs[i] (1 or -1)."""
         state = {name: value.clone() for name, value in self.state_dict().items()}
-        turned = type(self).from_state(state, k=self.k, dim=self.dim, **self.settings())
+        flipped = type(self).from_state(state, k=self.k, dim=self.dim, **self.settings())
         with torch.no_grad():
-            for parameter in turned.outermost():
+            for parameter in flipped.outermost():
                 parameter.mul_(signs.view(-1, *[1] * (parameter.ndim - 1)))
-        return turned
+        return flipped
 
     @final
     @classmethod
@@ -143,7 +143,7 @@ class Linear(DirectionModel):
         return rows if self.bias is None else rows + self.bias.unsqueeze(1)
 
     def settings(self) -> dict[str, Any]:
-        """Whether there is a bias."""
+        """Whether the model has a bias."""
         return {"bias": self.bias is not None}
 
     def outermost(self) -> tuple[nn.Parameter, ...]:
@@ -158,7 +158,7 @@ class Nonlinear(DirectionModel):
         k: number of directions.
         dim: length of a latent.
         depth: number of linear layers, at least 2 (one alone is `Linear` with a bias).
-        width: of the hidden layers; None is dim.
+        width: of the hidden layers; None: dim.
         normalization: "layer" normalises each hidden vector by its own mean and variance (no parameters),
             so it is the same in training and in use. (The authors' networks use batch statistics of 8 to 16
             latents in training and running ones in use, so that the directions change between the two.)
@@ -182,13 +182,8 @@ class Nonlinear(DirectionModel):
             raise InputError(f"depth={depth} must be at least 2; for one layer use the linear model.")
         if width is not None and width < 1:
             raise InputError(f"width={width} must be at least 1.")
-        self.k, self.dim, self.depth, self.width, self.normalization = (
-            k,
-            dim,
-            depth,
-            width,
-            normalization,
-        )
+        self.k, self.dim = k, dim
+        self.depth, self.width, self.normalization = depth, width, normalization
         sizes = [dim, *[width or dim] * (depth - 1), dim]
         # He et al. 2015: with ReLU, weights of variance 2 / fan_in keep the scale from layer to layer.
         self.weights = nn.ParameterList(

@@ -13,10 +13,10 @@ from latentclr.errors import InputError, did_you_mean
 
 @dataclass(frozen=True)
 class PublishedEdit:
-    """One edit.
+    """An edit along a principal component.
 
     Attributes:
-        component: number of the principal component, from 0.
+        component: its number, from 0.
         slots: that are moved; None: all.
         sigma: how far, in standard deviations of the component; None: not published.
     """
@@ -27,7 +27,7 @@ class PublishedEdit:
 
 
 def _edit(component: int, start: int, end: int, sigma: float | None = None) -> PublishedEdit:
-    """As the authors' code writes it: the end is not moved."""
+    """An edit as the authors' code writes it: the slot `end` is not moved."""
     return PublishedEdit(component, tuple(range(start, end)), sigma)
 
 
@@ -64,7 +64,7 @@ GANSPACE: dict[str, PublishedEdit] = {
     "biggan/sharpen-background": _edit(13, 6, 9),
     "biggan/grass": PublishedEdit(69),
 }
-"""By generator and name: FFHQ, cars, horses, cats and churches are of StyleGAN2's W (80 components of a
+"""Edits by generator and name: FFHQ, cars, horses, cats and churches are of StyleGAN2's W (80 components of a
 million samples); biggan of BigGAN-deep-512's first layer, of the class husky; they hold for all classes."""
 
 NOTATION = re.compile(
@@ -72,7 +72,7 @@ NOTATION = re.compile(
     r"\s*(?::\s*(?P<sigma>[+-]?\d+(?:\.\d+)?))?"
 )
 DEFAULT_SIGMA = 2.0
-"""Where none was published: as for the first components in the authors' figure."""
+"""Sigma where none was published: as for the first components in the authors' figure."""
 
 
 def published_edit(text: str) -> PublishedEdit:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from latentclr.directions.several import edit_all
+from latentclr.directions import edit_all
 from latentclr.errors import InputError
 from latentclr.explorer.canvas import Size, batch, check_room, draw, enlarged, height_of, pixels
 from latentclr.explorer.recipe import Edit, Recipe

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from latentclr.checkpoints import load_generator
-from latentclr.directions import Directions
-from latentclr.directions.change import change
-from latentclr.directions.several import Move
+from latentclr.directions import Directions, Move, change
 from latentclr.errors import InputError
 from latentclr.explorer.cache import Cache
 from latentclr.explorer.checks import shown
