@@ -5,7 +5,10 @@ Sizes are read off the tensors. Which blocks double the resolution, and the eps,
 networks, and the blocks are those of the published network with the same channels, if there is one.
 """
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,9 +17,11 @@ from torch import Tensor
 from latentclr.checkpoints.biggan import as_matrix, divided, expect_shape, usable_norm
 from latentclr.checkpoints.network import Format, Network, has
 from latentclr.checkpoints.renaming import Change, Source, fill, positive, require_finite, reshaped, sizes
-from latentclr.errors import InputError
+from latentclr.errors import InputError, UnsafeFileError
 from latentclr.generators.biggan_deep import BigGANDeep
 
+CONFIG_LIMIT = 1_000_000
+"""Bytes of a config.json; real ones have a few hundred."""
 EPS = 1e-4
 """Added to variances in all published networks."""
 
@@ -200,6 +205,38 @@ def _spectral_norm(tensors: Mapping[str, Tensor], layer: str) -> Tensor:
         sizes(tensors, vector, 1)
         expect_shape(vector, tensors[vector], (size,))
     return usable_norm(name, tensors[u].double() @ (matrix @ tensors[v].double()))
+
+
+def with_config(network: Network, path: Path) -> Network:
+    """The network with the configuration in the JSON file beside its weights, if there is one.
+
+    Args:
+        network: of any layout; others than BigGAN-deep stay as they are.
+        path: of its file.
+
+    Raises:
+        InputError: the JSON file is damaged.
+    """
+    if not recognize(network):
+        return network
+    short = path.stem.removesuffix("-pytorch_model")
+    for name in ("config.json", f"{path.stem}-config.json", f"{short}-config.json", f"{path.stem}.json"):
+        beside = path.with_name(name)
+        if beside.is_file():
+            return replace(network, config={**network.config, **_read_config(beside)})
+    return network
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > CONFIG_LIMIT:
+            raise UnsafeFileError(f"{path} has over {CONFIG_LIMIT:,} bytes; no config.json needs them.")
+        config = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}, beside the checkpoint, is no JSON that can be read.") from error
+    if not isinstance(config, dict):
+        raise InputError(f"{path}, beside the checkpoint, holds no JSON object.")
+    return config
 
 
 FORMAT = Format("BigGAN-deep (Hugging Face)", recognize, build)

@@ -1,27 +1,27 @@
-"""How the training pictures of a generator were cut out of photographs: a property of its entry in the zoo.
+"""How the training pictures of a generator were cut out of photographs, as its entry in the zoo says.
 
-A photograph must be cut in the same way before a generator can draw it.
+A photograph must be cut in the same way before it can be inverted.
 """
 
 from dataclasses import dataclass
 
 Point = tuple[float, float]
-"""x and y."""
+"""Coordinates x and y."""
 
 
 @dataclass(frozen=True)
 class Centre:
-    """The largest part in the middle that has the shape of the generator's pictures."""
+    """The largest rectangle in the middle that has the shape of the generator's pictures."""
 
 
 @dataclass(frozen=True)
 class FacePoints:
-    """A face, turned, moved and scaled until eyes and mouth are as near as can be to three places.
+    """A face, rotated, moved and scaled so that eyes and mouth are as close as possible to three points.
 
     Attributes:
-        left_eye: its middle, in shares of the sides of the picture; left as one sees it.
-        right_eye: in the same way.
-        mouth: in the same way.
+        left_eye: middle of the eye on the left of the picture, as fractions of the sides of the picture.
+        right_eye: middle of the eye on the right.
+        mouth: middle of the mouth.
     """
 
     left_eye: Point
@@ -31,10 +31,10 @@ class FacePoints:
 
 @dataclass(frozen=True)
 class FaceSquare:
-    """A face, as FFHQ and CelebA-HQ cut it: a square whose size and place follow from eyes and mouth.
+    """A face, as FFHQ and CelebA-HQ cut it: a square whose size and position follow from eyes and mouth.
 
     Attributes:
-        upright: the square is not turned (FFHQ-U).
+        upright: whether the square is not rotated (FFHQ-U).
     """
 
     upright: bool = False

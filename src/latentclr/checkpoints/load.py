@@ -1,10 +1,8 @@
-"""From a name or a file to a generator."""
+"""Load a generator from a name or from a checkpoint file of any known kind."""
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -14,7 +12,7 @@ from latentclr.checkpoints.names import imported, imported_names
 from latentclr.checkpoints.native import is_safetensors, read_native
 from latentclr.checkpoints.network import Format, Network
 from latentclr.checkpoints.zoo import ZOO, pull
-from latentclr.errors import InputError, UnsafeFileError, did_you_mean
+from latentclr.errors import InputError, did_you_mean
 from latentclr.files import read_tensors, tensors_header
 from latentclr.generators import Generator
 
@@ -26,10 +24,7 @@ FORMATS: tuple[Format, ...] = (
     dcgan.FORMAT,
     *progan.FORMATS,
 )
-"""Every published layout, in the order in which they are asked."""
-
-CONFIG_LIMIT = 1_000_000
-"""Bytes of a config.json; real ones have a few hundred."""
+"""Every published layout, in the order in which they are tried."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +33,9 @@ class Checkpoint:
 
     Attributes:
         generator: frozen, on the CPU.
-        container: what kind of file it is ("NVIDIA PyTorch pickle").
-        layout: whose layout it has ("StyleGAN2 (rosinality)").
-        ignored: tensors of the file that the generator has no use for.
+        container: kind of the file ("NVIDIA PyTorch pickle").
+        layout: architecture and origin of the names ("StyleGAN2 (rosinality)").
+        ignored: tensors of the file without use.
         notes: what the file says about its training.
     """
 
@@ -64,11 +59,11 @@ def load_generator(
             that was given to an imported file, or a checkpoint file of any known kind (see
             docs/checkpoints.md).
         device: where its weights go.
-        log: told in a sentence when something is fetched.
+        log: called with a sentence when something is fetched.
 
     Raises:
         UnsafeFileError: the file asks for something that no checkpoint needs.
-        InputError: no such name or file, or a file that is not understood.
+        InputError: there is no such name or file, or the file is not understood.
     """
     name = str(name_or_path)
     entry = ZOO.get(name)
@@ -99,13 +94,14 @@ def load_generator(
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint file of any known kind; the kind is told by its content, not by its name.
+    """Read a checkpoint file of any known kind, which is recognised by its content, not by its name.
 
     Nothing in the file is run, whatever it holds.
 
     Raises:
         UnsafeFileError: the file asks for something that no checkpoint needs.
-        InputError: it is not there, damaged, or of no known kind; the message says what it seems to be.
+        InputError: there is no such file, it is damaged, or of no known kind; the message says which kind it
+            seems to be.
     """
     if not path.is_file():
         raise InputError(f"there is no file {path}.")
@@ -115,19 +111,26 @@ def read_checkpoint(path: Path) -> Checkpoint:
         generator, notes = read_native(path)
         return Checkpoint(generator, "safetensors", "latentclr", notes=notes)
     try:
-        network = _foreign_safetensors(path) if is_safetensors(start) else read_network(path)
-        return _understood(_with_config(network, path))
+        if is_safetensors(start):
+            network = Network("safetensors", read_tensors(path, kind="a checkpoint", foreign=True)[0])
+        else:
+            network = read_network(path)
+        return _understood(biggan_deep.with_config(network, path))
     except InputError as error:
-        if str(error).startswith(str(path)) or str(path) in str(error):
+        if str(path) in str(error):
             raise
         raise type(error)(f"{path}: {error}") from error
 
 
 def cropped(generator: Generator, height: int) -> Generator:
-    """A generator of the same weights whose picture is cut to so many rows in its middle.
+    """A generator of the same weights whose pictures are cut to fewer rows.
+
+    Args:
+        generator: one whose settings have a height.
+        height: number of rows in the middle of the pictures that are kept.
 
     Raises:
-        InputError: its pictures cannot be cut, or have no more rows than that.
+        InputError: the generator cannot cut its pictures, or they have fewer rows.
     """
     settings = generator.settings()
     if "height" not in settings:
@@ -152,33 +155,3 @@ def _understood(network: Network) -> Checkpoint:
         f"it is of no kind that is known here: its tensors are named {', '.join(list(network.tensors)[:4])} "
         f"...; known are {families} generators (see docs/checkpoints.md)."
     )
-
-
-def _foreign_safetensors(path: Path) -> Network:
-    tensors, _ = read_tensors(path, kind="a checkpoint", foreign=True)
-    return Network("safetensors", tensors)
-
-
-def _with_config(network: Network, path: Path) -> Network:
-    """A BigGAN-deep keeps its sizes in a JSON file beside its weights."""
-    if not biggan_deep.recognize(network):
-        return network
-    stem = path.stem
-    names = ("config.json", f"{stem}-config.json", f"{stem.removesuffix('-pytorch_model')}-config.json",
-             f"{stem}.json")  # fmt: skip
-    for candidate in (path.with_name(name) for name in names):
-        if candidate.is_file():
-            return replace(network, config={**network.config, **_read_config(candidate)})
-    return network
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > CONFIG_LIMIT:
-            raise UnsafeFileError(f"{path} has over {CONFIG_LIMIT:,} bytes; no config.json needs them.")
-        config = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}, beside the checkpoint, is no JSON that can be read.") from error
-    if not isinstance(config, dict):
-        raise InputError(f"{path}, beside the checkpoint, holds no JSON object.")
-    return config

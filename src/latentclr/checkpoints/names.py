@@ -1,4 +1,4 @@
-"""Names that the user gave to imported generators."""
+"""Names that the user gave to generator files."""
 
 import json
 import re
@@ -15,10 +15,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def give_name(name: str, path: Path) -> None:
-    """Let a generator file be found by a name from now on; an earlier one of that name gives way.
+    """Give a name to a generator file; an earlier file of that name loses it.
+
+    Args:
+        name: letters, digits, ".", "_" and "-", 64 at most.
+        path: of the file, which must not move or change.
 
     Raises:
-        InputError: the name is the zoo's, or is none.
+        InputError: the name is the zoo's, or not allowed.
     """
     if not _NAME.fullmatch(name):
         raise InputError(f"name {name!r}: use letters, digits, '.', '_' and '-', 64 at most.")
@@ -29,15 +33,15 @@ def give_name(name: str, path: Path) -> None:
 
 
 def imported_names() -> list[str]:
-    """Every name that was given, sorted."""
+    """All names that were given, sorted."""
     return sorted(path.stem for path in _folder().glob("*.json"))
 
 
 def imported(name: str) -> Path:
-    """The file of that name.
+    """The file that has this name.
 
     Raises:
-        InputError: it was moved, deleted or changed since.
+        InputError: the file was moved, deleted or changed since.
     """
     try:
         record = json.loads((_folder() / f"{name}.json").read_text())

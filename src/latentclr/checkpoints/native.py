@@ -1,4 +1,4 @@
-"""Our own generator files: safetensors with the constructor's settings in the header."""
+"""Generator files of this program: safetensors with the constructor's settings in the header."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,11 +14,11 @@ from latentclr.generators import ARCHITECTURES, Generator
 FORMAT = 1
 KIND = "a generator file of this program"
 HEADER_LIMIT = 100_000_000
-"""Bytes of a safetensors header, by its specification."""
+"""Largest header of a safetensors file in bytes, by its specification."""
 
 
 def is_safetensors(start: bytes) -> bool:
-    """Whether a file that starts like this is one: the length of its JSON header, then the JSON."""
+    """Whether a file starts like a safetensors file: with the length of its JSON header, then the JSON."""
     return len(start) > 8 and int.from_bytes(start[:8], "little") <= HEADER_LIMIT and start[8:9] == b"{"
 
 
@@ -28,10 +28,10 @@ def save_generator(generator: Generator, path: Path, *, source: Mapping[str, Any
     Args:
         generator: of any architecture.
         path: to write.
-        source: JSON values about where it comes from, for people.
+        source: JSON values about its origin, for people.
 
     Raises:
-        InputError: the place cannot be written.
+        InputError: the file cannot be written.
     """
     header = {
         "format": FORMAT,
@@ -45,10 +45,10 @@ def save_generator(generator: Generator, path: Path, *, source: Mapping[str, Any
 
 
 def read_native(path: Path) -> tuple[Generator, dict[str, str]]:
-    """The generator of a file, and what the file says about its source.
+    """The generator of a file, and the notes about its origin.
 
     Raises:
-        InputError: it is damaged, of another program, or of a newer version of this one.
+        InputError: the file is damaged, of another program, or of a newer version of this one.
     """
     tensors, header = read_tensors(path, kind=KIND)
     if header.get("format") != FORMAT:
@@ -59,29 +59,18 @@ def read_native(path: Path) -> tuple[Generator, dict[str, str]]:
     try:
         with torch.device("meta"):
             generator = ARCHITECTURES[kind](**header["settings"])
-    except (
-        TypeError,
-        ValueError,
-        KeyError,
-        IndexError,
-        RuntimeError,
-        AssertionError,
-        OverflowError,
-    ) as error:
+    except (TypeError, ValueError, LookupError, RuntimeError, AssertionError, OverflowError) as error:
         raise InputError(f"{path} has settings that describe no {kind}.") from error
     names: dict[str, Source] = {name: name for name in generator.state_dict()}
     try:
         fill(generator, tensors, names)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    names_of_classes = header.get("class_names", generator.class_names)
-    if (
-        not isinstance(names_of_classes, list | tuple)
-        or len(names_of_classes) not in (0, generator.num_classes)
-        or not all(isinstance(name, str) for name in names_of_classes)
-    ):
+    classes = header.get("class_names", generator.class_names)
+    texts = isinstance(classes, list | tuple) and all(isinstance(name, str) for name in classes)
+    if not texts or len(classes) not in (0, generator.num_classes):
         raise InputError(f"{path} has class names that are not one text for each class.")
-    generator.class_names = tuple(names_of_classes)
+    generator.class_names = tuple(classes)
     source = header.get("source")
     notes = source if isinstance(source, dict) else {}
     return generator.freeze(), {str(name): str(value) for name, value in notes.items()}

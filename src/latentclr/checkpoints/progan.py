@@ -158,13 +158,8 @@ def _assemble(
     return generator, list(ignored)
 
 
-def build_tensorflow(network: Network) -> tuple[ProGAN, list[str]]:
-    """The generator of NVIDIA's `G_paper`, and the tensors of the file without use.
-
-    Raises:
-        InputError: tensors are missing, left over, of impossible shapes or not finite; the network is a
-            variant or not fully grown.
-    """
+def _build_tensorflow(network: Network) -> tuple[ProGAN, list[str]]:
+    """NVIDIA's `G_paper`."""
     tensors = network.tensors
     static_arguments(network.config, USUAL)
     scopes, ignored = tensorflow_scopes(tensors)
@@ -183,14 +178,11 @@ def build_tensorflow(network: Network) -> tuple[ProGAN, list[str]]:
     return _assemble(tensors, z_dim, channels, sources, ignored)
 
 
-def build_genforce(network: Network) -> tuple[ProGAN, list[str]]:
-    """The generator of genforce's PGGAN, and the tensors of the file without use.
+def _build_genforce(network: Network) -> tuple[ProGAN, list[str]]:
+    """The PGGAN of genforce.
 
     Files do not say whether their network is fused. Fused kernels are (in, out, 3, 3), which shows where a
     layer changes the number of channels; where none does, it is plain, as is usual there.
-
-    Raises:
-        InputError: as `build_tensorflow`.
     """
     tensors = network.tensors
     blocks, ignored = genforce_blocks(tensors)
@@ -209,25 +201,18 @@ def build_genforce(network: Network) -> tuple[ProGAN, list[str]]:
     return _assemble(tensors, z_dim, channels, layers, ignored)
 
 
-def build_dissection(network: Network) -> tuple[ProGAN, list[str]]:
-    """The generator of GAN Dissection's files (Bau et al. 2019): "layer1" is the projection.
-
-    Raises:
-        InputError: as `build_tensorflow`.
-    """
+def _build_dissection(network: Network) -> tuple[ProGAN, list[str]]:
+    """The files of GAN Dissection (Bau et al. 2019): "layer1" is the projection."""
     blocks = reach(network.tensors, lambda i: f"layer{2 * i + 2}.")
     size = RESOLUTIONS[blocks - 1]
     layers = [*(f"layer{k + 1}" for k in range(2 * blocks)), f"output_{size}x{size}"]
     return _build_wscale(network.tensors, layers)
 
 
-def build_ptrblck(network: Network) -> tuple[ProGAN, list[str]]:
-    """The generator of ptrblck's port, which GANLatentDiscovery (Voynov and Babenko 2020) uses.
+def _build_ptrblck(network: Network) -> tuple[ProGAN, list[str]]:
+    """The port of ptrblck, which GANLatentDiscovery (Voynov and Babenko 2020) uses.
 
     Its scales are stored, each as one number. They are put into the weights, relative to our scale.
-
-    Raises:
-        InputError: as `build_tensorflow`.
     """
     tensors = dict(network.tensors)
     blocks = reach(tensors, lambda i: f"features.{2 * i + 1}.")
@@ -256,9 +241,9 @@ def _build_wscale(tensors: Mapping[str, Tensor], layers: Sequence[str]) -> tuple
 
 
 FORMATS = (
-    Format("ProGAN (NVIDIA, TensorFlow)", has("4x4/Dense/weight", "ToRGB_lod0/weight"), build_tensorflow),
-    Format("ProGAN (genforce)", has("layer0.weight", "output0.weight"), build_genforce),
-    Format("ProGAN (GAN Dissection)", has("layer1.conv.weight", "layer1.wscale.b"), build_dissection),
-    Format("ProGAN (ptrblck)", has("features.0.conv.weight", "features.0.wscale.b"), build_ptrblck),
+    Format("ProGAN (NVIDIA, TensorFlow)", has("4x4/Dense/weight", "ToRGB_lod0/weight"), _build_tensorflow),
+    Format("ProGAN (genforce)", has("layer0.weight", "output0.weight"), _build_genforce),
+    Format("ProGAN (GAN Dissection)", has("layer1.conv.weight", "layer1.wscale.b"), _build_dissection),
+    Format("ProGAN (ptrblck)", has("features.0.conv.weight", "features.0.wscale.b"), _build_ptrblck),
 )
 """Every known layout."""

@@ -40,13 +40,8 @@ MAX_MAPPING = 64
 """Layers of a mapping network; real ones have 8."""
 
 
-def build_tensorflow(network: Network) -> tuple[StyleGAN, list[str]]:
-    """The generator of NVIDIA's `G_style`, and the tensors of the file without use.
-
-    Raises:
-        InputError: tensors are missing, left over, of impossible shapes or not finite; the network is a
-            variant or not fully grown.
-    """
+def _build_tensorflow(network: Network) -> tuple[StyleGAN, list[str]]:
+    """NVIDIA's `G_style`."""
     tensors = network.tensors
     given = static_arguments(network.config, USUAL)
     scopes, ignored = tensorflow_scopes(tensors, "synthesis/")
@@ -87,14 +82,11 @@ def build_tensorflow(network: Network) -> tuple[StyleGAN, list[str]]:
     return generator, ignored
 
 
-def build_genforce(network: Network) -> tuple[StyleGAN, list[str]]:
-    """The generator of genforce's StyleGAN, and the tensors of the file without use.
+def _build_genforce(network: Network) -> tuple[StyleGAN, list[str]]:
+    """The StyleGAN of genforce.
 
     Its files say neither which layers are fused nor the mapping network's learning rate: both are NVIDIA's
     defaults, as in genforce's code.
-
-    Raises:
-        InputError: as `build_tensorflow`.
     """
     tensors = network.tensors
     blocks, ignored = genforce_blocks(tensors, "synthesis.")
@@ -178,7 +170,7 @@ def _usual_blurs(tensors: Mapping[str, Tensor]) -> list[str]:
 
 
 FORMATS = (
-    Format("StyleGAN (NVIDIA, TensorFlow)", has("synthesis/4x4/Const/StyleMod/weight"), build_tensorflow),
-    Format("StyleGAN (genforce)", has("synthesis.layer0.const", "mapping.dense0.weight"), build_genforce),
+    Format("StyleGAN (NVIDIA, TensorFlow)", has("synthesis/4x4/Const/StyleMod/weight"), _build_tensorflow),
+    Format("StyleGAN (genforce)", has("synthesis.layer0.const", "mapping.dense0.weight"), _build_genforce),
 )
 """Every known layout."""

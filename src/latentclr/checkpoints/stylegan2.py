@@ -109,16 +109,13 @@ class Layout:
         return self.tensor(kind, doublings, entry)
 
 
-def build_generator(tensors: dict[str, Tensor], layout: Layout, settings: Mapping[str, Any]) -> Built:
-    """The generator whose tensors these are, and the tensors without use; sizes are read off their shapes.
+def _build(tensors: dict[str, Tensor], layout: Layout, settings: Mapping[str, Any]) -> Built:
+    """Build the generator whose tensors these are; sizes are read off their shapes.
 
     Args:
         tensors: by the layout's names, with "resample_filter" added.
         layout: their names.
         settings: arguments of the constructor that no tensor gives.
-
-    Raises:
-        InputError: tensors are missing, left over, of impossible shapes or not finite.
     """
     blocks = _count_blocks(tensors, layout)
     channels = [
@@ -227,13 +224,7 @@ NVIDIA = Layout(
 )
 
 
-def build_nvidia(network: Network) -> Built:
-    """The generator of stylegan2-ada-pytorch or of the stylegan3 repository, and the tensors without use.
-
-    Raises:
-        InputError: tensors are missing, left over, of impossible shapes or not finite; the network is a
-            variant that cannot be run.
-    """
+def _build_nvidia(network: Network) -> Built:
     tensors = dict(network.tensors)
     filters = [name for name in tensors if name.endswith("resample_filter")]
     if not filters:
@@ -245,7 +236,7 @@ def build_nvidia(network: Network) -> Built:
         "clamp": _clamp_of_modules(network.config.get("modules")),
         "noise": "synthesis.b4.conv1.noise_const" in tensors,
     }
-    return build_generator(tensors, NVIDIA, settings)
+    return _build(tensors, NVIDIA, settings)
 
 
 def _clamp_of_modules(modules: Any) -> float | None:
@@ -305,12 +296,7 @@ def _tensorflow_layout(embed: str) -> Layout:
     )
 
 
-def build_tensorflow(network: Network) -> Built:
-    """The generator of the TensorFlow repositories, and the tensors without use.
-
-    Raises:
-        InputError: as `build_nvidia`.
-    """
+def _build_tensorflow(network: Network) -> Built:
     found = network.config.get("static_kwargs")
     given = found if isinstance(found, dict) else {}
     for name, known in (
@@ -328,7 +314,7 @@ def build_tensorflow(network: Network) -> Built:
         "joint_embedding": joint,
         "noise": "synthesis/noise0" in tensors,
     }
-    return build_generator(tensors, _tensorflow_layout("LabelConcat" if joint else "LabelEmbed"), settings)
+    return _build(tensors, _tensorflow_layout("LabelConcat" if joint else "LabelEmbed"), settings)
 
 
 def _filter(taps: Any) -> Tensor:
@@ -369,12 +355,7 @@ ROSINALITY = Layout(
 )
 
 
-def build_rosinality(network: Network) -> Built:
-    """The generator of rosinality's stylegan2-pytorch, and the tensors without use.
-
-    Raises:
-        InputError: as `build_nvidia`.
-    """
+def _build_rosinality(network: Network) -> Built:
     tensors = dict(network.tensors)
     tensors["resample_filter"] = binomial()
     average = network.config.get("latent_avg")
@@ -386,7 +367,7 @@ def build_rosinality(network: Network) -> Built:
         # Some conversions leave the noise maps out; any will do, as long as they stay the same.
         if f"noises.noise_{number}" not in tensors:
             tensors[f"noises.noise_{number}"] = torch.randn(1, 1, r, r, generator=rng)
-    return build_generator(tensors, ROSINALITY, {})
+    return _build(tensors, ROSINALITY, {})
 
 
 # genforce, which SeFa uses
@@ -412,16 +393,11 @@ GENFORCE = Layout(
 )
 
 
-def build_genforce(network: Network) -> Built:
-    """The generator of genforce and SeFa, and the tensors without use.
-
-    Raises:
-        InputError: as `build_nvidia`.
-    """
+def _build_genforce(network: Network) -> Built:
     tensors = {**network.tensors, "resample_filter": binomial()}
     if GENFORCE.weight("skip", 1) in tensors:
         raise InputError("residual StyleGAN2 networks in genforce's layout are not known here.")
-    return build_generator(tensors, GENFORCE, {})
+    return _build(tensors, GENFORCE, {})
 
 
 def _refuse(reason: str) -> Callable[[Network], Built]:
@@ -457,13 +433,13 @@ FORMATS = (
             "config E or F."
         ),
     ),
-    Format("StyleGAN2 (NVIDIA, PyTorch)", has("synthesis.b4.const"), build_nvidia),
+    Format("StyleGAN2 (NVIDIA, PyTorch)", has("synthesis.b4.const"), _build_nvidia),
     Format(
         "StyleGAN2 (NVIDIA, TensorFlow)",
         has("synthesis/4x4/Const/const", "synthesis/4x4/Conv/mod_weight"),
-        build_tensorflow,
+        _build_tensorflow,
     ),
-    Format("StyleGAN2 (rosinality)", has("input.input", "conv1.conv.weight"), build_rosinality),
-    Format("StyleGAN2 (genforce)", has("synthesis.early_layer.const"), build_genforce),
+    Format("StyleGAN2 (rosinality)", has("input.input", "conv1.conv.weight"), _build_rosinality),
+    Format("StyleGAN2 (genforce)", has("synthesis.early_layer.const"), _build_genforce),
 )
 """Every known layout, in the order in which they are tried."""
