@@ -30,9 +30,9 @@ def inverse_lengths(x: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
 
 
 BLOCKS = 4
-"""A symmetric product is computed in so many strips of rows, each from the diagonal on: 5/8 of the work."""
+"""Strips of rows in which a symmetric product is computed, each from the diagonal on: 5/8 of the work."""
 WORTH_BLOCKS = 256
-"""Rows from which that pays on a CPU."""
+"""Rows from which strips are faster on a CPU."""
 
 
 def gram(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n n"]:
@@ -60,11 +60,11 @@ def cosines(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n n"]:
 
 
 def compilable_cosines(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n n"]:
-    """The same, values and gradients, of nothing but operations that torch's compiler knows.
+    """`cosines`, values and gradients, from operations that torch's compiler knows.
 
-    (With a backward pass of one's own, some versions of it compile gradients of zero.) Still there is one
-    product in each pass: the second factor counts as a constant, and what that leaves out of the gradient
-    is put in at the size of the result. There, small operations cost nothing once they are compiled.
+    (Some versions of the compiler give a custom backward pass gradients of zero.) There is still one product
+    in each pass: the second factor counts as a constant, and what that leaves out of the gradient is added at
+    the size of the result, where small operations cost nothing once they are compiled.
     """
     product = rows @ rows.detach().T
     inverse = inverse_lengths(rows.detach())
@@ -112,7 +112,11 @@ def mean_absolute_cosine(vectors: Float[Tensor, "k n d"]) -> Float[Tensor, "k k"
 
 
 def pairs_above(matrix: Float[Tensor, "k k"], threshold: float) -> list[tuple[int, int, float]]:
-    """Pairs (i, j, value) with i < j whose entry exceeds the threshold, largest first.
+    """Pairs (i, j, value) with i < j whose entry exceeds a threshold, largest first.
+
+    Args:
+        matrix: symmetric.
+        threshold: entries at or below it are left out.
 
     >>> pairs_above(torch.tensor([[1.0, 0.95], [0.95, 1.0]]), 0.9)
     [(0, 1, 0.95)]

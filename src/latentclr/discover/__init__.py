@@ -1,4 +1,4 @@
-"""Methods that find directions: one file each, all behind one contract."""
+"""Methods that find directions, one module each, behind one interface: `Discoverer`."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -22,12 +22,12 @@ METHODS = {
     "steerability": "Steerability",
     "plumerault": "Plumerault",
 }
-"""The class of every method, in a module of the method's name: first those that look by themselves, then
-those that are told what to look for. The command line and the common tests read this table."""
+"""The class of every method, in a module of the method's name: first the unsupervised methods, then those
+that search for given attributes or edits. The command line and the common tests read this table."""
 
 
 def settings_of(method: str) -> "type[MethodSettings]":
-    """What can be chosen of a method: where `settings` has a module of its name, this imports no torch."""
+    """The class of a method's hyperparameters; without torch if `settings` has a module of the method's name."""
     name = METHODS[method]
     try:
         found: Any = getattr(import_module(f"{__name__}.settings.{method}"), f"{name}Settings")

@@ -1,4 +1,4 @@
-"""How to train within a memory budget: in what pieces the edits and their similarities are computed."""
+"""Training within a memory budget: the chunks in which edits and their similarities are computed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,13 +15,13 @@ from latentclr.engine.memory import in_use, peak_bytes, show_bytes
 from latentclr.errors import InputError
 
 MARGIN = 0.85
-"""Share of the free memory that is planned with: libraries take workspaces that nobody tells of."""
+"""Share of the free memory that is planned with; the rest is for workspaces of libraries."""
 SQUARES = 6
 """Matrices of the size of the similarities that the plain loss holds at its peak."""
 FOR_TILES = 0.25
 """Share, at most, of what is left for the pieces that the tiles of the loss get."""
 TRIALS = (1, 3)
-"""Edits that are run to see what one takes."""
+"""Numbers of edits that are run to measure what one edit takes."""
 
 
 def planned(
@@ -87,7 +87,7 @@ def planned(
 
 
 def _taken(effects: Effects, latent: Float[Tensor, "1 slots dim"], edits: int) -> int:
-    """Bytes that so many edits take."""
+    """Peak memory of a number of edits, in bytes."""
     return peak_bytes(partial(_trial, effects, latent, edits), latent.device)
 
 

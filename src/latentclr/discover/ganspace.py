@@ -36,7 +36,7 @@ EXACT = 2048
 SPARE = 16
 """The basis has this many dimensions more than twice k."""
 WARM_UP, WARM_UP_NUMBERS = 1024, 2**25
-"""The basis is that of so many samples; of fewer where together they have more than so many numbers."""
+"""The basis is computed from this many samples, or from fewer if they would have more numbers than this."""
 ACTIVATIONS = 2**24
 """Numbers in the largest activation that is computed at once."""
 STILL = 1e-10
@@ -65,8 +65,8 @@ class GANSpace(GANSpaceSettings, Discoverer):
         record has "explained_variance" of each component and, in w, "mean_coordinate": of the mean latent
         along each direction (the authors' centred edits start from there).
 
-        `log` is told the chunks that are done. Processes share the chunks; their number changes the result by
-        no more than the rounding of float64 sums.
+        `log` gets the number of chunks that are done. Processes share the chunks; how many processes there are
+        changes the result by no more than the rounding of float64 sums.
 
         Raises:
             InputError: a field out of range, an unknown layer or slot, or a layer that does not vary in k

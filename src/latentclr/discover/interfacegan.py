@@ -62,7 +62,7 @@ class Boundary:
 
 @dataclass(frozen=True)
 class Extremes:
-    """Numbers of the pictures that a boundary is fitted to, is tested on, and has nothing to do with."""
+    """Numbers of the pictures that a boundary is fitted to (train), is tested on (held), and ignores (rest)."""
 
     train_high: Int[Tensor, " a"]
     train_low: Int[Tensor, " a"]
@@ -82,7 +82,8 @@ class InterFaceGAN(InterFaceGANSettings, Discoverer):
         An edit with alpha = 1 has length 1 in latent space. Directions are sorted by the share of held-out
         extreme pictures that their boundaries put on the right side.
 
-        `log` is told, at the end, "accuracy" (the mean of those) and each one's ("accuracy_brightness").
+        At the end, `log` gets "accuracy" (the mean over attributes) and each attribute's
+        ("accuracy_brightness").
 
         The record has "boundaries": for each attribute its accuracies ("train", "held_out" and "remaining":
         of all pictures that are not extreme, split at their median score), "unconditioned_held_out" (before
@@ -228,7 +229,7 @@ def separate(high: Float[Tensor, "a dim"], low: Float[Tensor, "b dim"]) -> Bound
         low: points with little of it.
 
     Raises:
-        InputError: the sets cannot be told apart at all.
+        InputError: the two sets are the same.
     """
     from sklearn.svm import SVC  # it takes a second to import
 

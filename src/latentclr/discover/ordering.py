@@ -1,4 +1,4 @@
-"""Order and sign by a rule that people see, so that one seed gives one numbering.
+"""The order and the signs of directions, by their visible effect, so that one seed gives one numbering.
 
 The contrastive loss is blind to the order of its directions, and (with the absolute similarity) to their
 signs. So: the strongest visible effect first, and positive alpha is the brighter side.
@@ -17,7 +17,7 @@ from latentclr.generators import Generator, Latents
 from latentclr.linalg import mean_absolute_cosine, pairs_above
 
 SMALL = 64
-"""Generators of up to twice so many pixels are cheap to draw: many pictures, at that size."""
+"""Pictures of generators up to twice this resolution are cheap: many are drawn, scaled to this size."""
 PICTURES = {True: 1024, False: 256}
 """How many edited pictures to draw at most, where they are cheap and where they are not."""
 REPEATED = 0.9
@@ -33,7 +33,7 @@ def visible_first(
     shift: float,
     slots: Sequence[int],
 ) -> tuple[DirectionModel, Float[Tensor, " k"], dict[str, Any]]:
-    """Sort directions by what one sees, fix their signs, and say which repeat each other.
+    """Sort directions by their visible effect, fix their signs, and find those that repeat each other.
 
     Args:
         generator: draws the pictures.

@@ -84,7 +84,7 @@ class Plumerault(PlumeraultSettings, Trained):
 
     `fit` finds trajectories, and fits a direction to those of each transform; sorted by how well it explains
     them. The score is the r^2 of t on held-out trajectories; it is high for any consistent movement, so the
-    record's "shown" tells which share of each edit the pictures at the trajectories' ends do show. Alpha = 1
+    record's "shown" gives the share of each edit that the pictures at the trajectories' ends show. Alpha = 1
     moves t by `largest` (`scale` is from g's mean slope at the start latents), but never further than the
     radius of the ball of typical latents. `fit` logs "validation_loss" at each amount that is done: the share
     of the edit that the pictures do not show, mean over all.

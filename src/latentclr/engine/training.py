@@ -1,4 +1,4 @@
-"""A training: its state, whole, and the loop around its steps."""
+"""A training: its whole state, and the loop around its steps."""
 
 import json
 import math
@@ -15,16 +15,16 @@ from latentclr.engine.world import World
 from latentclr.errors import InputError
 
 LOG_EVERY = 10
-"""Steps from one look at the loss to the next: to look is to wait for the device."""
+"""Steps between two readings of the loss: reading it waits for the device."""
 
 Log = Callable[[int, Mapping[str, float]], None]
-"""Told (steps done, values); without values, that a step is done."""
+"""Called with (steps done, values); without values, it says that a step is done."""
 
 Stop = Callable[[], bool]
 """Asked between steps; True ends a training early."""
 
 Curves = dict[str, list[list[float]]]
-"""For every value that was noted, its [step, value] pairs."""
+"""The [step, value] pairs of every logged value, by name."""
 
 
 @dataclass
@@ -32,14 +32,14 @@ class Training:
     """Everything that changes while a method trains.
 
     Attributes:
-        modules: networks by name. "model" is the one that is sought.
+        modules: networks by name. The best state of "model" is kept.
         optimizers: by name.
-        rng: everything random comes from here.
-        total: sum of the losses since the loss was last noted; on the device.
+        rng: source of all random numbers.
+        total: sum of the losses since the loss was last logged; on the device.
         step: steps done.
         best: state of the best model so far.
         values: JSON values beside it: how good it was, and when.
-        curves: what was noted.
+        curves: logged values.
     """
 
     modules: Mapping[str, nn.Module]
@@ -52,17 +52,17 @@ class Training:
     curves: Curves = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Have the same tensors before the first step as after it."""
+        """Give the optimisers their state now, so that a checkpoint of step 0 has the same tensors as any other."""
         for optimizer in self.optimizers.values():
             prepare_adam(optimizer)
 
     def note(self, values: Mapping[str, float]) -> None:
-        """Add a point to each curve."""
+        """Add a point to the curve of each value."""
         for name, value in values.items():
             self.curves.setdefault(name, []).append([self.step, value])
 
-    def tell_again(self, log: Log) -> None:
-        """Tell all that was noted, in its order: a log that begins with the resumption is then complete."""
+    def replay(self, log: Log) -> None:
+        """Log all values of the curves again, in order, so that the log of a resumed training is complete."""
         points: dict[int, dict[str, float]] = {}
         for name, curve in self.curves.items():
             for step, value in curve:
@@ -71,7 +71,7 @@ class Training:
             log(step, points[step])
 
     def tensors(self) -> dict[str, Tensor]:
-        """All tensors, by name."""
+        """All tensors of the state, by name."""
         tensors = {"rng": self.rng.get_state(), "total": self.total}
         for name, module in self.modules.items():
             tensors |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
@@ -80,7 +80,7 @@ class Training:
         return tensors | {f"best.{key}": value for key, value in self.best.items()}
 
     def header(self) -> dict[str, Any]:
-        """All that is no tensor, as JSON values. A loss that is NaN is a text: JSON has no such number."""
+        """The rest of the state, as JSON values. A NaN is written as text: JSON has no such number."""
         curves = {
             name: [[step, value if math.isfinite(value) else str(value)] for step, value in curve]
             for name, curve in self.curves.items()
@@ -97,10 +97,14 @@ class Training:
         return {"trained_steps": self.step, "best_step": int(self.values["best_step"]), **chosen}
 
     def restore(self, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
-        """Become what `tensors()` and `header()` gave.
+        """Set the state to what `tensors()` and `header()` gave.
+
+        Args:
+            tensors: all tensors of the state.
+            header: the rest of it.
 
         Raises:
-            InputError: they are those of other networks.
+            InputError: the tensors do not fit these networks.
         """
         self.best = {
             name.removeprefix("best."): value.to(self.total.device, copy=True)
@@ -121,7 +125,7 @@ class Course:
 
     Attributes:
         about: see `Keeper.save`.
-        log: is told every step; at some with values.
+        log: called at every step; at some with values.
         stop: asked between steps; with several processes, at times.
         keep: where checkpoints go; None: nowhere.
         world: all processes; the first one writes.
@@ -137,9 +141,9 @@ class Course:
 
 
 def resume(training: Training, course: Course) -> None:
-    """Go on from the last checkpoint, if there is one; the first process reads it, the others are told.
+    """Go on from the last checkpoint, if there is one; the first process reads it and sends it to the others.
 
-    The log is told what was noted before.
+    What was logged before is logged again.
 
     Args:
         training: at its start.
@@ -157,11 +161,11 @@ def resume(training: Training, course: Course) -> None:
         training.restore(*found)
     if world.size > 1:
         _share(training, world)
-    training.tell_again(course.log)
+    training.replay(course.log)
 
 
 def _share(training: Training, world: World) -> None:
-    """Give every process the state of the first."""
+    """Send the state of the first process to all others."""
     text = json.dumps(training.header()).encode() if world.first else b""
     size = world.from_first(torch.tensor(len(text)))
     written = torch.frombuffer(bytearray(text), dtype=torch.uint8) if text else torch.zeros(int(size)).byte()
@@ -190,7 +194,7 @@ def run(
         training: changes.
         learn: does one step and adds its loss to `training.total`.
         validate: values of the model as it is; the best is the one with the least "validation_loss".
-        course: whom it tells, when it stops, where it is kept, who shares it.
+        course: its log, when it stops, where it is kept, and the processes that share it.
         steps: in all.
         validate_every: steps from one validation to the next; there is one at the end too.
     """
@@ -225,14 +229,14 @@ def run(
 
 
 class Clock:
-    """Steps a second since it was last asked."""
+    """Measures steps per second between two calls of `rate`."""
 
     def __init__(self, step: int) -> None:
-        """Begin at this step."""
+        """Start the clock at this step."""
         self._step, self._time = step, time.perf_counter()
 
     def rate(self, step: int) -> float:
-        """Steps a second until this step."""
+        """Steps per second since the last call, or since the start."""
         now = time.perf_counter()
         rate = (step - self._step) / max(now - self._time, 1e-9)
         self._step, self._time = step, now
@@ -242,7 +246,14 @@ class Clock:
 def adam(
     parameters: Iterable[nn.Parameter], rate: float, weight_decay: float, device: torch.device
 ) -> torch.optim.Adam:
-    """Adam that takes one pass over memory, and on a GPU can be part of a CUDA graph."""
+    """A fused Adam, which on a GPU can be part of a CUDA graph.
+
+    Args:
+        parameters: that it changes.
+        rate: learning rate; see `set_rate`.
+        weight_decay: of torch's Adam (added to the gradient).
+        device: of the parameters.
+    """
     on_gpu = device.type == "cuda"
     return torch.optim.Adam(
         parameters,
@@ -254,7 +265,12 @@ def adam(
 
 
 def set_rate(optimizer: torch.optim.Adam, rate: float) -> None:
-    """Set the learning rate; on a GPU, without waiting for it."""
+    """Set the learning rate; on a GPU, without waiting for it.
+
+    Args:
+        optimizer: made by `adam`.
+        rate: the new learning rate.
+    """
     for group in optimizer.param_groups:
         if isinstance(group["lr"], Tensor):
             group["lr"].fill_(rate)
@@ -263,14 +279,19 @@ def set_rate(optimizer: torch.optim.Adam, rate: float) -> None:
 
 
 def adam_tensors(name: str, optimizer: torch.optim.Adam) -> Iterator[tuple[str, Tensor]]:
-    """The state of Adam, by name; empty before its first step."""
+    """The tensors of Adam's state with their names; none before its first step.
+
+    Args:
+        name: prefix of the names.
+        optimizer: whose state.
+    """
     for i, parameter in enumerate(optimizer.param_groups[0]["params"]):
         for key, value in optimizer.state.get(parameter, {}).items():
             yield f"{name}.{i}.{key}", value
 
 
 def prepare_adam(optimizer: torch.optim.Adam) -> None:
-    """Give Adam, if it has none, the state that it makes before its first step: zeros, each in its layout."""
+    """Give Adam the state that it would make at its first step, zeros, unless it has one."""
     for parameter in optimizer.param_groups[0]["params"]:
         if optimizer.state.get(parameter):
             continue
@@ -282,10 +303,14 @@ def prepare_adam(optimizer: torch.optim.Adam) -> None:
 
 
 def fill(mine: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> None:
-    """Copy tensors of the same names and shapes into those that are there.
+    """Copy tensors into others of the same names and shapes.
+
+    Args:
+        mine: tensors to change.
+        theirs: tensors to copy.
 
     Raises:
-        InputError: they do not fit.
+        InputError: names or shapes differ.
     """
     if set(mine) != set(theirs) or any(theirs[name].shape != mine[name].shape for name in mine):
         raise InputError("the checkpoint holds other networks than these settings describe.")
