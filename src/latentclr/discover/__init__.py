@@ -27,7 +27,7 @@ that search for given attributes or edits. The command line and the common tests
 
 
 def settings_of(method: str) -> "type[MethodSettings]":
-    """The class of a method's hyperparameters; without torch if `settings` has a module of the method's name."""
+    """The class of a method's hyperparameters, without torch if `settings` has a module of that name."""
     name = METHODS[method]
     try:
         found: Any = getattr(import_module(f"{__name__}.settings.{method}"), f"{name}Settings")

@@ -65,8 +65,8 @@ class GANSpace(GANSpaceSettings, Discoverer):
         record has "explained_variance" of each component and, in w, "mean_coordinate": of the mean latent
         along each direction (the authors' centred edits start from there).
 
-        `log` gets the number of chunks that are done. Processes share the chunks; how many processes there are
-        changes the result by no more than the rounding of float64 sums.
+        `log` gets the number of chunks that are done. Processes share the chunks; their number changes the
+        result by no more than the rounding of float64 sums.
 
         Raises:
             InputError: a field out of range, an unknown layer or slot, or a layer that does not vary in k

@@ -62,7 +62,7 @@ class Boundary:
 
 @dataclass(frozen=True)
 class Extremes:
-    """Numbers of the pictures that a boundary is fitted to (train), is tested on (held), and ignores (rest)."""
+    """Numbers of the pictures that a boundary is fitted to (train), tested on (held), and ignores (rest)."""
 
     train_high: Int[Tensor, " a"]
     train_low: Int[Tensor, " a"]

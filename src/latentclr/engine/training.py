@@ -52,7 +52,7 @@ class Training:
     curves: Curves = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Give the optimisers their state now, so that a checkpoint of step 0 has the same tensors as any other."""
+        """Give the optimisers their state now, so that a checkpoint of step 0 has the same tensors."""
         for optimizer in self.optimizers.values():
             prepare_adam(optimizer)
 
