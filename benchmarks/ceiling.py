@@ -15,16 +15,14 @@ factors can be expected to pass them.
 What is in the file already is not measured again.
 """
 
-import argparse
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
 from benchmarks.disentanglement import leaks, scores
-from benchmarks.rows import Rows
+from benchmarks.runner import RESULTS, Parser, Rows, markdown, say
 from jaxtyping import Float
 from torch import Tensor
 
@@ -99,13 +97,10 @@ def edited(latents: Latents, shift: Float[Tensor, "k n dim"]) -> Latents:
 
 def main() -> None:
     """Measure what is missing, print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--threads", type=int, default=1)
+    parser = Parser(__doc__, threads=1, out=RESULTS / "ceiling.json")
     parser.add_argument("--train", type=int, default=400, help="steps of training directions")
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/ceiling.json"))
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = parser.options()
     keep_memory()
     kept = Rows(options.out, threads=options.threads)
     generator, shown = load_generator("scenes"), renders("scenes")
@@ -120,13 +115,15 @@ def main() -> None:
         found = scores(generator, directions, shown=shown, seed=0, **changes.get("encoder", SHORT))
         seconds = time.process_time() - started
         kept.add({"setting": name, **found, **leaks(generator, directions), "cpu_seconds": seconds})
-        print(f"{name}: MIG {found['mig']:.3f}, DCI {found['dci']:.3f}, {seconds:.0f} s", flush=True)
-    print("\n| setting | MIG | DCI | FactorVAE score | leakage | gap of " + " | ".join(FACTORS) + " |")
-    print("|---" * (5 + len(FACTORS)) + "|")
+        say(f"{name}: MIG {found['mig']:.3f}, DCI {found['dci']:.3f}, {seconds:.0f} s")
+    cells = []
     for row in kept.rows:
         values = [row[score] for score in ("mig", "dci", "factor_vae", "leakage")]
         values += [row["by_factor"][factor]["gap"] for factor in FACTORS]
-        print(f"| {row['setting']} | " + " | ".join(f"{value:.2f}".lstrip("0") for value in values) + " |")
+        cells.append([row["setting"], *(f"{value:.2f}".lstrip("0") for value in values)])
+    first, *others = FACTORS
+    heading = ["setting", "MIG", "DCI", "FactorVAE score", "leakage", f"gap of {first}", *others]
+    print("\n" + "\n".join(markdown(heading, cells)))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ What is in the file already is not measured again. Directions are taken from --r
 `benchmarks.methods --runs` leaves them), and found otherwise.
 """
 
-import argparse
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 
 import torch
 from benchmarks.methods import METHODS, TOLD, made
-from benchmarks.rows import Rows
+from benchmarks.runner import Parser, Rows, grouped, markdown, say
 
 from latentclr import Directions, load_generator
 from latentclr.engine.memory import keep_memory
@@ -132,22 +131,16 @@ def leaks(generator: Generator, directions: Directions) -> dict[str, float]:
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Rows of markdown: means over seeds, with intervals."""
-    for generator, k in dict.fromkeys((row["generator"], row["k"]) for row in rows):
-        here = [row for row in rows if (row["generator"], row["k"]) == (generator, k)]
+    for (generator, k), here in grouped(rows, "generator", "k").items():
         yield f"\n`{generator}`, K = {k}\n"
-        yield f"| method | seeds | {' | '.join(SCORES.values())} |"
-        yield "|---|---|" + "---|" * len(SCORES)
-        for method in dict.fromkeys(row["method"] for row in here):
-            same = [row for row in here if row["method"] == method]
-            yield (
-                f"| {method} | {len(same)} | "
-                + " | ".join(mean([row[score] for row in same if score in row]) for score in SCORES)
-                + " |"
-            )
+        cells = (
+            [method, len(same), *(mean([row[score] for row in same if score in row]) for score in SCORES)]
+            for method, same in grouped(here, "method").items()
+        )
+        yield from markdown(["method", "seeds", *SCORES.values()], cells)
     yield "\n3D Shapes, other generators and encoders (published)\n"
-    yield "| method | MIG | DCI (of classes) | FactorVAE score |"
-    yield "|---|---|---|---|"
-    yield from (f"| {method} | {' | '.join(figures)} |" for method, figures in PUBLISHED.items())
+    heading = ["method", "MIG", "DCI (of classes)", "FactorVAE score"]
+    yield from markdown(heading, ([method, *figures] for method, figures in PUBLISHED.items()))
 
 
 def mean(values: Sequence[float]) -> str:
@@ -160,18 +153,15 @@ def mean(values: Sequence[float]) -> str:
 
 def main() -> None:
     """Measure what is missing, print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = Parser(__doc__, threads=1)
     parser.add_argument("--generators", nargs="+", default=["scenes", "scenes-biggan"])
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=[*METHODS, *TOLD])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--k", nargs="+", type=int, default=[12])
     parser.add_argument("--steps", type=int, default=800, help="of teaching the encoder")
     parser.add_argument("--pictures", type=int, default=PICTURES, help="that it is taught on")
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--runs", type=Path, default=Path("runs/methods"), help="folder of directions")
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = parser.options()
     keep_memory()  # as the command does
     kept = Rows(options.out, threads=options.threads)
     for seed, k, name in ((s, k, g) for s in options.seeds for k in options.k for g in options.generators):
@@ -193,10 +183,9 @@ def main() -> None:
                 pictures=options.pictures,
             )
             kept.add(row)
-            print(
+            say(
                 f"{name}, {method}, K {k}, seed {seed}: MIG {row['mig']:.3f}, DCI {row['dci']:.3f}, "
-                f"FactorVAE {row['factor_vae']:.3f}",
-                flush=True,
+                f"FactorVAE {row['factor_vae']:.3f}"
             )
     order = [*METHODS, *TOLD]
     print("\n".join(table(sorted(kept.rows, key=lambda row: order.index(row["method"])))))

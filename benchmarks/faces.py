@@ -12,19 +12,18 @@ what lies between the first and the last in standard deviations.
 With --sheets, the eight pictures with the lowest and the eight with the highest of each score.
 """
 
-import argparse
 import math
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from benchmarks.generators import best
-from benchmarks.machine import facts
+from benchmarks.machine import best, facts
+from benchmarks.runner import Parser, save, say
 from torch import Tensor
 
 from latentclr import load_generator
-from latentclr.files import make_folder, write_json
+from latentclr.files import make_folder
 from latentclr.images import save_picture, side_by_side, to_pil
 from latentclr.scorers.faces import CROPS, SCORES, FaceScorer, identity_distance, load_faces
 
@@ -37,13 +36,9 @@ CPU = torch.device("cpu")
 
 @torch.no_grad()
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path)
+    parser = Parser(__doc__)
     parser.add_argument("--sheets", type=Path)
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    options = parser.options()
     result: dict[str, Any] = {"machine": facts(1, CPU), "seeds": [SEEDS[0], SEEDS[-1]]}
     for name in CROPS:
         generator, scorer = load_generator(name), load_faces(name)
@@ -59,12 +54,11 @@ def main() -> None:
                 "identity": 1000 / TIMED * best(partial(scorer.identity, pictures[:TIMED]), 5, CPU)[0],
             },
         }
-        print(name, result[name], flush=True)
-        if arguments.sheets:
+        say(f"{name} {result[name]}")
+        if options.sheets:
             for score, values in scores.items():
-                save_sheet(pictures, values, make_folder(arguments.sheets) / f"{name}-{score}.png")
-    if arguments.out:
-        write_json(arguments.out, result)
+                save_sheet(pictures, values, make_folder(options.sheets) / f"{name}-{score}.png")
+    save(options.out, result)
 
 
 def agreement(scores: dict[str, Tensor], mirrored: dict[str, Tensor]) -> dict[str, float]:
@@ -77,7 +71,7 @@ def agreement(scores: dict[str, Tensor], mirrored: dict[str, Tensor]) -> dict[st
 
 
 def identities(scorer: FaceScorer, pictures: Tensor) -> dict[str, float]:
-    """How far identities are apart."""
+    """Distances between identities."""
     rng = torch.Generator().manual_seed(0)
     darker = 0.85 * pictures + 0.02 * torch.randn(pictures.shape, generator=rng)
     own = scorer.identity(pictures)
@@ -93,12 +87,12 @@ def identities(scorer: FaceScorer, pictures: Tensor) -> dict[str, float]:
 
 
 def quantiles(values: Tensor) -> list[float]:
-    """What values to expect."""
+    """5 %, 50 % and 95 % of the values."""
     return [float(q) for q in values.nanquantile(values.new_tensor([0.05, 0.5, 0.95]))]
 
 
 def save_sheet(pictures: Tensor, values: Tensor, path: Path) -> None:
-    """The lowest in the upper row, the highest in the lower one."""
+    """Draw the pictures with the lowest values in the upper row, those with the highest below."""
     order = values.nan_to_num(0).argsort()
     rows = [torch.cat(list(pictures[some]), dim=2) for some in (order[:SHOWN], order[-SHOWN:])]
     shown = torch.nn.functional.interpolate(torch.cat(rows, dim=1).unsqueeze(0), scale_factor=2)

@@ -11,21 +11,19 @@ product in float32 reaches counts its operations like the others. That rate is m
 the better one counts.
 """
 
-import argparse
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from benchmarks.generators import stylegan2
-from benchmarks.machine import Peak, answer, facts, in_child, square_rate
+from benchmarks.machine import Peak, answer, in_child, square_rate
+from benchmarks.runner import Parser, announce, save, say
 
 from latentclr.discover import Discoverer
 from latentclr.discover.ganspace import CHUNK, GANSpace
 from latentclr.discover.sefa import SeFa
 from latentclr.engine.memory import show_bytes
-from latentclr.files import make_folder, write_json
 from latentclr.generators import StyleGAN2
 
 MODULE = "benchmarks.ganspace"
@@ -87,15 +85,14 @@ def work(method: str, samples: int, threads: int, device: str) -> dict[str, Any]
     }
 
 
-def tell(row: Mapping[str, Any]) -> None:
+def show(row: Mapping[str, Any]) -> None:
     """Print a row, and how its operations divide."""
     what = row["method"] + (f", {row['samples']:,} samples" if row["samples"] else ", all layers")
     total = sum(row["operations"].values()) / 1e9
     rate = f"{total:>9.0f} GFLOP{row['rate'] / 1e9:>8.1f} GFLOP/s{row['of_square_rate']:>8.0%} of GEMM"
-    print(
+    say(
         f"{what:<32}{row['seconds']:>9.3f} s{rate if total else '':<45}"
-        f"  peak {show_bytes(row['peak'])}, growth {show_bytes(row['growth'])}",
-        flush=True,
+        f"  peak {show_bytes(row['peak'])}, growth {show_bytes(row['growth'])}"
     )
     for name, operations in row["operations"].items():
         print(f"  {name:<30}{operations / 1e9:>20.0f} GFLOP")
@@ -105,27 +102,17 @@ def main() -> None:
     """Measure and print; write JSON if asked to."""
     if answer(work):
         return
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser = Parser(__doc__, threads=0, device=True)
     parser.add_argument("--samples", type=int, default=1_000_000)
     parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    here = facts(options.threads, torch.device(options.device))
-    print(", ".join(f"{name} {value}" for name, value in here.items()))
+    options = parser.options()
+    here = announce(options.threads, torch.device(options.device))
     rows = []
     for method in options.methods:
-        job = {
-            "method": method,
-            "samples": options.samples,
-            "threads": options.threads,
-            "device": options.device,
-        }
-        rows.append(in_child(MODULE, job, threads=options.threads))
-        tell(rows[-1])
-    if options.out:
-        write_json(make_folder(options.out.parent) / options.out.name, {**here, "rows": rows})
+        job = {name: getattr(options, name) for name in ("samples", "threads", "device")}
+        rows.append(in_child(MODULE, {"method": method, **job}, threads=options.threads))
+        show(rows[-1])
+    save(options.out, {**here, "rows": rows})
 
 
 if __name__ == "__main__":

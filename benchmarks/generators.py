@@ -6,19 +6,17 @@ Times are the best of a few calls, in seconds. "difference" is the largest one b
 outputs, as a share of the largest value: both compute the same.
 """
 
-import argparse
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 
 import torch
+from benchmarks.machine import best
 from benchmarks.plain import PlainBigGANDeep, PlainStyleGAN2, features
+from benchmarks.runner import Parser, announce, save, say
 from torch import Tensor
 
 from latentclr.engine.precision import products
-from latentclr.files import make_folder, write_json
 from latentclr.generators import BigGANDeep, Generator, StyleGAN2
 
 FFHQ_1024 = [min(32768 // (4 << i), 512) for i in range(9)]
@@ -67,18 +65,6 @@ def biggan_deep() -> BigGANDeep:
     return generator.freeze().for_class(248).at(0.4)
 
 
-def best(call: Callable[[], Tensor], repeats: int, device: torch.device) -> tuple[float, Tensor]:
-    """Seconds of the fastest call, and its result. The first call is not counted if there are several."""
-    times = []
-    for _ in range(repeats + (repeats > 1)):
-        started = time.perf_counter()
-        result = call()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - started)
-    return min(times[1:] or times), result
-
-
 def compare(
     what: str, ours: Callable[[], Tensor], plain: Callable[[], Tensor], repeats: int, device: torch.device
 ) -> Row:
@@ -88,15 +74,8 @@ def compare(
         plain_seconds, theirs = best(plain, repeats, device)
     difference = float((mine - theirs).abs().max() / theirs.abs().max())
     assert difference < 1e-3, f"{what}: the two formulations differ by {difference:.1e}"
-    return tell(Row(what, seconds, plain_seconds, difference))
-
-
-def tell(row: Row) -> Row:
-    """Print a row."""
-    print(
-        f"{row.what:<58}{row.ours:>9.4f} s{row.plain:>10.4f} s{row.ratio:>9.1f} x   {row.difference:.0e}",
-        flush=True,
-    )
+    row = Row(what, seconds, plain_seconds, difference)
+    say(f"{what:<58}{row.ours:>9.4f} s{row.plain:>10.4f} s{row.ratio:>9.1f} x   {row.difference:.0e}")
     return row
 
 
@@ -124,20 +103,16 @@ def measure_outputs(
 
 def main() -> None:
     """Measure and print; write JSON if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser = Parser(__doc__, threads=0, device=True)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--only", default="", help="rows whose name holds this text")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    device, repeats = torch.device(arguments.device), arguments.repeats
-    print(f"torch {torch.__version__}, {arguments.threads} threads, {device}")
+    parser.add_argument("--only", default="", help="rows whose name contains this text")
+    options = parser.options()
+    device, repeats = torch.device(options.device), options.repeats
+    here = announce(options.threads, device)
     print(f"{'':<58}{'ours':>11}{'plain':>12}{'ratio':>11}   difference")
 
     def wanted(what: str) -> bool:
-        return arguments.only in what
+        return options.only in what
 
     gan = stylegan2().to(device)
     plain = PlainStyleGAN2(gan)
@@ -148,16 +123,8 @@ def main() -> None:
     plain_deep = PlainBigGANDeep(deep)
     deep_cases = (("gen_z", 8), ("layers.4", 4), ("layers.9", 1), ("layers.14", 1))
     rows += measure_outputs("BigGAN-deep 512", deep, plain_deep, deep_cases, wanted=wanted, repeats=repeats)
-    if arguments.out:
-        facts: dict[str, object] = {
-            "torch": torch.__version__,
-            "threads": arguments.threads,
-            "device": str(device),
-        }
-        if device.type == "cuda":
-            facts["gpu"] = torch.cuda.get_device_name(device)
-        table = [{**asdict(row), "ratio": round(row.ratio, 2)} for row in rows]
-        write_json(make_folder(arguments.out.parent) / arguments.out.name, {**facts, "rows": table})
+    table = [{**asdict(row), "ratio": round(row.ratio, 2)} for row in rows]
+    save(options.out, {**here, "rows": table})
 
 
 if __name__ == "__main__":

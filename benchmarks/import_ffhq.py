@@ -6,22 +6,19 @@ The file holds G, D and G_ema, as the published ones do. In a process of its own
 picture drawn, and the peak of memory read from the system.
 """
 
-import argparse
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import torch
+from benchmarks.machine import answer, in_child, resident_peak
+from benchmarks.runner import Parser
 
 from latentclr.files import make_folder, write_bytes
 
-MEASURE = "measure"
-
 
 def write(path: Path) -> None:
-    """The pickle."""
+    """Write the pickle."""
     from benchmarks.generators import stylegan2
     from tests.checkpoints.published import nvidia_torch
     from tests.checkpoints.test_stylegan2_formats import as_nvidia_torch
@@ -29,24 +26,23 @@ def write(path: Path) -> None:
     write_bytes(path, nvidia_torch(as_nvidia_torch(stylegan2()), 4))
 
 
-def measure(path: Path) -> dict[str, float]:
+def measure(file: str) -> dict[str, float]:
     """Seconds and memory of the import, of a picture, and of the import of our own file."""
     from latentclr.checkpoints import read_checkpoint, save_generator
 
-    def peak() -> float:
-        # Not getrusage: its figure is inherited from the process that started this one.
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    def peak() -> int:
+        return round(resident_peak() / 2**20)
 
-    found: dict[str, float] = {"file_mb": round(path.stat().st_size / 2**20), "before_mb": round(peak())}
+    path = Path(file)
+    found: dict[str, float] = {"file_mb": round(path.stat().st_size / 2**20), "before_mb": peak()}
     started = time.perf_counter()
     generator = read_checkpoint(path).generator
-    found |= {"import_seconds": round(time.perf_counter() - started, 2), "import_peak_mb": round(peak())}
+    found |= {"import_seconds": round(time.perf_counter() - started, 2), "import_peak_mb": peak()}
     latents = generator.from_seeds([0])
     started = time.perf_counter()
     with torch.no_grad():
         generator(latents)
-    found |= {"picture_seconds": round(time.perf_counter() - started, 2), "picture_peak_mb": round(peak())}
+    found |= {"picture_seconds": round(time.perf_counter() - started, 2), "picture_peak_mb": peak()}
     native = path.with_suffix(".safetensors")
     save_generator(generator, native, source={})
     started = time.perf_counter()
@@ -58,20 +54,15 @@ def measure(path: Path) -> dict[str, float]:
 
 def main() -> None:
     """Write the file, measure in another process, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = Parser(__doc__, threads=0, out=False)
     parser.add_argument("--folder", type=Path, default=Path("runs/import-ffhq"))
-    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.measure:
-        print(json.dumps(measure(arguments.measure)))
-        return
-    path = make_folder(arguments.folder) / "ffhq-sized.pkl"
+    options = parser.options()
+    path = make_folder(options.folder) / "ffhq-sized.pkl"
     if not path.exists():
         write(path)
-    command = [sys.executable, "-m", "benchmarks.import_ffhq", "--measure", str(path)]
-    print(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
+    print(json.dumps(in_child("benchmarks.import_ffhq", {"file": str(path)}, threads=options.threads)))
     print(f"the file stays at {path}")
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and not answer(measure):
     main()

@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmarks.generators import best
 from torch import Tensor
 
 from latentclr.engine.memory import in_use
@@ -44,6 +44,27 @@ def cpu_name() -> str | None:
             if name.strip() == "model name":
                 return value.strip()
     return None
+
+
+def best(call: Callable[[], Tensor], repeats: int, device: torch.device) -> tuple[float, Tensor]:
+    """Time a call.
+
+    Args:
+        call: what is timed.
+        repeats: number of calls; if there are several, one more comes first and is not counted.
+        device: that computes.
+
+    Returns:
+        Seconds of the fastest call, and the result of the last.
+    """
+    times = []
+    for _ in range(repeats + (repeats > 1)):
+        started = time.perf_counter()
+        result = call()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - started)
+    return min(times[1:] or times), result
 
 
 def product_rate(
@@ -155,11 +176,12 @@ class Peak:
         if self._device.type == "cuda":
             peak = torch.cuda.max_memory_allocated(self._device)
         else:
-            peak = _resident_peak()
+            peak = resident_peak()
         return {"peak": peak, "growth": peak - self._before}
 
 
-def _resident_peak() -> int:
+def resident_peak() -> int:
+    """Bytes of memory that this process has taken at most."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):

@@ -14,7 +14,6 @@ What is in the file already is not measured again, so a run that was stopped goe
 directions themselves are kept too, each in a file of its own.
 """
 
-import argparse
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 import torch
-from benchmarks.rows import Rows
+from benchmarks.runner import Parser, Rows, grouped, markdown, say
 from torch import Tensor
 
 from latentclr import load_generator
@@ -153,18 +152,17 @@ def measure(
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Rows of markdown: means and deviations over seeds."""
-    for generator in dict.fromkeys(row["generator"] for row in rows):
-        here = [row for row in rows if row["generator"] == generator]
+    for generator, here in grouped(rows, "generator").items():
         factors = list(here[0]["best"])
+        cells = []
+        for method, same in grouped(here, "method").items():
+            row = [method, same[0]["k"]]
+            row += [spread([one[key] for one in same]) for key in ("separability", "selectivity")]
+            row += [f"{fmean(one['best'][factor] for one in same):.2f}" for factor in factors]
+            seconds = min(one["seconds"] for one in same)  # the seed that other work disturbed least
+            cells.append([*row, f"{seconds:.0f}"])
         yield f"\n`{generator}`\n"
-        yield f"| method | K | separability | selectivity | {' | '.join(factors)} | seconds |"
-        yield "|" + "---|" * (len(factors) + 5)
-        for method in dict.fromkeys(row["method"] for row in here):
-            same = [row for row in here if row["method"] == method]
-            cells = [spread([row[key] for row in same]) for key in ("separability", "selectivity")]
-            cells += [f"{fmean(row['best'][factor] for row in same):.2f}" for factor in factors]
-            seconds = min(row["seconds"] for row in same)  # the seed that other work disturbed least
-            yield f"| {method} | {same[0]['k']} | {' | '.join(cells)} | {seconds:.0f} |"
+        yield from markdown(["method", "K", "separability", "selectivity", *factors, "seconds"], cells)
 
 
 def spread(values: Sequence[float]) -> str:
@@ -179,17 +177,13 @@ def spread(values: Sequence[float]) -> str:
 
 def main() -> None:
     """Measure what is missing, print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = Parser(__doc__, threads=0, device=True)
     parser.add_argument("--generators", nargs="+", default=["scenes", "scenes-biggan"])
     parser.add_argument("--methods", nargs="+", default=[*METHODS, *TOLD], choices=[*METHODS, *TOLD])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--k", type=int, default=12)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--out", type=Path)
     parser.add_argument("--runs", type=Path, help="folder for the directions themselves")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = parser.options()
     keep_memory()  # as the command does
     kept = Rows(options.out, threads=options.threads, device=options.device)
     oracle = load_oracle().to(options.device)
@@ -200,10 +194,9 @@ def main() -> None:
             for method in (method for method in options.methods if method not in done):
                 row = measure(generator, oracle, method, options.k, seed, options.runs)
                 kept.add(row)
-                print(
+                say(
                     f"{name}, {method}, seed {seed}: separability {row['separability']:.2f}, selectivity "
-                    f"{row['selectivity']:.2f}, {row['seconds']:.0f} s",
-                    flush=True,
+                    f"{row['selectivity']:.2f}, {row['seconds']:.0f} s"
                 )
     order = [*METHODS, *TOLD]
     print("\n".join(table(sorted(kept.rows, key=lambda row: order.index(row["method"])))))

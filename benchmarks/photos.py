@@ -13,19 +13,19 @@ Edits go along the directions of LatentCLR that change smile and yaw most in the
 of the generator's own pictures: the mean over the photographs beside that over 64 generated pictures.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from benchmarks.machine import facts
+from benchmarks.runner import Parser, save, say
 from torch import Tensor
 
 from latentclr import Directions, LatentCLR, load_generator
 from latentclr.checkpoints.cache import cache_folder, fetch_once
 from latentclr.checkpoints.packages import Package, PackageFile
-from latentclr.files import make_folder, write_json
+from latentclr.files import make_folder
 from latentclr.generators import Generator, Latents
 from latentclr.images import save_picture
 from latentclr.invert.artefact import Inversion
@@ -163,19 +163,15 @@ def measure(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, required=True)
+    parser = Parser(__doc__)
     parser.add_argument("--sheets", type=Path)
     parser.add_argument("--directions", type=Path, help="folder of NAME.safetensors; what is missing is made")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    options = parser.options()
     photos = [read_photo(path) for path in photographs()]
     result: dict[str, Any] = {"machine": facts(1, torch.device("cpu")), "photos": list(FILES)}
     for name in GENERATORS:
         generator = load_generator(name)
-        kept = None if arguments.directions is None else arguments.directions / f"{name}.safetensors"
+        kept = None if options.directions is None else options.directions / f"{name}.safetensors"
         if kept is not None and kept.is_file():
             directions = Directions.load(kept)
         else:
@@ -184,9 +180,9 @@ def main() -> None:
                 directions.save(make_folder(kept.parent) / kept.name)
         directions.require(generator)
         crops = [crop_photo(photo, picture_size(generator), rule_of(generator)) for photo in photos]
-        result[name] = measure(name, crops, directions, arguments.sheets)
-        print(name, result[name])
-    write_json(arguments.out, result)
+        result[name] = measure(name, crops, directions, options.sheets)
+        say(f"{name} {result[name]}")
+    save(options.out, result)
 
 
 if __name__ == "__main__":

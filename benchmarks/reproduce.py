@@ -8,7 +8,6 @@ written, with the very words, so that a figure cannot change in the docs alone. 
 processors and versions (and for other seeds where the docs give a spread), not for another method.
 """
 
-import argparse
 import json
 import sys
 import time
@@ -19,8 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from benchmarks.inversion.bench import BATCH, VARIANTS, generated_photos, rendered_photos
+from benchmarks.runner import Parser, say
+from benchmarks.step.jobs import Job
+from benchmarks.step.measuring import done
 
-from benchmarks import disentanglement, faces, inversion, methods, search, step
+from benchmarks import disentanglement, faces, methods, search
 from latentclr import Directions, LatentCLR, load_generator
 from latentclr.engine.memory import keep_memory
 from latentclr.evaluate.attributes import scorer_of
@@ -118,20 +121,16 @@ def mirrored(generator: str) -> Mapping[str, float]:
 
 def stepped(preset: str, threads: int) -> Mapping[str, float]:
     """How many times as fast as the reference a step is, both measured here and now (docs/performance.md)."""
-    ours = step.Job("ours", preset, threads=threads, steps=8)
-    reference = step.done(replace(ours, kind="reference", keep=False, steps=1))
-    return {"ratio": reference["seconds"] / step.done(ours)["seconds"]}
+    ours = Job("ours", preset, threads=threads, steps=8)
+    reference = done(replace(ours, kind="reference", keep=False, steps=1))
+    return {"ratio": reference["seconds"] / done(ours)["seconds"]}
 
 
 def inverted(generator: str, kind: str, variant: str) -> Mapping[str, float]:
     """How near inverted pictures come, in the median of eight (docs/inversion.md)."""
     drawn = load_generator(generator)
-    photos = (
-        inversion.generated_photos(drawn, inversion.BATCH)
-        if kind == "samples"
-        else inversion.rendered_photos(generator, inversion.BATCH)
-    )
-    found = invert(drawn, photos.pictures, Settings(**inversion.VARIANTS[variant]))
+    photos = generated_photos(drawn, BATCH) if kind == "samples" else rendered_photos(generator, BATCH)
+    found = invert(drawn, photos.pictures, Settings(**VARIANTS[variant]))
     return {"psnr": float(found.psnr.median()), "lpips": float(found.lpips.median())}
 
 
@@ -175,11 +174,9 @@ def check(figure: Figure, values: Mapping[str, float]) -> str | None:
 
 def main() -> None:
     """Measure, compare, fail if anything is off."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = Parser(__doc__, threads=0, out=False)
     parser.add_argument("--quick", action="store_true", help="the short form")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = parser.options()
     keep_memory()
     wanted = [figure for figure in figures() if figure.quick or not options.quick]
     wrong, started = 0, time.perf_counter()
@@ -190,10 +187,7 @@ def main() -> None:
             fault = check(figure, values)
             wrong += fault is not None
             about = f"{name}({', '.join(map(str, arguments))}) {figure.value}"
-            print(
-                f"{'WRONG' if fault else 'ok':<6}{about}: {fault or f'{values[figure.value]:.3f}'}",
-                flush=True,
-            )
+            say(f"{'WRONG' if fault else 'ok':<6}{about}: {fault or f'{values[figure.value]:.3f}'}")
     print(f"{len(wanted)} figures, {wrong} wrong, {time.perf_counter() - started:.0f} s")
     sys.exit(1 if wrong else 0)
 

@@ -19,8 +19,8 @@ from statistics import fmean
 from typing import Any
 
 import torch
-from benchmarks.generators import best
-from benchmarks.machine import Peak, answer, facts, in_child
+from benchmarks.machine import Peak, answer, best, in_child
+from benchmarks.runner import Parser, announce, save, save_figure, say
 from torch import Tensor
 
 from latentclr.directions import Nonlinear
@@ -32,7 +32,6 @@ from latentclr.engine.launcher import launch
 from latentclr.engine.memory import in_use, keep_memory, parse_bytes, peak_bytes
 from latentclr.engine.training import adam
 from latentclr.engine.world import ALONE, World
-from latentclr.files import make_folder, write_json
 from latentclr.generators import StyleGAN2
 
 MODULE = "benchmarks.scaling"
@@ -190,7 +189,7 @@ def measure_sweep(sweep: Sweep, generator: StyleGAN2) -> dict[str, Any]:
         seconds = {name: best(call, REPEATS, generator.device)[0] for name, call in parts.items()}
         taken = {name: peak_bytes(call) for name, call in parts.items()}
         points.append({"value": getattr(size, sweep.variable), "seconds": seconds, "bytes": taken})
-        print(line(points[-1]), flush=True)
+        say(line(points[-1]))
     exponents = {
         kind: {
             name: exponent(sweep.values, [point[kind][name] for point in points])
@@ -311,9 +310,7 @@ def measure_processes(options: argparse.Namespace) -> dict[str, Any]:
     loss = child(
         {"kind": "loss", **common, "edits": edits, "features": 256, "memory": "2GB"}, threads=options.threads
     )
-    print(
-        f"{loss['seconds']:.2f} s, peak {loss['peak'] / 1e6:.0f} MB, tiles of {loss['tile']} rows", flush=True
-    )
+    say(f"{loss['seconds']:.2f} s, peak {loss['peak'] / 1e6:.0f} MB, tiles of {loss['tile']} rows")
 
     size = asdict(Size(32, 4, 16) if quick else Size(32, 16, 16))
     print(f"\nmemory budgets, K {size['k']}, N {size['n']}, {Size(**size).layer}")
@@ -322,10 +319,7 @@ def measure_processes(options: argparse.Namespace) -> dict[str, Any]:
         job = {"kind": "budget", **common, "memory": memory, **size}
         found = child(job, threads=options.threads)
         budgets.append({"memory": memory, **found})
-        print(
-            f"{memory:>8}: peak {found['peak'] / 1e6:.0f} MB ({found['peak'] / found['budget']:.0%})",
-            flush=True,
-        )
+        say(f"{memory:>8}: peak {found['peak'] / 1e6:.0f} MB ({found['peak'] / found['budget']:.0%})")
 
     size = asdict(Size(16, 8, 8) if quick else Size(16, 32, 8))
     print(f"\nprocesses of one thread, K {size['k']}, N {size['n']}, {Size(**size).layer}")
@@ -336,10 +330,9 @@ def measure_processes(options: argparse.Namespace) -> dict[str, Any]:
         job = {"kind": "ranks", "device": device, "threads": 1, "ranks": count, **size}
         found = child(job, threads=1)
         ranks.append(found)
-        print(
+        say(
             f"{count:>8}: {found['seconds']:.4f} s ({ranks[0]['seconds'] / found['seconds']:.2f} x), "
-            f"{found['gathered'] / 1e6:.1f} MB gathered, {found['summed'] / 1e6:.1f} MB summed",
-            flush=True,
+            f"{found['gathered'] / 1e6:.1f} MB gathered, {found['summed'] / 1e6:.1f} MB summed"
         )
     return {"loss": {"edits": edits, "features": 256, **loss}, "budgets": budgets, "ranks": ranks}
 
@@ -374,25 +367,19 @@ def plot(results: Mapping[str, Any], path: Path) -> None:
     axes[2][1].set(title="processes of one thread", ylabel="seconds a step")
     axes[2][2].bar(["budget", "measured peak"], [2000, loss["peak"] / 1e6], color=["lightgrey", "C0"])
     axes[2][2].set(title=f"loss alone, {loss['edits']} edits: {loss['seconds']:.1f} s", ylabel="MB")
-    figure.suptitle(", ".join(f"{key} {results[key]}" for key in ("gpu", "cpu", "threads") if key in results))
-    figure.savefig(path, dpi=150)
+    save_figure(figure, results, path)
 
 
 def main() -> None:
     """Measure and print; write JSON and a plot if asked to."""
     if answer(work):
         return
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--out", type=Path)
+    parser = Parser(__doc__, threads=0, device=True)
     parser.add_argument("--quick", action="store_true", help="a smoke test of some seconds")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = parser.options()
     keep_memory()
     device = torch.device(options.device)
-    here = facts(options.threads, device)
-    print(", ".join(f"{name} {value}" for name, value in here.items()))
+    here = announce(options.threads, device)
     generator = made_generator(device)
     found: dict[str, Any] = {}
     for sweep in sweeps(on_gpu=device.type == "cuda", quick=options.quick):
@@ -410,8 +397,8 @@ def main() -> None:
             exponent_line("expected", {a: {b: show(*x) for b, x in v.items()} for a, v in expected.items()})
         )
     results = {**here, "quick": options.quick, "sweeps": found, **measure_processes(options)}
+    save(options.out, results)
     if options.out:
-        write_json(make_folder(options.out.parent) / options.out.name, results)
         plot(results, options.out.with_suffix(".png"))
 
 

@@ -10,15 +10,12 @@ another generator (`scenes-biggan`: another architecture, another latent space, 
 What is in the file already is not measured again.
 """
 
-import argparse
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import torch
 from benchmarks.disentanglement import mean, scores
-from benchmarks.rows import Rows
+from benchmarks.runner import RESULTS, Parser, Rows, grouped, markdown, say
 
 from latentclr import LatentCLR, load_generator
 from latentclr.engine.memory import keep_memory
@@ -65,27 +62,25 @@ def settings(changes: Mapping[str, Any], seed: int) -> LatentCLR:
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Rows of markdown."""
-    for stage in dict.fromkeys(row["stage"] for row in rows):
-        here = [row for row in rows if row["stage"] == stage]
-        factors = list(here[0]["by_factor"])
+    for stage, here in grouped(rows, "stage").items():
+        first, *others = here[0]["by_factor"]
+        cells = []
+        for name, same in grouped(here, "setting").items():
+            means = [mean([row[score] for row in same]) for score in SCORES]
+            gaps = [
+                mean([row["by_factor"][factor]["gap"] for row in same]).split()[0]
+                for factor in (first, *others)
+            ]
+            cells.append([name, len(same), *means, *gaps])
         yield f"\n{stage}\n"
-        yield f"| setting | seeds | {' | '.join(SCORES.values())} | gap of {' | '.join(factors)} |"
-        yield "|---" * (2 + len(SCORES) + len(factors)) + "|"
-        for name in dict.fromkeys(row["setting"] for row in here):
-            same = [row for row in here if row["setting"] == name]
-            cells = [mean([row[score] for row in same]) for score in SCORES]
-            gaps = [mean([row["by_factor"][factor]["gap"] for row in same]).split()[0] for factor in factors]
-            yield f"| {name} | {len(same)} | {' | '.join(cells + gaps)} |"
+        yield from markdown(["setting", "seeds", *SCORES.values(), f"gap of {first}", *others], cells)
 
 
 def main() -> None:
     """Measure what is missing, print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--threads", type=int, default=1)
+    parser = Parser(__doc__, threads=1, out=RESULTS / "search.json")
     parser.add_argument("--steps", type=int, default=800, help="of teaching the encoder")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/search.json"))
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = parser.options()
     keep_memory()  # as the command does
     kept = Rows(options.out, threads=options.threads)
     stages: list[tuple[str, str, Mapping[str, Mapping[str, Any]], Sequence[int]]]
@@ -100,7 +95,7 @@ def main() -> None:
             found = scores(generator, directions, shown=shown, steps=options.steps, seed=seed)
             seconds = time.process_time() - started
             kept.add({"stage": stage, "setting": setting, "seed": seed, **found, "cpu_seconds": seconds})
-            print(f"{stage}, {setting}, seed {seed}: MIG {found['mig']:.3f}, {seconds:.0f} s", flush=True)
+            say(f"{stage}, {setting}, seed {seed}: MIG {found['mig']:.3f}, {seconds:.0f} s")
     print("\n".join(table(kept.rows)))
 
 

@@ -8,12 +8,12 @@ of 10,000 of its pictures and how that compares with renders, and NAME.jsonl: th
 training in stages gives its folders in order; the last one's generator is taken.
 """
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
 
 import torch
+from benchmarks.runner import Parser
 
 from latentclr.checkpoints import load_generator, save_generator
 from latentclr.files import write_bytes, write_json
@@ -48,7 +48,7 @@ def curve(folder: Path, every: int) -> str:
 
 def main() -> None:
     """Load, measure, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = Parser(__doc__, out=False)
     parser.add_argument("name", choices=list(WORLDS))
     parser.add_argument("runs", type=Path, nargs="+", help="folders of the training's stages")
     parser.add_argument("--pictures", type=int, default=10_000)
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--machine", default="one core of an AMD EPYC")
     parser.add_argument("--sheet", type=Path, help="where to draw 64 of its pictures")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
-    arguments = parser.parse_args()
+    arguments = parser.options()
     generator = load_generator(arguments.runs[-1] / GENERATOR)
     if generator.num_classes:
         generator.class_names = SHAPES[: generator.num_classes]

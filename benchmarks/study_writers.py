@@ -14,7 +14,6 @@ end.
 """
 
 import argparse
-import http.client
 import json
 import os
 import random
@@ -30,8 +29,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlencode, urlsplit
 
+import httpx
 from PIL import Image
 from sqlalchemy import text
 
@@ -165,7 +164,7 @@ class Http:
     def __init__(self, study: Study, url: str) -> None:
         self.study, self.url = study, url
         self._server: subprocess.Popen[str] | None = None
-        self._place = ("", 0)
+        self._address = httpx.URL("http://127.0.0.1:0")
 
     def run(self, shares: Sequence[Sequence[Send]], kills: Sequence[int], outcome: Outcome) -> Acknowledged:
         """Threads write; the server dies."""
@@ -187,35 +186,25 @@ class Http:
 
     def _write(self, share: Sequence[Send], acknowledged: Acknowledged, outcome: Outcome) -> None:
         try:
-            for send in share:
-                self._until_acknowledged(send)
-                acknowledged[send.code, send.item, send.question] = send.value
+            with httpx.Client(timeout=30, trust_env=False) as client:
+                for send in share:
+                    self._send(client, send)
+                    acknowledged[send.code, send.item, send.question] = send.value
         except Exception as error:
             outcome.faults.append(f"{type(error).__name__}: {error}")
 
-    def _until_acknowledged(self, send: Send) -> None:
-        body = urlencode({f"answer-{send.question}": send.value, "milliseconds": "1234"})
-        headers = {
-            "content-type": "application/x-www-form-urlencoded",
-            "accept": "application/json",
-            "cookie": f"study-{self.study.digest[:12]}={send.code}",
-        }
+    def _send(self, client: httpx.Client, send: Send) -> None:
+        """Send an answer until it is acknowledged."""
+        form = {f"answer-{send.question}": send.value, "milliseconds": "1234"}
+        headers = {"accept": "application/json", "cookie": f"study-{self.study.digest[:12]}={send.code}"}
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
-            connection = http.client.HTTPConnection(*self._place, timeout=30)
-            try:
-                connection.request("POST", f"/item/{send.number}", body, headers)
-                answer = connection.getresponse()
-                data = answer.read()
-            except (OSError, http.client.HTTPException):  # it has just been killed
-                time.sleep(AGAIN)
-                continue
-            finally:
-                connection.close()
-            if answer.status == 200 and json.loads(data) == {"saved": [send.question]}:
-                return
-            if answer.status != 503:
-                raise RuntimeError(f"status {answer.status}: {data[:200]!r}")
+            with suppress(httpx.TransportError):  # the server has just been killed
+                answer = client.post(f"{self._address}/item/{send.number}", data=form, headers=headers)
+                if answer.status_code == 200 and answer.json() == {"saved": [send.question]}:
+                    return
+                if answer.status_code != 503:
+                    raise RuntimeError(f"status {answer.status_code}: {answer.content[:200]!r}")
             time.sleep(AGAIN)
         raise RuntimeError("the server did not come back")
 
@@ -240,15 +229,15 @@ class Http:
 
     def _start(self) -> None:
         command = [sys.executable, "-m", "latentclr", "study", "serve", str(self.study.folder)]
-        command += ["--port", str(self._place[1]), "--database", self.url]
+        command += ["--port", str(self._address.port), "--database", self.url]
         log = self.study.folder / "server.log"
         with log.open("w") as told:
             self._server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told, text=True)
         assert self._server.stdout is not None
-        address = urlsplit(self._server.stdout.readline().strip())
-        if address.hostname is None or address.port is None:
+        address = self._server.stdout.readline().strip()
+        if not address:
             raise RuntimeError(f"the server did not start: {log.read_text()}")
-        self._place = (address.hostname, address.port)  # the same after each start
+        self._address = httpx.URL(address)  # the same after each start
 
     def _end(self, how: signal.Signals) -> None:
         if self._server is not None:

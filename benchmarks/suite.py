@@ -6,7 +6,6 @@ Runs all tests on one worker of one thread, and keeps what was measured under th
 holds under others. Nothing else should run meanwhile. With --report it reads the JUnit file of a run instead.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -19,8 +18,7 @@ from xml.etree import ElementTree
 
 import torch
 from benchmarks.machine import facts
-
-from latentclr.files import write_json
+from benchmarks.runner import RESULTS, Parser, save
 
 SLOWEST = 100
 
@@ -57,22 +55,19 @@ def table(report: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, and write the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True)
+    parser = Parser(__doc__, out=RESULTS / "tests.json")
     parser.add_argument("--name", required=True, help="of this run in the table, such as before or after")
     parser.add_argument("--report", type=Path, help="the JUnit file of a run that was made before")
     parser.add_argument("--how", default="all tests, one worker", help="how that run was made")
-    chosen = parser.parse_args()
+    chosen = parser.options()
     with tempfile.TemporaryDirectory() as folder:
         report = chosen.report or Path(folder) / "tests.xml"
         if chosen.report is None:
             measure(report)
         found = table(report)
     known = json.loads(chosen.out.read_text()) if chosen.out.exists() else {}
-    write_json(
-        chosen.out,
-        {**known, chosen.name: {"how": chosen.how, "machine": facts(1, torch.device("cpu")), **found}},
-    )
+    measured = {"how": chosen.how, "machine": facts(1, torch.device("cpu")), **found}
+    save(chosen.out, {**known, chosen.name: measured})
     print(f"{found['tests']} tests in {found['seconds']} s")
 
 

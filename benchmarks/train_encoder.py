@@ -18,6 +18,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 import torch
+from benchmarks.runner import Parser, say
 
 from latentclr import load_generator
 from latentclr.engine.checkpoint import Keeper, remove_state
@@ -33,19 +34,16 @@ OUTSIDE = 6000
 
 def main() -> None:
     """Train, write, say how it went."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = Parser(__doc__, threads=1)
     parser.add_argument("generator")
-    parser.add_argument("--out", type=Path)
     parser.add_argument("--ship", action="store_true")
-    parser.add_argument("--threads", type=int, default=1)
     for field in fields(EncoderSettings):
         kind = type(field.default)
         if kind is bool:
             parser.add_argument(f"--{field.name.replace('_', '-')}", action=argparse.BooleanOptionalAction)
         else:
             parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    arguments = parser.options()
     given = {
         field.name: value
         for field in fields(EncoderSettings)
@@ -62,7 +60,8 @@ def main() -> None:
 
     def log(step: int, values: Mapping[str, float]) -> None:
         if values and (step % 100 == 0 or "validation_loss" in values):
-            print(step, {name: round(value, 4) for name, value in values.items()}, flush=True)
+            shown = {name: round(value, 4) for name, value in values.items()}
+            say(f"{step} {shown}")
         if step % 50 == 0:
             write_json(out / "seconds.json", before + time.process_time() - started)
 

@@ -8,13 +8,13 @@ Writes src/latentclr/weights/oracle.safetensors and, beside it, a card with what
 has not seen: sharp ones, and ones that are blurred and noisy as pictures of GANs are.
 """
 
-import argparse
 import json
 import sys
 import time
 from pathlib import Path
 
 import torch
+from benchmarks.runner import Parser, say
 from jaxtyping import Float
 from torch import Tensor
 
@@ -58,17 +58,14 @@ def scores(oracle: Oracle, pictures: Tensor, factors: dict[str, Tensor]) -> dict
 
 def main() -> None:
     """Render, train, measure, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = Parser(__doc__, threads=1, out=WEIGHTS)
     parser.add_argument("--pictures", type=int, default=40_000)
     parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--lr", type=float, default=2e-3, help="the largest step of Adam on the way")
     parser.add_argument("--start", action="store_true", help="go on from the weights in --out")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=WEIGHTS)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    arguments = parser.options()
     rng = torch.Generator().manual_seed(arguments.seed)
     torch.manual_seed(arguments.seed)  # the network's first weights
     started = time.perf_counter()
@@ -79,7 +76,7 @@ def main() -> None:
             for rows in torch.arange(arguments.pictures).split(1000)
         ]
     )
-    print(f"{arguments.pictures} pictures in {time.perf_counter() - started:.0f} s", flush=True)
+    say(f"{arguments.pictures} pictures in {time.perf_counter() - started:.0f} s")
     held_factors = draw(4000, torch.Generator().manual_seed(arguments.seed + 1))
     held = render(held_factors)
     oracle = Oracle().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -106,7 +103,7 @@ def main() -> None:
             schedule.step()
             step += 1
         shown = {name: round(score, 4) for name, score in scores(oracle, held, held_factors).items()}
-        print(f"epoch {epoch}: {time.perf_counter() - started:.0f} s, {shown}", flush=True)
+        say(f"epoch {epoch}: {time.perf_counter() - started:.0f} s, {shown}")
     noise = torch.Generator().manual_seed(arguments.seed + 2)
     soft = blurred(held, 0.7) + 0.05 * torch.randn(held.shape, generator=noise)
     card = {

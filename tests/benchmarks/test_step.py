@@ -3,7 +3,9 @@
 import pytest
 import torch
 from benchmarks.plain import PlainBigGANDeep, PlainDirections, PlainStyleGAN2, plain_step
-from benchmarks.step import Counts, Row, copy_networks, counted, generator_operations, merged
+from benchmarks.step.counts import Counts, counted, generator_operations
+from benchmarks.step.measuring import copy_networks
+from benchmarks.step.table import Row, merged
 from tests.generators.small_biggan import small_biggan_deep
 from tests.generators.small_stylegan2 import small_stylegan2
 from torch.utils.flop_counter import FlopCounterMode
