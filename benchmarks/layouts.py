@@ -34,9 +34,8 @@ def main() -> None:
     print(f"{'channels, resolution, pictures':<32}{'':<26}{'conv':>9}{'doubling':>10}{'filter':>9}")
     for channels, resolution, n in SIZES:
         for name, (layout, dtype) in formats.items():
-            options = {"dtype": dtype, "device": device}
-            x = torch.randn(n, channels, resolution, resolution).to(**options, memory_format=layout)
-            weight = torch.randn(channels, channels, 3, 3).to(**options, memory_format=layout)
+            x = torch.randn(n, channels, resolution, resolution).to(device, dtype, memory_format=layout)
+            weight = torch.randn(channels, channels, 3, 3).to(device, dtype, memory_format=layout)
             half = x[:, :, ::2, ::2].contiguous(memory_format=layout)
             calls = (
                 partial(conv2d, x, weight, padding=1),

@@ -63,17 +63,15 @@ def settings(changes: Mapping[str, Any], seed: int) -> LatentCLR:
 def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Rows of markdown."""
     for stage, here in grouped(rows, "stage").items():
-        first, *others = here[0]["by_factor"]
+        factors = list(here[0]["by_factor"])
         cells = []
         for name, same in grouped(here, "setting").items():
             means = [mean([row[score] for row in same]) for score in SCORES]
-            gaps = [
-                mean([row["by_factor"][factor]["gap"] for row in same]).split()[0]
-                for factor in (first, *others)
-            ]
+            gaps = [mean([row["by_factor"][factor]["gap"] for row in same]).split()[0] for factor in factors]
             cells.append([name, len(same), *means, *gaps])
         yield f"\n{stage}\n"
-        yield from markdown(["setting", "seeds", *SCORES.values(), f"gap of {first}", *others], cells)
+        heading = ["setting", "seeds", *SCORES.values(), f"gap of {factors[0]}", *factors[1:]]
+        yield from markdown(heading, cells)
 
 
 def main() -> None:

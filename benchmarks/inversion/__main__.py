@@ -21,8 +21,8 @@ from pathlib import Path
 
 from benchmarks.inversion.bench import MOST, Bench
 from benchmarks.inversion.edits import edits
-from benchmarks.inversion.generator import large, large_steps, tuning
 from benchmarks.inversion.reconstruction import faces, generated, renders
+from benchmarks.inversion.tuning import large, large_steps, tuning
 from benchmarks.machine import answer
 from benchmarks.runner import Parser, Rows
 

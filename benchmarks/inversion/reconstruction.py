@@ -97,11 +97,8 @@ def faces(bench: Bench) -> None:
                     continue
                 with torch.enable_grad():
                     inversion, seconds = bench.inverted(generator, photos, variant)
-                    row: dict[str, Any] = {
-                        **figures(inversion, seconds),
-                        **kept(bench, generator, inversion, photos),
-                    }
-                bench.add(key, row)
+                    distances = kept(bench, generator, inversion, photos)
+                bench.add(key, {**figures(inversion, seconds), **distances})
 
 
 @torch.no_grad()

@@ -60,10 +60,7 @@ def large(bench: Bench) -> None:
         key = {"part": "large", "space": space}
         if bench.rows.having(**key):
             continue
-        row: dict[str, Any] = {
-            **in_child("benchmarks.inversion", {"space": space}, threads=bench.rows.threads)
-        }
-        bench.add(key, row)
+        bench.add(key, in_child("benchmarks.inversion", {"space": space}, threads=bench.rows.threads))
 
 
 def large_steps(space: str, steps: int = 3) -> dict[str, Any]:
