@@ -16,6 +16,7 @@ from torch.testing import assert_close
 
 from latentclr import Directions, InputError, Random
 from latentclr.images import to_pil
+from latentclr.report.charts import shade
 from latentclr.report.comparison import (
     Comparison,
     Entry,
@@ -29,7 +30,7 @@ from latentclr.report.comparison import (
     table,
     told_settings,
 )
-from latentclr.report.side_by_side import Shown, heat_map, shade
+from latentclr.report.side_by_side import Shown, overlap_map
 
 STRENGTHS = (1.0, 0.5, 3.0, 0.2, 1.5, 0.8)
 ORDER = [2, 0, 3, 1]
@@ -239,7 +240,7 @@ def test_tiles_are_the_edits_that_they_are_said_to_be() -> None:
 
 
 def test_a_heat_map_boxes_the_pairs(turned: Comparison) -> None:
-    picture = heat_map(turned.overlap(0, 1), ("a", "b"), latent=False)
+    picture = overlap_map(turned.overlap(0, 1), ("a", "b"), latent=False)
     pixels = np.asarray(picture)
     assert (pixels == shade(1.0)).all(-1).sum() > 4 * 15**2, "four dark cells"
     assert (pixels == (232, 89, 12)).all(-1).sum() >= 4 * 4 * 2 * 30, "four boxes"

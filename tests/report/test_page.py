@@ -244,7 +244,7 @@ def test_a_line_goes_where_its_numbers_are() -> None:
         "up": {"mean": [-1.0, 0.0, 1.0], "low": [-1.5, 0.0, 0.5], "high": [-0.5, 0.0, 1.5]},
         "broken": {"mean": [0.1, None, 0.2], "low": [None] * 3, "high": [None] * 3},
     }
-    chart = curves.draw(path, ["up", "broken"], 2.0)
+    chart = curves.path_chart(path, ["up", "broken"], 2.0)
     assert chart is not None
     broken, up = chart.curves
     left, right = curves.LEFT, curves.WIDTH - curves.RIGHT
@@ -267,7 +267,7 @@ def test_only_the_strongest_have_colours_and_their_names_keep_apart() -> None:
     names = [f"a{i}" for i in range(6)]
     path: dict[str, Any] = {"multiples": [-1.0, 1.0]}
     path |= {name: {"mean": [0.0, 0.01 * i], "low": None, "high": None} for i, name in enumerate(names)}
-    chart = curves.draw(path, names, 1.0)
+    chart = curves.path_chart(path, names, 1.0)
     assert chart is not None
     labels = {curve.name: curve.label.y for curve in chart.curves if curve.label}
     assert set(labels) == {"a3", "a4", "a5"}

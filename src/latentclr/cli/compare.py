@@ -143,7 +143,7 @@ def _draw(
     comparison: Comparison, generator: Generator, seeds: tuple[int, ...], rows: int, folder: Path
 ) -> None:
     from latentclr.images import save_picture
-    from latentclr.report.side_by_side import Shown, heat_map
+    from latentclr.report.side_by_side import Shown, overlap_map
 
     least, largest = TILE
     tile = min(max(generator.resolution, least), largest)
@@ -159,5 +159,5 @@ def _draw(
     for (a, b), overlap in comparison.overlaps.items():
         names = comparison.entries[a].name, comparison.entries[b].name
         for kind in ("visible", "latent"):
-            picture = heat_map(overlap, names, latent=kind == "latent")
+            picture = overlap_map(overlap, names, latent=kind == "latent")
             save_picture(picture, folder / "overlaps" / f"{kind}-{a + 1}-{b + 1}.png")

@@ -12,8 +12,8 @@ from latentclr.evaluate.naming import propose
 from latentclr.evaluate.repetition import effect_repetition, latent_repetition, visible_repetition
 from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells, grouped
 from latentclr.experiments.bench import Bench, own_class
-from latentclr.experiments.plots import Series, lines
 from latentclr.generators import Generator
+from latentclr.report.charts import Series, lines
 
 SEEN = 16
 """Latents on which directions are compared."""

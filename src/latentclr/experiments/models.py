@@ -14,9 +14,9 @@ from latentclr.evaluate.leakage import assigned, selectivity
 from latentclr.evaluate.repetition import effect_repetition, latent_repetition, visible_repetition
 from latentclr.experiments.base import MODELS, Cell, Experiment, Run, Settings, Wanted, cells, grouped
 from latentclr.experiments.bench import Bench, own_class
-from latentclr.experiments.plots import Dots, dots
 from latentclr.experiments.statistics import over_seeds
 from latentclr.generators import Generator
+from latentclr.report.charts import Dots, dots
 
 SEEN = 16
 """Latents on which directions are compared."""

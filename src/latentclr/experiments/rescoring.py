@@ -15,8 +15,8 @@ from latentclr.evaluate.intervals import Interval, two_decimals
 from latentclr.evaluate.rescoring import Level, Rescoring, choose, measured
 from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells, grouped, rounded
 from latentclr.experiments.bench import Bench, own_class
-from latentclr.experiments.plots import Dots, dots
 from latentclr.generators import Generator
+from latentclr.report.charts import Dots, dots
 from latentclr.report.grid import Block, Row, stack
 from latentclr.report.sheet import EditSheet
 

@@ -75,10 +75,10 @@ def _context(metrics: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     runs = metrics["runs"]
     directions = [(i, direction) for i, run in enumerate(runs) for direction in run["directions"]]
     strips = embed([direction.get("strip") for _, direction in directions], folder)
-    top = curves.limit(direction["path"] for _, direction in directions if direction["path"])
+    top = curves.scale_end(direction["path"] for _, direction in directions if direction["path"])
     shown: list[list[Shown]] = [[] for _ in runs]
     for (i, direction), strip in zip(directions, strips, strict=True):
-        chart = curves.draw(direction["path"], names, top) if direction["path"] else None
+        chart = curves.path_chart(direction["path"], names, top) if direction["path"] else None
         shown[i].append(Shown(strongest(direction["effects"]), chart, strip))
     signed = [a["name"] for a in metrics["attributes"] if a["kind"] != "category"]
     return {

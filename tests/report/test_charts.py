@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from latentclr.evaluate.intervals import Interval
-from latentclr.experiments.plots import COLOURS, Dots, Series, dots, lines
+from latentclr.report.charts import COLOURS, Dots, Series, dots, lines
 
 
 def colours(picture: Image.Image) -> set[tuple[int, ...]]:
