@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
@@ -104,7 +105,7 @@ def spread(places: Sequence[float], gap: Pixels, end: Pixels = math.inf) -> list
     """
     order = sorted(range(len(places)), key=lambda i: places[i])
     spaced = list(places)
-    for before, i in zip(order, order[1:], strict=False):
+    for before, i in pairwise(order):
         spaced[i] = max(places[i], spaced[before] + gap)
     for rank, i in enumerate(reversed(order)):
         spaced[i] = min(spaced[i], end - gap * rank)
