@@ -90,7 +90,7 @@ def test_select(inversion: Inversion) -> None:
         ({"space": "y"}, {}, "no latent space"),
         ({"origin": {"truncation": 0}}, {}, "truncation 0 must be above 0"),
         ({"origin": 5}, {}, "its origin is no JSON object"),
-        ({}, {"psnr": torch.zeros(2)}, "a figure for each photo"),
+        ({}, {"psnr": torch.zeros(2)}, "a value for each photo"),
         ({}, {"latents": torch.full((3, 2, 6), torch.nan)}, "not finite"),
         ({}, {"latents": torch.zeros(3, 6)}, "must be as many"),
     ],

@@ -10,7 +10,7 @@ from latentclr.checkpoints.crops import CELEBS, CENTRE, FACES, FFHQ
 from latentclr.checkpoints.load import cropped
 from latentclr.invert import crop
 from latentclr.invert.align import Anchors, face_frame
-from latentclr.invert.crop import Cropped, crop_photo, picture_size, rule_of, stacked
+from latentclr.invert.crop import Cropped, crop_photo, picture_size, rule_of
 from latentclr.invert.photo import Decoded, Limits, decode_photo
 
 
@@ -57,7 +57,6 @@ def test_what_is_cut_by_hand_is_what_is_there() -> None:
     assert found.source.name == "me.png"
     assert len(found.source.sha256) == 64
     assert tuple(found.shown(100).shape) == (3, 100, 100)
-    assert torch.equal(stacked([found, found])[1], found.picture)
 
 
 def test_crops_are_in_pixels_of_the_photo_however_many_are_kept() -> None:

@@ -1,4 +1,4 @@
-"""Inversions: the latents of photos, with all that is needed to draw and to edit them again."""
+"""Inversions: the latents of photos, with everything needed to draw and to edit them again."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -24,8 +24,8 @@ class Photo:
     Attributes:
         name: of its file, for people.
         sha256: of the file's bytes, in hexadecimal; "": there was no file.
-        crop: what was cut out of the upright photo, in its pixels: x, y, width, height; or the corners of a
-            turned square, x and y of each; (): all of it.
+        crop: of the upright photo, in its pixels: x, y, width, height; or x and y of each corner of a rotated
+            square; (): all of it.
     """
 
     name: str = ""
@@ -39,7 +39,7 @@ class Inversion(Artefact):
 
     Attributes:
         latents: (n, slots, dim).
-        space: that they are in, "z" or "w".
+        space: latent space, "z" or "w".
         labels: the class of each picture, for a generator that draws classes; otherwise None for each.
         psnr: (n,), decibels between the photo and the picture of its latents.
         lpips: (n,), their perceptual distance (AlexNet).
@@ -60,14 +60,13 @@ class Inversion(Artefact):
     origin: Origin = field(default_factory=Origin)
 
     def __len__(self) -> int:
-        """Number of photos."""
         return len(self.latents)
 
     def require(self, generator: Generator) -> Generator:
-        """The generator as these latents need it: at the truncation that they were found with.
+        """The generator at the truncation that these latents were found with.
 
         Raises:
-            InputError: they were found in another latent space or in another generator's.
+            InputError: they were found in another latent space or in another generator.
         """
         space, slots, dim = self.space, *self.latents.shape[1:]
         self.origin.generator.require(
@@ -84,7 +83,7 @@ class Inversion(Artefact):
 
         Args:
             generator: from `require`.
-            latents: others, as many: edited ones.
+            latents: edited latents to draw instead, one for each photo.
         """
         return draw(generator, self.latents if latents is None else latents, self.labels)
 
@@ -127,7 +126,7 @@ class Inversion(Artefact):
         if latents.ndim != 3 or not 0 < n <= MOST or not n == len(latents) == len(labels):
             raise InputError(f"latents, labels and photos must be as many, 1 to {MOST}.")
         if psnr.shape != (n,) or lpips.shape != (n,):
-            raise InputError("there must be a figure for each photo.")
+            raise InputError("psnr and lpips must have a value for each photo.")
         if any(label is not None and (type(label) is not int or label < 0) for label in labels):
             raise InputError("labels must be numbers of classes.")
         if header["space"] not in ("z", "w"):

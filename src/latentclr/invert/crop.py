@@ -1,10 +1,9 @@
-"""From photos to pictures for a generator: cut out as its training pictures were, and scaled."""
+"""From photos to pictures for a generator: cropped as its training pictures were, and scaled."""
 
 import math
 from dataclasses import dataclass
 from functools import cache
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -15,22 +14,23 @@ from latentclr.generators import Generator
 from latentclr.invert.align import Networks, face_frame, find_anchors
 from latentclr.invert.artefact import Photo
 from latentclr.invert.frames import Frame, cut
+from latentclr.invert.objective import picture_size as picture_size
 from latentclr.invert.photo import Decoded
 from latentclr.scorers.faces import load_detector, load_landmarks
 
 LEAST = 16
-"""Pixels of a side of what is cut out; less is a smudge."""
+"""Fewest pixels along a side of a crop."""
 SHAPE = 0.02
-"""Share by which the ratio of the sides of a crop by hand may be another than that of the pictures."""
+"""Share by which the aspect ratio of a crop by hand may differ from that of the pictures."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """What a sentence calls the choices that its reader has; those of the command.
+    """What messages call the choices that their reader has; by default the options of the command.
 
     Attributes:
-        box: a part by hand.
-        middle: the middle.
+        box: a crop by hand.
+        middle: the crop in the middle.
         face: another face, by its number.
     """
 
@@ -41,12 +41,12 @@ class Words:
 
 @dataclass(frozen=True)
 class Cropped:
-    """What was cut out of a photo.
+    """A crop of a photo.
 
     Attributes:
         picture: of the generator's size, in [-1, 1].
-        frame: of it in the photo, in the pixels that were kept of it.
-        photo: that it was cut out of.
+        frame: of the crop, in pixels of `photo.pixels`.
+        photo: the whole photo.
         notes: what its sender may want to know, each a sentence without its full stop.
     """
 
@@ -57,22 +57,22 @@ class Cropped:
 
     @property
     def source(self) -> Photo:
-        """For the artefact: name and hash of the photo, and what was cut out, in its own pixels."""
+        """The record for the artefact: name and hash of the photo, and the crop in its own pixels."""
         numbers = self.frame.scaled(float(self.photo.factor)).crop()
         return Photo(self.photo.name, self.photo.sha256, tuple(round(number, 2) for number in numbers))
 
     def shown(self, height: int) -> Float[Tensor, "3 height w"]:
-        """The same part at another size, to be looked at."""
+        """The same crop with another number of pixels."""
         width = round(height * self.picture.shape[2] / self.picture.shape[1])
         return cut(self.photo.pixels, self.frame, (height, width))
 
 
 def rule_of(generator: Generator, like: str | None = None) -> Crop:
-    """How photos are cut for a generator: as the zoo says; in the middle where it does not know it.
+    """How photos are cropped for a generator: as the zoo says; in the middle where it does not know it.
 
     Args:
-        generator: by its name.
-        like: the name of another one whose rule is taken ("ffhq" for one that was trained on FFHQ).
+        generator: found by its name.
+        like: name of another generator whose rule is taken ("ffhq" for one that was trained on FFHQ).
 
     Raises:
         InputError: the zoo has none of that name.
@@ -85,11 +85,6 @@ def rule_of(generator: Generator, like: str | None = None) -> Crop:
     return ZOO[name].crop if name in ZOO else CENTRE
 
 
-def picture_size(generator: Generator) -> tuple[int, int]:
-    """Height and width of a generator's pictures."""
-    return generator.resolution, generator.settings().get("resolution", generator.resolution)
-
-
 def crop_photo(
     photo: Decoded,
     size: tuple[int, int],
@@ -99,19 +94,19 @@ def crop_photo(
     face: int | None = None,
     words: Words = Words(),
 ) -> Cropped:
-    """Cut a photo as a generator's training pictures were cut.
+    """Crop a photo as a generator's training pictures were.
 
     Args:
         photo: decoded.
         size: height and width of the generator's pictures.
         rule: of the generator.
-        box: x, y, width and height in the photo's own pixels, instead of the rule.
-        face: which one, from the left; None: the largest.
-        words: for what is told.
+        box: x, y, width and height of a crop by hand, in the photo's own pixels.
+        face: number of the face, from the left; None: the largest.
+        words: for messages.
 
     Raises:
-        InputError: no face is found where the rule needs one, or not that many; a box that is not in the
-            photo or has another shape; fewer pixels than `LEAST`; weights that cannot be fetched.
+        InputError: no face is found where the rule needs one, or not that many; a box beyond the photo or of
+            another shape; fewer pixels than `LEAST`; weights that cannot be fetched.
     """
     notes: tuple[str, ...] = tuple(f"{photo.name} {note}" for note in photo.notes)
     if box is not None:
@@ -151,13 +146,8 @@ def crop_photo(
     return Cropped(cut(photo.pixels, frame, size), frame, photo, notes)
 
 
-def stacked(crops: list[Cropped]) -> Float[Tensor, "n 3 h w"]:
-    """All pictures as one batch."""
-    return torch.stack([one.picture for one in crops])
-
-
 def _middle(photo: Decoded, size: tuple[int, int]) -> Frame:
-    """The largest part of that shape in the middle."""
+    """The largest frame of that aspect ratio in the middle."""
     scale = min(photo.height / size[0], photo.width / size[1])
     height, width = scale * size[0], scale * size[1]
     box = Frame.box((photo.width - width) / 2, (photo.height - height) / 2, width, height)

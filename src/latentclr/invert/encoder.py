@@ -1,4 +1,4 @@
-"""The encoder: latents of a picture in one pass."""
+"""The encoder: a network that gives the latents of a picture in one pass."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,21 +17,22 @@ from latentclr.generators import Generator, Latents
 from latentclr.invert.prior import Prior
 
 SIZE = 64
-"""Height and width of the pictures that it reads; others are scaled."""
+"""Height and width of the pictures that the encoder reads; others are scaled."""
 WIDTHS = (32, 64, 128, 160)
+"""Channels of the convolutions."""
 HIDDEN = 256
-"""Numbers between the convolutions and what is read off them."""
+"""Units of the layer after the convolutions."""
 DEVIATION = 32
-"""Numbers from which the slots' differences are made."""
+"""Units from which the slots' deviations are computed."""
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """What the encoder sees in pictures.
+    """Output of the encoder for n pictures.
 
     Attributes:
-        latents: of n pictures.
-        logits: of the classes; with no column where there are none.
+        latents: of the pictures.
+        logits: of the classes; no columns where there are no classes.
     """
 
     latents: Latents
@@ -40,12 +41,12 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Shape:
-    """Of what an encoder gives.
+    """Sizes of an encoder's output.
 
     Attributes:
-        slots: of the generator.
-        dim: of one latent.
-        num_classes: that are told apart; 0: none.
+        slots: number of slots of the generator.
+        dim: length of a latent.
+        num_classes: number of classes that are recognised; 0: none.
         deviations: whether each slot gets a latent of its own.
     """
 
@@ -56,13 +57,18 @@ class Shape:
 
     @classmethod
     def of(cls, generator: Generator, *, deviations: bool = False) -> "Shape":
-        """That of a generator. Classes are told apart in z only: a w holds its class."""
+        """The sizes for a generator. Classes are recognised in z only: a w contains its class.
+
+        Args:
+            generator: whose pictures are encoded.
+            deviations: whether each slot gets a latent of its own, if there are several.
+        """
         classes = generator.num_classes if generator.space == "z" else 0
         return cls(generator.num_slots, generator.latent_dim, classes, deviations and generator.num_slots > 1)
 
 
 class Residual(nn.Module):
-    """Two 3 x 3 convolutions beside the identity."""
+    """A residual block of two 3 x 3 convolutions."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -72,19 +78,19 @@ class Residual(nn.Module):
         self.norm1 = nn.BatchNorm2d(width)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """The sum of both, then ReLU."""
+        """The input plus its convolutions, then ReLU."""
         h = self.norm1(self.conv1(self.norm0(self.conv0(x)).relu()))
         summed: Tensor = x + h
         return summed.relu()
 
 
 class LatentEncoder(nn.Module, Artefact):
-    """Latents of a generator from pictures: the mean latent and what the network adds.
+    """Latents of a generator from pictures: the mean latent plus what the network computes.
 
     Its file holds the weights with 16 bits.
 
     Args:
-        shape: of what it gives.
+        shape: sizes of its output.
     """
 
     KIND: ClassVar[str] = "the weights of an encoder (of `latentclr encoder`)"
@@ -119,7 +125,12 @@ class LatentEncoder(nn.Module, Artefact):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def initialize(self, prior: Prior, rng: torch.Generator) -> None:
-        """First weights (He's), and the mean latent as the first guess for every picture."""
+        """Draw the weights (He et al.); the output is then near the mean latent for every picture.
+
+        Args:
+            prior: of the generator's latents.
+            rng: draws the weights.
+        """
         self.mean.copy_(prior.mean)
         self.scale.fill_(prior.scale)
         with torch.no_grad():
@@ -135,12 +146,12 @@ class LatentEncoder(nn.Module, Artefact):
                 self.deviations.weight.zero_()
 
     def forward(self, pictures: Float[Tensor, "n 3 h w"]) -> Encoded:
-        """Latents, with gradients to the pictures."""
-        hidden = self.dense(self.convolutions(_sized(pictures)).flatten(1)).relu()
+        """Latents and logits, with gradients to the pictures."""
+        hidden = self.dense(self.convolutions(_resized(pictures)).flatten(1)).relu()
         found = self.latent(hidden).unsqueeze(1).expand(-1, self.shape.slots, -1)
         if self.shape.deviations:
-            more = self.deviations(self.narrow(hidden).relu())
-            found = found + more.unflatten(1, (self.shape.slots, self.shape.dim))
+            deviations = self.deviations(self.narrow(hidden).relu())
+            found = found + deviations.unflatten(1, (self.shape.slots, self.shape.dim))
         logits = hidden[:, :0] if self.logits is None else self.logits(hidden)
         return Encoded(self.mean + self.scale * found, logits)
 
@@ -149,10 +160,10 @@ class LatentEncoder(nn.Module, Artefact):
         return tensors_sha256(self.state_dict(), dtypes=False)
 
     def require(self, generator: Generator) -> None:
-        """Make sure that it was trained for this generator.
+        """Make sure that the encoder was trained for this generator.
 
         Raises:
-            InputError: it was trained for another one, or its latents have another shape.
+            InputError: it was trained for another generator, or its latents have another shape.
         """
         fits = Shape.of(generator, deviations=self.shape.deviations) == self.shape
         if not fits or self.generator_sha256 not in ("", generator.fingerprint()):
@@ -170,7 +181,6 @@ class LatentEncoder(nn.Module, Artefact):
 
     @classmethod
     def _from_contents(cls, tensors: dict[str, Tensor], header: dict[str, Any]) -> "LatentEncoder":
-        """An encoder without gradients."""
         sizes: list[Any] = [header.get(name) for name in ("slots", "dim", "num_classes")]
         if any(type(size) is not int or not 0 <= size <= 100_000 for size in sizes):
             raise InputError(f"its sizes {sizes} describe no encoder.")
@@ -189,7 +199,7 @@ class LatentEncoder(nn.Module, Artefact):
         return encoder.eval().requires_grad_(False)
 
 
-def _sized(pictures: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 size size"]:
+def _resized(pictures: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 size size"]:
     height, width = pictures.shape[-2:]
     if (height, width) == (SIZE, SIZE):
         return pictures

@@ -1,7 +1,7 @@
-"""Photos from people: decoded under limits, upright, in 8-bit RGB, without whatever else their files hold.
+"""Photos from people: decoded under limits, upright, in 8-bit RGB, without metadata.
 
-Pillow does the decoding; what it is given was taken apart by `containers` first. One photo is decoded at a
-time, so that memory stays bounded however many are sent at once.
+Pillow decodes what `latentclr.containers` leaves of a file. One photo is decoded at a time, so that memory
+stays bounded however many are sent at once.
 """
 
 import hashlib
@@ -14,39 +14,27 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from latentclr.containers import Container, check_rows, exif_value, open_container
 from latentclr.errors import InputError
 
 ORIENTATION = 0x0112
-"""Number of the EXIF entry that says how the photo must be turned."""
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What makes a picture upright, by the value of that entry; 1 is upright."""
-_SWAPPED = (5, 6, 7, 8)
-"""Those values whose turn swaps width and height."""
+"""Number of the EXIF entry that says how the photo must be turned: 1 to 8; 5 and above swap its sides."""
 _ONE_DECODER = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Of a photo.
+    """The largest photos that are accepted.
 
     Attributes:
         bytes: of the file.
         pixels: of the picture.
         webp_pixels: of a WebP, whose decoder needs four times the memory.
-        side: of what is kept: larger pictures are averaged down by a whole number until neither side has
-            twice as many pixels.
+        side: of the picture that is kept: larger ones are averaged down by a whole number until neither side
+            has twice as many pixels.
     """
 
     bytes: int = 32 << 20
@@ -63,13 +51,13 @@ class Decoded:
     """A photo as people see it.
 
     Attributes:
-        pixels: upright.
+        pixels: of the upright photo, averaged down if it is large.
         name: of its file, for people.
         sha256: of the file's bytes.
         width: of the upright photo in its own pixels.
-        height: in the same way.
-        factor: pixels of the photo along a side of one pixel here; above 1 where the photo is large.
-        notes: what was done that its sender may not expect, each the end of a sentence after its name.
+        height: of the upright photo in its own pixels.
+        factor: pixels of the photo along a side of one pixel in `pixels`.
+        notes: what its sender may not expect, each the end of a sentence after its name.
     """
 
     pixels: UInt8[Tensor, "3 h w"]
@@ -83,6 +71,10 @@ class Decoded:
 
 def read_photo(path: Path, *, limits: Limits = LIMITS) -> Decoded:
     """Read the file of a photo; see `decode_photo`.
+
+    Args:
+        path: of the file.
+        limits: larger files are refused.
 
     Raises:
         InputError: there is no such file, or it is refused.
@@ -98,18 +90,18 @@ def read_photo(path: Path, *, limits: Limits = LIMITS) -> Decoded:
 
 
 def decode_photo(data: bytes, *, name: str = "the photo", limits: Limits = LIMITS) -> Decoded:
-    """Decode a PNG, JPEG or WebP; its content says which, whatever its name is.
+    """Decode a PNG, JPEG or WebP, whatever its name is.
 
-    The orientation that EXIF gives is applied; colour profiles are ignored; what is transparent is on white;
-    of an animation it is the first frame. All other metadata is dropped, most of it unread.
+    The orientation in EXIF is applied; colour profiles are ignored; transparent parts become white; of an
+    animation the first frame is taken. All other metadata is dropped, most of it unread.
 
     Args:
         data: the bytes of the file.
         name: of the file, for messages.
-        limits: beyond which it is refused.
+        limits: larger files are refused.
 
     Raises:
-        InputError: of another kind, damaged, not whole, or beyond the limits.
+        InputError: a file of another kind, damaged, not whole, or beyond the limits.
     """
     if len(data) > limits.bytes:
         raise InputError(f"{name} has over {limits.bytes / 2**20:.3g} MB, the limit here; save it smaller.")
@@ -126,11 +118,12 @@ def decode_photo(data: bytes, *, name: str = "the photo", limits: Limits = LIMIT
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             picture, factor = _picture(container, limits.side)
-            pixels = _upright(picture, orientation)
+            picture.getexif()[ORIENTATION] = orientation
+            pixels = np.asarray(ImageOps.exif_transpose(picture)).transpose(2, 0, 1).copy()
     except Exception as error:  # a decoder may raise anything over bytes that were made to break it
         raise InputError(f"{name} is a damaged {container.kind}, or not all of it; send it again.") from error
     width, height = container.width, container.height
-    if orientation in _SWAPPED:
+    if orientation >= 5:
         width, height = height, width
     notes = ("is animated: the first frame is taken",) if container.animated else ()
     digest = hashlib.sha256(data).hexdigest()
@@ -152,11 +145,11 @@ def _check_size(container: Container, limits: Limits) -> None:
 def _orientation(exif: bytes) -> int:
     """1 to 8; 1 where EXIF does not say it, or says nonsense: a photo with damaged metadata is a photo."""
     value = exif_value(exif, ORIENTATION)
-    return value if isinstance(value, int) and value in _TURNS else 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _picture(container: Container, side: int) -> tuple[Image.Image, int]:
-    """8-bit RGB, averaged down until neither side has twice as many pixels; and by how much."""
+    """8-bit RGB, averaged down until neither side has twice as many pixels as `side`; and the factor."""
     with Image.open(io.BytesIO(container.data), formats=[container.kind]) as picture:
         if picture.size != (container.width, container.height):
             raise InputError("two sizes in one file")
@@ -170,7 +163,7 @@ def _picture(container: Container, side: int) -> tuple[Image.Image, int]:
 
 
 def _averaged(picture: Image.Image, factor: int) -> Image.Image:
-    """A few rows at a time are converted, since every copy of a large picture is one too many."""
+    """RGB of the means over squares. A few rows at a time are converted, since copies of it are large."""
     width, height = picture.size
     small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
     step = factor * max(1, (1 << 20) // (width * factor))
@@ -181,8 +174,8 @@ def _averaged(picture: Image.Image, factor: int) -> Image.Image:
 
 
 def _rgb(picture: Image.Image) -> Image.Image:
-    """8 bits of red, green and blue; on white where it is transparent."""
-    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+    """8-bit RGB, on white where the picture is transparent."""
+    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would clamp to 255
         return _grey(picture).convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
@@ -198,9 +191,3 @@ def _grey(picture: Image.Image) -> Image.Image:
     if isinstance(clear, int):
         found[values == clear] = 255
     return Image.fromarray(found.astype(np.uint8))
-
-
-def _upright(picture: Image.Image, orientation: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """(3, h, w)."""
-    turned = picture if orientation == 1 else picture.transpose(_TURNS[orientation])
-    return np.asarray(turned).transpose(2, 0, 1).copy()

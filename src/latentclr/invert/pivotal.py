@@ -80,7 +80,12 @@ class Drawer(nn.Module):
         self.generator = generator
 
     def forward(self, latents: Latents, labels: Labels) -> Float[Tensor, "n 3 h w"]:
-        """Pictures, each of its class."""
+        """Pictures of latents.
+
+        Args:
+            latents: of the pictures.
+            labels: their classes.
+        """
         return draw(self.generator, latents, labels)
 
     def draw_with(

@@ -1,4 +1,4 @@
-"""Where a generator's latents are: the middle, the size and the shape of their cloud."""
+"""Where a generator's latents are: mean, scale and covariance of their distribution."""
 
 from dataclasses import dataclass
 
@@ -9,21 +9,21 @@ from torch import Tensor
 from latentclr.generators import Generator, Latents
 
 SAMPLES = 4096
-"""Latents that the cloud is measured on."""
+"""Number of latents on which the distribution is measured."""
 THINNEST = 1e-3
-"""The least variance along an axis, as a share of the mean one: thinner axes count as this thick."""
+"""The least variance along an axis, as a share of the mean variance; smaller ones are raised to it."""
 
 
 @dataclass(frozen=True)
 class Prior:
-    """The cloud of a generator's latents.
+    """The distribution of a generator's latents.
 
     Attributes:
-        mean: its middle.
-        scale: root of the mean variance over the axes: steps and distances are told in this unit.
-        whiten: a matrix; (latent - mean) @ whiten has unit variance along every axis of the cloud.
-        shell: whether a latent too near to the middle is as unusual as one too far away: so in z, where the
-            samples of a normal distribution lie on a shell; in w the middle is a good picture.
+        mean: of the latents.
+        scale: root of the mean variance over the axes, the unit of steps and distances.
+        whiten: a matrix; (latent - mean) @ whiten has unit variance along every axis.
+        shell: whether a latent too near to the mean is as unusual as one too far away. It is in z, where
+            samples of a normal distribution lie on a shell; in w the mean is a good picture.
     """
 
     mean: Float[Tensor, " dim"]
@@ -33,7 +33,12 @@ class Prior:
 
     @classmethod
     def of(cls, generator: Generator, *, samples: int = SAMPLES) -> "Prior":
-        """Measured on samples; the same each time."""
+        """The distribution as measured on samples, which are the same each time.
+
+        Args:
+            generator: frozen.
+            samples: number of samples.
+        """
         with torch.no_grad():
             latents = generator.sample(samples, rng=torch.Generator().manual_seed(0))[:, 0]
             mean = latents.mean(0)
@@ -60,5 +65,5 @@ class Prior:
         return ((latents - latents.mean(1, keepdim=True)) / self.scale).square().mean((1, 2))
 
     def distance(self, a: Latents, b: Latents) -> Float[Tensor, " n"]:
-        """Mean squared distance of latents, in units of `scale`."""
+        """Mean squared distance of each latent of `a` from that of `b`, in units of `scale`."""
         return ((a - b) / self.scale).square().mean((1, 2))

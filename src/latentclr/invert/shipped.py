@@ -15,15 +15,15 @@ NAMES = ("scenes", "scenes-biggan", "faces", "celebs")
 
 
 def shipped(name: str) -> Shipped:
-    """The file of the encoder of that generator."""
+    """The file of the encoder of the generator of that name."""
     return Shipped(f"encoder-{name}.safetensors")
 
 
 def card(name: str) -> dict[str, Any]:
-    """What is known of the encoder of that generator: how it was trained, what it reaches.
+    """The record of how a shipped encoder was trained and what it reaches.
 
     Raises:
-        InputError: none ships for it.
+        InputError: none ships for a generator of that name.
     """
     path = shipped(name).path.with_suffix(".json")
     if name not in NAMES or not path.is_file():
@@ -33,7 +33,11 @@ def card(name: str) -> dict[str, Any]:
 
 
 def load_encoder(generator: Generator, path: Path | None = None) -> LatentEncoder:
-    """The encoder of a generator: that of a file, or the one that is part of this package.
+    """The encoder of a generator.
+
+    Args:
+        generator: that the encoder must have been trained for.
+        path: of its file; None: the encoder that is part of this package.
 
     Raises:
         InputError: there is none, or it was trained for another generator.
