@@ -86,6 +86,10 @@ class Progress:
     total: int
     next: int | None
 
+    def of(self, item: str) -> dict[str, str]:
+        """The answers to one item, by question."""
+        return {question: value for (one, question), value in self.answers.items() if one == item}
+
 
 @dataclass(frozen=True)
 class Joined:

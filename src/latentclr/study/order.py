@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from random import Random
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from latentclr.study.plan import Place, Study
 from latentclr.study.questions import OBVIOUS
@@ -19,8 +19,7 @@ Kind = Literal["direction", "same", "drastic", "repeat", "pair"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """Files of three pictures that are shown beside each other."""
 
     left: str

@@ -50,6 +50,18 @@ class Question:
         """Whether it is answered by words."""
         return not self.choices
 
+    @property
+    def keyed_choices(self) -> list[tuple[str, str, str]]:
+        """(value, text, key of the keyboard): the first letters where they differ, else numbers.
+
+        >>> [key for *_, key in Question("a", "item", "?", GRADES).keyed_choices]
+        ['y', 'm', 'n']
+        """
+        keys = [text[:1].lower() for _, text in self.choices]
+        if len(set(keys)) < len(keys) or not "".join(keys).isalpha():
+            keys = [str(number) for number in range(1, len(keys) + 1)]
+        return [(*choice, key) for choice, key in zip(self.choices, keys, strict=True)]
+
     def clean(self, value: str) -> str:
         """The answer as it is kept: one that is allowed, or text in one line without control characters.
 

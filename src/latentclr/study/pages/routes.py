@@ -1,5 +1,6 @@
 """Every address of a study: start, consent, instructions, items, thanks, withdrawal, and files."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter, Request
@@ -20,7 +21,6 @@ from latentclr.study.pages.forms import (
     sentence,
 )
 from latentclr.study.pages.site import NOT_KEPT, Site
-from latentclr.study.pages.views import asked, files, item_index, panels
 from latentclr.study.plan import Study
 
 LISTED = 20
@@ -92,12 +92,12 @@ def consent(site: CurrentSite, participant: Visitor, fields: Form) -> Response:
 def instructions(site: CurrentSite, participant: Consenting) -> Response:
     """What is shown and asked, before the first item."""
     progress = site.store.progress(participant.code)
-    questions = asked(site.steps(participant)[0], site.study, {})
+    questions = [site.study.question(one) for one in site.steps(participant)[0].questions]
     return site.page(
         "instructions.html",
         participant,
         instructions=site.instructions,
-        questions=[question for question in questions if question.options],
+        questions=[question for question in questions if not question.free],
         onward=_next(progress),
         begun=bool(progress.answers),
     )
@@ -107,17 +107,20 @@ def instructions(site: CurrentSite, participant: Consenting) -> Response:
 def item(site: CurrentSite, number: str, participant: Consenting, request: Request) -> Response:
     """An item: its pictures and questions."""
     steps = site.steps(participant)
-    index = item_index(number, steps)
+    index = _index(number, steps)
+    step = steps[index]
+    given = dict.fromkeys(step.questions) | site.store.progress(participant.code).of(step.item)
     return site.page(
         "item.html",
         participant,
         number=index + 1,
         total=len(steps),
-        panels=panels(steps[index], site.study),
-        questions=asked(steps[index], site.study, site.store.progress(participant.code).answers),
+        panels=[panel.rows for panel in step.panels],
+        questions=[site.study.question(one) for one in step.questions],
+        given=given,
         back=_address(index - 1, steps),
         onward=_address(index + 1, steps),
-        soon=[url for step in steps[index + 1 : index + 2] for url in files(step)],
+        soon=_addresses(steps[index + 1]) if index + 1 < len(steps) else [],
         missing=request.url.query == "missing",
     )
 
@@ -128,17 +131,17 @@ def answer(
 ) -> Response:
     """Store the answers to an item."""
     steps, study, store = site.steps(participant), site.study, site.store
-    index = item_index(number, steps)
+    index = _index(number, steps)
     step = steps[index]
     only(fields, MILLISECONDS, *(ANSWER + question for question in step.questions))
     took = milliseconds(fields)
-    before = store.progress(participant.code)
+    before = store.progress(participant.code).of(step.item)
     answers = _answers(fields, step, study, before)
     for question, value in answers.items():
         store.answer(participant.code, step.item, question, value, milliseconds=took)
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse({"saved": sorted(answers)}, headers=NOT_KEPT)
-    known = {question for item, question in before.answers if item == step.item} | set(answers)
+    known = before | answers
     missing = [one for one in step.questions if study.question(one).required and one not in known]
     return site.redirect(f"/item/{index + 1}?missing" if missing else _address(index + 1, steps))
 
@@ -222,6 +225,19 @@ def _next(progress: Progress) -> str:
     return "/done" if progress.next is None else f"/item/{progress.next + 1}"
 
 
+def _index(number: str, steps: Sequence[Step]) -> int:
+    index = int(number) - 1 if re.fullmatch("[1-9][0-9]{0,5}", number) else -1
+    if not 0 <= index < len(steps):
+        raise RefusedError(404, f"There is no such page; there are {len(steps)} items.")
+    return index
+
+
+def _addresses(step: Step) -> list[str]:
+    """The addresses of all pictures of an item, so that a browser can load them early."""
+    names = dict.fromkeys(name for panel in step.panels for row in panel.rows for name in row)
+    return [f"/picture/{name}" for name in names]
+
+
 def _address(index: int, steps: Sequence[Step]) -> str:
     """The address of an item; before the first are the instructions, behind the last the thanks."""
     if index < 0:
@@ -229,15 +245,13 @@ def _address(index: int, steps: Sequence[Step]) -> str:
     return f"/item/{index + 1}" if index < len(steps) else "/done"
 
 
-def _answers(fields: Mapping[str, str], step: Step, study: Study, before: Progress) -> dict[str, str]:
+def _answers(
+    fields: Mapping[str, str], step: Step, study: Study, before: Mapping[str, str]
+) -> dict[str, str]:
     """The answers by question; an error in one of them is raised before any is stored.
 
     An empty free text is no answer, unless it replaces one.
     """
     given = {one: fields[ANSWER + one] for one in step.questions if ANSWER + one in fields}
     cleaned = {question: study.question(question).clean(value) for question, value in given.items()}
-    return {
-        question: value
-        for question, value in cleaned.items()
-        if value or (step.item, question) in before.answers
-    }
+    return {question: value for question, value in cleaned.items() if value or question in before}

@@ -1,7 +1,7 @@
-"""Where answers are: SQLite in a file, or PostgreSQL by URL, at the newest layout of the tables."""
+"""The database of answers: SQLite in a file, or PostgreSQL by URL, at the newest layout of the tables."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,16 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, NoSuchModul
 from latentclr.errors import InputError
 
 PATIENCE = 60
-"""Seconds that a writer waits for the others."""
+"""Seconds that a writer waits for other writers."""
+POOL: Mapping[str, Any] = {"pool_size": 8, "max_overflow": 32, "pool_timeout": PATIENCE}
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 LOCK = 0x1A7E47C1
-"""Number of the lock in PostgreSQL that migrations hold."""
+"""Number of the advisory lock of PostgreSQL that migrations hold."""
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 
 def connect(url: str) -> Engine:
-    """The database at its newest layout, made if it is not there.
+    """Open a database at its newest layout; it is created if it is not there.
 
     SQLite: write-ahead log, flushed to the disk at every commit (synchronous=FULL), foreign keys enforced,
     transactions that write begin as writers (BEGIN IMMEDIATE), so that they wait and never fail half-way.
@@ -53,7 +54,7 @@ def connect(url: str) -> Engine:
         ) from error
     except (DBAPIError, sqlite3.Error, OSError) as error:
         engine.dispose()
-        raise InputError(f"cannot open the answers in {shown}: {_reason(error)}.") from error
+        raise InputError(f"cannot open the answers in {shown}: {reason(error)}.") from error
     return engine
 
 
@@ -66,13 +67,13 @@ def upgrade(connection: Connection) -> None:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A connection that only reads: in SQLite it waits for no writer."""
+    """A connection that only reads, and waits for no writer in SQLite."""
     with engine.connect().execution_options(latentclr_reads=True) as connection:
         yield connection
 
 
 def healthy(engine: Engine) -> bool:
-    """Whether the database finds no fault in itself (PostgreSQL is not asked)."""
+    """Whether SQLite finds no fault in the database (PostgreSQL is not asked)."""
     if engine.dialect.name != SQLITE:
         return True
     try:
@@ -106,7 +107,7 @@ def _place(url: str) -> URL:
 
 @contextmanager
 def _one_at_a_time(place: URL) -> Iterator[None]:
-    """SQLite cannot become write-ahead while another process looks; PostgreSQL has a lock of its own."""
+    """SQLite cannot switch to write-ahead while another process reads; PostgreSQL has a lock of its own."""
     if place.get_backend_name() != SQLITE:
         yield
         return
@@ -116,7 +117,7 @@ def _one_at_a_time(place: URL) -> Iterator[None]:
 
 
 def _write_ahead(path: str) -> None:
-    """Which stays in the file; outside of any transaction."""
+    """Switch a file to a write-ahead log for good, outside of any transaction."""
     with closing(sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)) as connection:
         (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
     if mode != "wal":
@@ -126,9 +127,7 @@ def _write_ahead(path: str) -> None:
 
 
 def _sqlite(place: URL) -> Engine:
-    engine = create_engine(
-        place, pool_size=8, max_overflow=32, pool_timeout=PATIENCE, connect_args={"timeout": PATIENCE}
-    )
+    engine = create_engine(place, **POOL, connect_args={"timeout": PATIENCE})
 
     @event.listens_for(engine, "connect")
     def _(connection: Any, _: Any) -> None:
@@ -149,9 +148,7 @@ def _postgresql(place: URL) -> Engine:
     try:
         return create_engine(
             place,
-            pool_size=8,
-            max_overflow=32,
-            pool_timeout=PATIENCE,
+            **POOL,
             pool_pre_ping=True,
             connect_args={"options": options, "connect_timeout": 10},
         )
@@ -161,6 +158,7 @@ def _postgresql(place: URL) -> Engine:
         ) from error
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """The message of the database's driver, in one line without a full stop."""
     cause = getattr(error, "orig", None) or error
     return " ".join(str(cause).split()).rstrip(".") or type(cause).__name__

@@ -1,7 +1,7 @@
 """The store of answers: what it has acknowledged is on the disk, once, whatever happens afterwards.
 
-Many processes may write at once. A code is known to the participant alone; here is its hash. An answer that
-is sent again is acknowledged and changes nothing; another answer to the same question replaces it and is
+Many processes may write at once. A code is known to the participant alone; only its hash is stored. An answer
+that is sent again is acknowledged and changes nothing; another answer to the same question replaces it and is
 counted as a revision, so that people may go back and think again.
 """
 
@@ -31,12 +31,12 @@ from latentclr.study.answers import (
 )
 from latentclr.study.order import Step, steps
 from latentclr.study.plan import ANSWERS, Study
-from latentclr.study.store.database import connect, healthy, reading
+from latentclr.study.store.database import connect, healthy, reading, reason
 from latentclr.study.store.tables import AnswerRow, ParticipantRow, StudyRow
 
 LONGEST = 24 * 3600 * 1000
-"""Milliseconds; a page that was open for longer measured nothing."""
-MOST_INVITED = 10_000
+"""Milliseconds; longer times are not plausible."""
+MAX_INVITED = 10_000
 
 
 class Store:
@@ -47,36 +47,32 @@ class Store:
         place: where the answers are: a file, or a URL without its password.
     """
 
-    def __init__(self, engine: Engine, study: Study, study_id: int, place: str) -> None:
-        self.study, self.place = study, place
-        self._engine = engine
-        self._id = study_id
+    def __init__(self, engine: Engine, study: Study, place: str) -> None:
+        self.study, self.place, self._engine = study, place, engine
         self._insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[engine.dialect.name]
+        row: Any = self._insert(StudyRow).values(digest=study.digest, title=study.title, joined=0)
+        wanted = select(StudyRow.id).where(StudyRow.digest == study.digest)
+        with self._writing() as connection:
+            connection.execute(row.on_conflict_do_nothing(index_elements=[StudyRow.digest]))
+            self._id: int = connection.execute(wanted).scalar_one()
 
     @classmethod
     def open(cls, url: str | None, study: Study) -> "Store":
-        """The answers to a study, made if there are none yet.
+        """Open the answers to a study; tables are created if there are none yet.
 
         Args:
             url: of the database (`database.connect`); None: a file of SQLite in the study's folder.
-            study: whose answers; others in the same database are not seen.
+            study: the plan; answers to other studies in the same database are not seen.
 
         Raises:
-            InputError: no such database, or it cannot be written.
+            InputError: there is no such database, or it cannot be written.
         """
         engine = connect(url or f"sqlite:///{(study.folder / ANSWERS).absolute()}")
-        insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[engine.dialect.name]
-        with _told(), engine.begin() as connection:
-            row = insert(StudyRow).values(digest=study.digest, title=study.title, joined=0)
-            connection.execute(row.on_conflict_do_nothing(index_elements=[StudyRow.digest]))
-            number = connection.execute(
-                select(StudyRow.id).where(StudyRow.digest == study.digest)
-            ).scalar_one()
         place = make_url(url).render_as_string(hide_password=True) if url else str(study.folder / ANSWERS)
-        return cls(engine, study, number, place)
+        return cls(engine, study, place)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close all connections to the database."""
         self._engine.dispose()
 
     def __enter__(self) -> "Store":
@@ -86,45 +82,51 @@ class Store:
         self.close()
 
     def join(self, code: str | None = None) -> Participant:
-        """Somebody comes: anew, or back with their code.
+        """Add a participant, or find one by their code.
 
         Args:
-            code: None: a new participant, whose code is in the answer and nowhere else.
+            code: None: a new participant, whose code is in the returned value and nowhere else.
 
         Raises:
             UnknownCodeError: nobody has this code.
         """
         if code is not None:
-            with _told(), reading(self._engine) as connection:
+            with self._reading() as connection:
                 return self._known(connection, code)
         code = new_code()
-        with _told(), self._engine.begin() as connection:
+        with self._writing() as connection:
             return self._add(connection, code)
 
     def invite(self, count: int) -> list[str]:
-        """Codes for so many participants, to be handed out by whoever runs the study.
+        """Add participants, whose codes are handed out by whoever runs the study.
+
+        Args:
+            count: how many, from 1 to `MAX_INVITED`.
+
+        Returns:
+            Their codes.
 
         Raises:
-            InputError: none or far too many are asked for.
+            InputError: the number is out of range.
         """
-        if not 1 <= count <= MOST_INVITED:
-            raise InputError(f"{count} codes: from 1 to {MOST_INVITED} can be made at once.")
-        with _told(), self._engine.begin() as connection:
+        if not 1 <= count <= MAX_INVITED:
+            raise InputError(f"{count} codes: from 1 to {MAX_INVITED} can be made at once.")
+        with self._writing() as connection:
             return [self._add(connection, new_code()).code for _ in range(count)]
 
     def consent(self, code: str, text: str) -> Participant:
-        """Somebody agrees to take part; of the text, its SHA-256 is kept. Again: the first one stays.
+        """Record that a participant agrees to take part; later calls change nothing.
 
         Args:
-            code: theirs.
-            text: that they were shown.
+            code: of the participant.
+            text: that they were shown; its SHA-256 is kept.
 
         Raises:
             UnknownCodeError: nobody has this code.
         """
         digest = hashlib.sha256(text.encode()).hexdigest()
         today = datetime.datetime.now(datetime.UTC).date()
-        with _told(), self._engine.begin() as connection:
+        with self._writing() as connection:
             found = self._known(connection, code)
             connection.execute(
                 update(ParticipantRow)
@@ -136,21 +138,21 @@ class Store:
     def answer(
         self, code: str, item: str, question: str, value: str, *, milliseconds: int | None = None
     ) -> Stored:
-        """Keep one answer. When this returns, it is on the disk.
+        """Store one answer. When this returns, it is on the disk.
 
         Args:
             code: of the participant.
             item: id of one of their steps.
             question: id of one of the step's questions.
-            value: of an allowed answer, or a free text ("": they have nothing to say).
-            milliseconds: from the item's appearance to the answer. That of the first answer is kept.
+            value: one of the choices, or a free text (which may be empty).
+            milliseconds: from the item's appearance to the answer; that of the first answer is kept.
 
         Raises:
             UnknownCodeError: nobody has this code.
             NoConsentError: they have not agreed yet.
-            InputError: they are not asked this, or this is no answer to it.
+            InputError: the participant is not asked this, or it is no allowed answer.
         """
-        with _told(), reading(self._engine) as connection:
+        with self._reading() as connection:
             row = self._row(connection, code)
         self._check(row, item, question)
         cleaned = self.study.question(question).clean(value)
@@ -168,34 +170,27 @@ class Store:
             where=AnswerRow.value != insert.excluded.value,
         ).returning(AnswerRow.revisions)
         try:
-            with _told(), self._engine.begin() as connection:
+            with self._writing() as connection:
                 revisions = connection.execute(kept).scalar_one_or_none()  # None: the same was there
-        except IntegrityError as error:  # they withdrew this moment
+        except IntegrityError as error:  # the participant has just withdrawn
             raise UnknownCodeError from error
         return Stored(cleaned, new=revisions == 0, revised=bool(revisions))
 
     def progress(self, code: str) -> Progress:
-        """What somebody has answered, and what comes next.
+        """What a participant has answered, and what comes next.
 
         Raises:
             UnknownCodeError: nobody has this code.
         """
-        with _told(), reading(self._engine) as connection:
+        with self._reading() as connection:
             row = self._row(connection, code)
-            found = connection.execute(
-                select(AnswerRow.item, AnswerRow.question, AnswerRow.value).where(
-                    AnswerRow.participant_id == row.id
-                )
-            ).all()
+            wanted = select(AnswerRow.item, AnswerRow.question, AnswerRow.value)
+            found = connection.execute(wanted.where(AnswerRow.participant_id == row.id)).all()
         answers = {(one.item, one.question): one.value for one in found}
         theirs = steps(self.study, row.key)
-        done = [self._done(step, answers) for step in theirs]
-        return Progress(
-            answers=answers,
-            done=frozenset(step.item for step, is_done in zip(theirs, done, strict=True) if is_done),
-            total=len(theirs),
-            next=done.index(False) if False in done else None,
-        )
+        done = frozenset(step.item for step in theirs if self._done(step, answers))
+        following = (index for index, step in enumerate(theirs) if step.item not in done)
+        return Progress(answers, done, len(theirs), next(following, None))
 
     def withdraw(self, code: str) -> None:
         """Delete a participant and everything that they answered.
@@ -203,13 +198,13 @@ class Store:
         Raises:
             UnknownCodeError: nobody has this code.
         """
-        with _told(), self._engine.begin() as connection:
+        with self._writing() as connection:
             found = self._known(connection, code)
             connection.execute(delete(ParticipantRow).where(self._is(found.key)))
 
     def participants(self) -> list[Joined]:
-        """Everybody, by number."""
-        with _told(), reading(self._engine) as connection:
+        """All participants, by number."""
+        with self._reading() as connection:
             rows = connection.execute(
                 select(ParticipantRow.number, ParticipantRow.key, ParticipantRow.day)
                 .where(ParticipantRow.study_id == self._id)
@@ -218,15 +213,10 @@ class Store:
         return [Joined(row.number, row.key, row.day) for row in rows]
 
     def answers(self) -> list[Given]:
-        """Every answer, by participant, item and question."""
-        kept = (
-            AnswerRow.item,
-            AnswerRow.question,
-            AnswerRow.value,
-            AnswerRow.milliseconds,
-            AnswerRow.revisions,
-        )
-        with _told(), reading(self._engine) as connection:
+        """All answers, by participant, item and question."""
+        row = AnswerRow
+        kept = (row.item, row.question, row.value, row.milliseconds, row.revisions)
+        with self._reading() as connection:
             rows = connection.execute(
                 select(ParticipantRow.number, *kept)
                 .join(AnswerRow, AnswerRow.participant_id == ParticipantRow.id)
@@ -235,9 +225,19 @@ class Store:
         return [Given(*row) for row in sorted(rows, key=lambda row: tuple(row)[:3])]
 
     def healthy(self) -> bool:
-        """Whether the database finds no fault in itself."""
-        with _told():
+        """Whether no fault is found in the database."""
+        with _reachable():
             return healthy(self._engine)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with _reachable(), reading(self._engine) as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with _reachable(), self._engine.begin() as connection:
+            yield connection
 
     def _add(self, connection: Connection, code: str) -> Participant:
         key = key_of(code)
@@ -282,15 +282,16 @@ class Store:
 
 
 def _bounded(milliseconds: int | None) -> int | None:
-    """A time that can be true; None: not measured."""
+    """A plausible time; None: not measured."""
     return milliseconds if milliseconds is not None and 0 <= milliseconds <= LONGEST else None
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """A database that is gone or full, as a sentence."""
+def _reachable() -> Iterator[None]:
+    """Turns errors of a database that is gone, busy or full into `UnreachableError`."""
     try:
         yield
     except (OperationalError, NoConnectionError) as error:
-        reason = " ".join(str(getattr(error, "orig", None) or error).split()).rstrip(".")
-        raise UnreachableError(f"the answers cannot be reached ({reason}); try again in a moment.") from error
+        raise UnreachableError(
+            f"the answers cannot be reached ({reason(error)}); try again in a moment."
+        ) from error
