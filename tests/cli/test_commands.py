@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from tests.cli.command import SMALL, Command, start, tree
 
-from latentclr import ZOO, Directions, LatentCLR, Random, load_generator
+from latentclr import ZOO, Directions, LatentCLR, Random, __version__, load_generator
 from latentclr.cli import COMMANDS, main
 from latentclr.cli.console import Output
 from latentclr.cli.edit import parse_edits
@@ -30,7 +30,9 @@ def test_help_names_every_command(latentclr: Command) -> None:
 
 
 def test_version(latentclr: Command) -> None:
-    assert latentclr("--version").out.startswith("latentclr 0.")
+    assert latentclr("--version").out == f"latentclr {__version__}\n"
+    citation = Path(__file__).parents[2] / "CITATION.cff"
+    assert f"\nversion: {__version__}\n" in citation.read_text()
 
 
 @pytest.mark.parametrize(
