@@ -1,15 +1,14 @@
 """BigGAN checkpoints in the layout of Brock's PyTorch code (ajbrock/BigGAN-PyTorch).
 
-Sizes, and where attention is, are read off the tensors. What no tensor says are the two small numbers of
-`Epsilons`. `network.config` may give them as "bn_eps" and "sn_eps".
+Sizes and the places of attention follow from the tensors. The two numbers of `Epsilons` do not: they are
+given by `network.config` as "bn_eps" and "sn_eps", or have the usual values.
 
 Variants: hierarchical or not; one class embedding for all norms ("shared") or rows for every class in each;
-statistics as stored_mean and stored_var, the same of the code's own batch normalisation (".bn." in the names,
-perhaps sums and their counter), or running_mean and running_var of that for several devices; with or without
-spectral normalisation.
+with or without spectral normalisation; statistics of the norms as in `STATISTICS`, perhaps as sums with a
+counter of batches.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +16,16 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from latentclr.checkpoints.network import Format, Network, has
-from latentclr.checkpoints.renaming import Change, Source, fill, positive, require_finite, reshaped, sizes
+from latentclr.checkpoints.renaming import (
+    Change,
+    Source,
+    fill,
+    positive,
+    require_finite,
+    reshaped,
+    sizes,
+    with_shape,
+)
 from latentclr.errors import InputError
 from latentclr.generators.biggan import BigGAN
 
@@ -46,7 +54,7 @@ class Epsilons:
 
 TRAINED = Epsilons(1e-5, 1e-6)
 CONVERTED = Epsilons(1e-4, 1e-4)
-"""Of networks trained with the code, and of those converted from DeepMind's, which lack every `sv0`."""
+"""Those of networks trained with the code, and of networks converted from DeepMind's, which lack `sv0`."""
 
 
 recognize = has("linear.weight", "blocks.0.0.conv1.weight", "output_layer.2.weight")
@@ -159,16 +167,35 @@ def _empty(tensors: Tensors, bn_eps: float) -> BigGAN:
 
 
 def _spectral_norm(tensors: Tensors, name: str, vector: str, eps: float) -> Tensor:
-    """Estimate the largest singular value of a weight by one power step.
+    def power_step(matrix: Tensor) -> Tensor:
+        # The original makes this step at every call, from the stored vector.
+        v = normalize(with_shape(tensors, vector, (1, len(matrix))).double() @ matrix, eps=eps)
+        product = v @ matrix.T
+        return (product * normalize(product, eps=eps)).sum()
 
-    The original makes this step at every call, from the stored vector.
+    return spectral_norm(name, tensors[name], power_step)
+
+
+def spectral_norm(name: str, weight: Tensor, estimate: Callable[[Tensor], Tensor]) -> Tensor:
+    """The spectral norm of a weight, as float32.
+
+    Args:
+        name: of the weight, for messages.
+        weight: with the outputs first.
+        estimate: gives the norm of a matrix with a row for each output. The matrix is in float64, so that
+            every machine finds the same float32 number, and with it the same weights and fingerprint.
+
+    Raises:
+        InputError: the weight has fewer than two dimensions, or cannot be divided by its norm.
     """
-    matrix = as_matrix(name, tensors[name])
-    sizes(tensors, vector, 2)
-    expect_shape(vector, tensors[vector], (1, len(matrix)))
-    v = normalize(tensors[vector].double() @ matrix, eps=eps)
-    product = v @ matrix.T
-    return usable_norm(name, (product * normalize(product, eps=eps)).sum())
+    if weight.ndim < 2:
+        raise InputError(
+            f"tensor {name!r} of the checkpoint is {tuple(weight.shape)}; expected two or more dimensions."
+        )
+    norm = estimate(weight.flatten(1).double())
+    if not 0 < abs(float(norm)) < float("inf"):
+        raise InputError(f"tensor {name!r} of the checkpoint has a spectral norm of {float(norm):g}.")
+    return norm.float()
 
 
 def divided(by: Tensor | float) -> Change:
@@ -176,62 +203,9 @@ def divided(by: Tensor | float) -> Change:
     return lambda tensor: tensor.float() / by
 
 
-def as_matrix(name: str, weight: Tensor) -> Tensor:
-    """A weight as a matrix with a row for each output.
-
-    In float64, so that every machine finds the same float32 number for the spectral norm, and with it the
-    same weights and the same fingerprint.
-
-    Args:
-        name: of the weight, for the message.
-        weight: with the outputs first.
-
-    Raises:
-        InputError: the weight has fewer than two dimensions.
-    """
-    if weight.ndim < 2:
-        raise InputError(
-            f"tensor {name!r} of the checkpoint is {tuple(weight.shape)}; expected two or more dimensions."
-        )
-    return weight.flatten(1).double()
-
-
-def usable_norm(name: str, norm: Tensor) -> Tensor:
-    """The spectral norm of a weight as float32.
-
-    Args:
-        name: of the weight, for the message.
-        norm: the spectral norm, a single number.
-
-    Raises:
-        InputError: no weight can be divided by it.
-    """
-    if not 0 < abs(float(norm)) < float("inf"):
-        raise InputError(f"tensor {name!r} of the checkpoint has a spectral norm of {float(norm):g}.")
-    return norm.float()
-
-
-def expect_shape(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
-    """Check the shape of a tensor.
-
-    Args:
-        name: of the tensor, for the message.
-        tensor: to check.
-        shape: that it must have.
-
-    Raises:
-        InputError: the tensor has another shape.
-    """
-    if tensor.shape != shape:
-        raise InputError(f"tensor {name!r} of the checkpoint is {tuple(tensor.shape)}; expected {shape}.")
-
-
 def _batches(tensors: Tensors, counter: str) -> float:
     """Number of batches that the statistics of a norm are the sum of; 1 if they are no sum."""
-    if counter not in tensors:
-        return 1.0
-    expect_shape(counter, tensors[counter], (1,))
-    return max(tensors[counter].item(), 1.0)
+    return max(with_shape(tensors, counter, (1,)).item(), 1.0) if counter in tensors else 1.0
 
 
 FORMAT = Format("BigGAN (Brock's PyTorch code)", recognize, build)

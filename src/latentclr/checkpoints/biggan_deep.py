@@ -1,8 +1,8 @@
 """BigGAN-deep checkpoints in the layout of Hugging Face's conversion (pytorch-pretrained-BigGAN).
 
-Sizes are read off the tensors. Which blocks double the resolution, and the eps, are in no tensor but in the
-`config.json` beside the published files. Where `network.config` lacks them, the eps is that of the published
-networks, and the blocks are those of the published network with the same channels, if there is one.
+Sizes follow from the tensors. Which blocks double the resolution, and the eps, are in the `config.json`
+beside the published files only. Where `network.config` lacks them, the eps is that of the published networks,
+and the blocks are those of the published network with the same channels, if there is one.
 """
 
 import json
@@ -14,9 +14,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latentclr.checkpoints.biggan import as_matrix, divided, expect_shape, usable_norm
+from latentclr.checkpoints.biggan import divided, spectral_norm
 from latentclr.checkpoints.network import Format, Network, has
-from latentclr.checkpoints.renaming import Change, Source, fill, positive, require_finite, reshaped, sizes
+from latentclr.checkpoints.renaming import (
+    Change,
+    Source,
+    fill,
+    positive,
+    require_finite,
+    reshaped,
+    sizes,
+    with_shape,
+)
 from latentclr.errors import InputError, UnsafeFileError
 from latentclr.generators.biggan_deep import BigGANDeep
 
@@ -30,8 +39,8 @@ MULTIPLIERS = (
     (16, 16, 16, 16, 8, 8, 8, 8, 4, 4, 2, 2, 1),
     (16, 16, 16, 16, 8, 8, 8, 8, 4, 4, 2, 2, 1, 1, 1),
 )
-"""Channels between the blocks of the published networks of 128, 256 and 512 pixels, in multiples of the last.
-In all of them every second block doubles the resolution, from the second on."""
+"""Channels between the blocks of the published networks with 128, 256 and 512 pixels, as multiples of the
+last number. In all of them every second block doubles the resolution, from the second on."""
 
 
 recognize = has("embeddings.weight", "generator.gen_z.weight_orig")
@@ -137,7 +146,7 @@ def _settings(network: Network) -> dict[str, Any]:
 
 
 def _blocks(network: Network, width: int) -> tuple[list[tuple[int, int]], int | None]:
-    """Input and output channels of every block in multiples of the width, and the place of the attention."""
+    """Input and output channels of every block as multiples of the width, and the place of the attention."""
     tensors = network.tensors
     channels: list[tuple[int, int]] = []
     attention = None
@@ -167,7 +176,7 @@ def _blocks(network: Network, width: int) -> tuple[list[tuple[int, int]], int | 
 
 
 def _with_upsampling(config: Mapping[str, Any], channels: list[tuple[int, int]]) -> list[list[int]]:
-    """The blocks; whether each doubles the resolution, the configuration or the published networks say."""
+    """The blocks as (doubles the resolution, channels, channels), by configuration or published networks."""
     if "layers" not in config:
         if (*(n_in for n_in, _ in channels), channels[-1][1]) not in MULTIPLIERS:
             raise InputError(
@@ -194,17 +203,13 @@ def _with_upsampling(config: Mapping[str, Any], channels: list[tuple[int, int]])
 
 
 def _spectral_norm(tensors: Mapping[str, Tensor], layer: str) -> Tensor:
-    """The spectral norm of a weight by its stored vectors.
+    def stored(matrix: Tensor) -> Tensor:
+        # The vectors need not be singular: the conversion made one power step only, and in use none is made.
+        u = with_shape(tensors, f"{layer}.weight_u", (matrix.shape[0],)).double()
+        v = with_shape(tensors, f"{layer}.weight_v", (matrix.shape[1],)).double()
+        return u @ (matrix @ v)
 
-    They need not be the singular vectors: the conversion made one power step only, and in use none is made.
-    """
-    name = f"{layer}.weight_orig"
-    matrix = as_matrix(name, tensors[name])
-    u, v = f"{layer}.weight_u", f"{layer}.weight_v"
-    for vector, size in zip((u, v), matrix.shape, strict=True):
-        sizes(tensors, vector, 1)
-        expect_shape(vector, tensors[vector], (size,))
-    return usable_norm(name, tensors[u].double() @ (matrix @ tensors[v].double()))
+    return spectral_norm(f"{layer}.weight_orig", tensors[f"{layer}.weight_orig"], stored)
 
 
 def with_config(network: Network, path: Path) -> Network:

@@ -86,7 +86,7 @@ def _parse(data: memoryview) -> Network:
         case dict() if any(isinstance(value, TorchModule) for value in content.values()):
             return from_modules(content, len(data))
         case TensorFlowNetwork():
-            return from_networks(content, len(data))
+            return from_networks([content], len(data))
         case tuple() | list() if any(isinstance(value, TensorFlowNetwork) for value in content):
             return from_networks(content, len(data))
     return from_state_dict(content, "pickle", len(data))

@@ -6,6 +6,7 @@ state. The TensorFlow kind (ProGAN to StyleGAN2-ADA) is a tuple of networks that
 variables; here they are `TensorFlowNetwork`s. The source text is dropped in both.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -142,11 +143,9 @@ def from_modules(content: dict[Any, Any], size: int) -> Network:
     name = next((name for name in ("G_ema", "G") if name in modules), None)
     if name is None:
         raise InputError(f"it has no generator (G_ema or G); it has {listed(modules)}.")
-    walk = Walk()
     generator = modules[name]
-    found: dict[str, StoredTensor] = {}
-    attributes: dict[str, dict[str, Any]] = {}
-    _flatten_module("", generator, walk, found, attributes)
+    walk = _ModuleWalk()
+    walk.add("", generator)
     init = walk.plain(generator.state.get("_init_kwargs"))
     notes = {}
     if name == "G":
@@ -155,56 +154,54 @@ def from_modules(content: dict[Any, Any], size: int) -> Network:
         notes["also holds"] = listed(beside, 12)
     if training_set := walk.summary(content.get("training_set_kwargs")):
         notes["training set"] = training_set
-    return Network(
-        "NVIDIA PyTorch pickle",
-        dict(zip(found, make_tensors(list(found.values()), size), strict=True)),
-        {
-            "class_name": shown(generator.class_name),
-            "init": init if isinstance(init, dict) else {},
-            "modules": attributes,
-        },
-        notes,
-    )
+    config = {
+        "class_name": shown(generator.class_name),
+        "init": init if isinstance(init, dict) else {},
+        "modules": walk.attributes,
+    }
+    (tensors,) = make_tensors(size, walk.tensors)
+    return Network("NVIDIA PyTorch pickle", tensors, config, notes)
 
 
-def _flatten_module(
-    prefix: str,
-    module: TorchModule,
-    walk: Walk,
-    found: dict[str, StoredTensor],
-    attributes: dict[str, dict[str, Any]],
-) -> None:
-    """Collect tensors and attributes of a module and of those in it."""
-    walk.visit(1 + len(module.state))
-    public = {key: value for key, value in module.state.items() if isinstance(key, str) and key[:1] != "_"}
-    public.pop("training", None)
-    attributes[prefix] = {"class_name": shown(module.class_name)} | walk.entries(public)
-    for part in ("_parameters", "_buffers"):
-        for name, value in _entries(module, part, walk).items():
-            if (view := stored_tensor(value)) is None:
-                raise InputError(
-                    f"its {part[1:]} hold something else than tensors, at {joined(prefix, name)}."
-                )
-            found[joined(prefix, name)] = view
-    for name, child in _entries(module, "_modules", walk).items():
-        if not isinstance(child, TorchModule):
-            raise InputError(f"it has a module that is none, at {joined(prefix, name)}.")
-        _flatten_module(joined(prefix, name), child, walk, found, attributes)
+class _ModuleWalk(Walk):
+    """Collects tensors and attributes of modules, by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tensors: dict[str, StoredTensor] = {}
+        self.attributes: dict[str, dict[str, Any]] = {}
+
+    def add(self, prefix: str, module: TorchModule) -> None:
+        """Collect from a module of that name, and from the modules in it."""
+        self.visit(1 + len(module.state))
+        names = [key for key in module.state if isinstance(key, str) and key[:1] != "_" and key != "training"]
+        public = self.entries({name: module.state[name] for name in names})
+        self.attributes[prefix] = {"class_name": shown(module.class_name)} | public
+        for part in ("_parameters", "_buffers"):
+            for name, value in self._part(module, part).items():
+                if (view := stored_tensor(value)) is None:
+                    raise InputError(
+                        f"its {part[1:]} hold something else than tensors, at {joined(prefix, name)}."
+                    )
+                self.tensors[joined(prefix, name)] = view
+        for name, child in self._part(module, "_modules").items():
+            if not isinstance(child, TorchModule):
+                raise InputError(f"it has a module that is none, at {joined(prefix, name)}.")
+            self.add(joined(prefix, name), child)
+
+    def _part(self, module: TorchModule, part: str) -> dict[Any, Any]:
+        entries = module.state.get(part, {})
+        if not isinstance(entries, dict):
+            raise InputError(f"a module in it has no {part[1:]}; it is damaged.")
+        self.visit(len(entries))
+        return {name: value for name, value in entries.items() if value is not None}
 
 
-def _entries(module: TorchModule, part: str, walk: Walk) -> dict[Any, Any]:
-    entries = module.state.get(part, {})
-    if not isinstance(entries, dict):
-        raise InputError(f"a module in it has no {part[1:]}; it is damaged.")
-    walk.visit(len(entries))
-    return {name: value for name, value in entries.items() if value is not None}
-
-
-def from_networks(content: TensorFlowNetwork | tuple[Any, ...] | list[Any], size: int) -> Network:
+def from_networks(content: Iterable[object], size: int) -> Network:
     """The averaged generator of TensorFlow networks (G, D, Gs), or the only network.
 
     Args:
-        content: the networks.
+        content: networks, and perhaps other values.
         size: of the file in bytes.
 
     Returns:
@@ -214,45 +211,43 @@ def from_networks(content: TensorFlowNetwork | tuple[Any, ...] | list[Any], size
     Raises:
         InputError: it is another number of networks, or they are damaged.
     """
-    networks = (
-        [content]
-        if isinstance(content, TensorFlowNetwork)
-        else [item for item in content if isinstance(item, TensorFlowNetwork)]
-    )
+    networks = [item for item in content if isinstance(item, TensorFlowNetwork)]
     if len(networks) not in (1, 3):
         raise InputError(f"it has {len(networks)} networks; expected one, or (G, D, Gs).")
     generator = networks[-1]
-    walk = Walk()
-    found: dict[str, StoredTensor] = {}
-    functions: dict[str, str] = {}
-    _flatten_net("", generator, walk, found, functions)
+    walk = _ComponentWalk()
+    walk.add("", generator)
     config = walk.entries({key: generator.state.get(key) for key in ("version", "static_kwargs")})
-    return Network(
-        "NVIDIA TensorFlow pickle",
-        dict(zip(found, make_tensors(list(found.values()), size), strict=True)),
-        config | {"build_func_name": functions},
-        {"also holds": "G, D"} if len(networks) == 3 else {},
-    )
+    config["build_func_name"] = walk.functions
+    notes = {"also holds": "G, D"} if len(networks) == 3 else {}
+    (tensors,) = make_tensors(size, walk.tensors)
+    return Network("NVIDIA TensorFlow pickle", tensors, config, notes)
 
 
-def _flatten_net(
-    prefix: str, net: TensorFlowNetwork, walk: Walk, found: dict[str, StoredTensor], functions: dict[str, str]
-) -> None:
-    """Collect variables and build functions of a network and its components."""
-    function = walk.plain(net.state.get("build_func_name"))
-    walk.visit()
-    functions[prefix] = shown(function) if isinstance(function, str) else ""
-    variables, components = net.state.get("variables", []), net.state.get("components")
-    if not isinstance(variables, list):
-        raise InputError("a network in it has no variables; it is damaged.")
-    walk.visit(len(variables))
-    for variable in variables:
-        match variable:
-            case (str() as name, value) if (view := stored_tensor(value)) is not None:
-                found[joined(prefix, name, "/")] = view
-            case _:
-                raise InputError("a network in it has a variable that is no array; it is damaged.")
-    for name, component in (components if isinstance(components, dict) else {}).items():
-        if not isinstance(component, TensorFlowNetwork):
-            raise InputError(f"it has a component that is no network, at {joined(prefix, name, '/')}.")
-        _flatten_net(joined(prefix, name, "/"), component, walk, found, functions)
+class _ComponentWalk(Walk):
+    """Collects variables and build functions of networks and their components, by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tensors: dict[str, StoredTensor] = {}
+        self.functions: dict[str, str] = {}
+
+    def add(self, prefix: str, network: TensorFlowNetwork) -> None:
+        """Collect from a network of that name, and from its components."""
+        function = self.plain(network.state.get("build_func_name"))
+        self.visit()
+        self.functions[prefix] = shown(function) if isinstance(function, str) else ""
+        variables, components = network.state.get("variables", []), network.state.get("components")
+        if not isinstance(variables, list):
+            raise InputError("a network in it has no variables; it is damaged.")
+        self.visit(len(variables))
+        for variable in variables:
+            match variable:
+                case (str() as name, value) if (view := stored_tensor(value)) is not None:
+                    self.tensors[joined(prefix, name, "/")] = view
+                case _:
+                    raise InputError("a network in it has a variable that is no array; it is damaged.")
+        for name, component in (components if isinstance(components, dict) else {}).items():
+            if not isinstance(component, TensorFlowNetwork):
+                raise InputError(f"it has a component that is no network, at {joined(prefix, name, '/')}.")
+            self.add(joined(prefix, name, "/"), component)

@@ -103,6 +103,26 @@ def sizes(tensors: Mapping[str, Tensor], name: str, dimensions: int) -> tuple[in
     return shape
 
 
+def with_shape(tensors: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:
+    """A tensor that must have a known shape.
+
+    Args:
+        tensors: of the checkpoint, by name.
+        name: of the tensor.
+        shape: that it must have.
+
+    Raises:
+        InputError: the tensor is missing, or has another shape.
+    """
+    if name not in tensors:
+        raise InputError(f"the checkpoint lacks {name}.")
+    if tensors[name].shape != shape:
+        raise InputError(
+            f"tensor {name!r} of the checkpoint is {tuple(tensors[name].shape)}; expected {shape}."
+        )
+    return tensors[name]
+
+
 def count(tensors: Mapping[str, Tensor], name: Callable[[int], str]) -> int:
     """How many of the tensors name(0), name(1), ... are there without a gap."""
     found = 0

@@ -69,16 +69,11 @@ def from_state_dict(content: object, container: str, size: int) -> Network:
         for key, value in beside.items()
         if (view := stored_tensor(value)) is not None and not isinstance(value, Scalar)
     }
-    made = make_tensors([*state.values(), *extra.values()], size)
+    tensors, more = make_tensors(size, state, extra)
     # Other dicts are networks, states of optimizers and the like.
     settings = {k: value for k, value in beside.items() if not isinstance(value, dict) or k in OPTIONS}
     config = {k: plain for k, value in settings.items() if (plain := walk.plain(value)) is not NOTHING}
-    return Network(
-        container,
-        dict(zip(state, made, strict=False)),
-        config | dict(zip(extra, made[len(state) :], strict=True)),
-        _notes(beside, walk),
-    )
+    return Network(container, tensors, config | more, _notes(beside, walk))
 
 
 def _state(content: object, walk: Walk) -> dict[str, StoredTensor]:

@@ -4,7 +4,7 @@ The same part may be in many places of a file, so that a small file can describe
 counts its steps.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from itertools import islice
 from typing import Any
 
@@ -123,20 +123,21 @@ def listed(names: Collection[object], most: int = 4) -> str:
     return ", ".join(texts) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def make_tensors(stored: Sequence[StoredTensor], size: int) -> list[Tensor]:
+def make_tensors(size: int, *groups: Mapping[str, StoredTensor]) -> list[dict[str, Tensor]]:
     """Make tensors: at most about twice the file's size, since views may share numbers and each is copied.
 
     Args:
-        stored: the tensors in the file.
         size: of the file in bytes.
+        groups: the tensors in the file, by name; the limits are for all together.
 
     Raises:
         UnsafeFileError: they are too many or too large.
         InputError: the file lacks their numbers.
     """
-    if len(stored) > MAX_TENSORS:
-        raise UnsafeFileError(f"it has {len(stored):,} tensors; at most {MAX_TENSORS:,} are read.")
-    total = sum(entry.bytes for entry in stored)
+    count = sum(map(len, groups))
+    if count > MAX_TENSORS:
+        raise UnsafeFileError(f"it has {count:,} tensors; at most {MAX_TENSORS:,} are read.")
+    total = sum(stored.bytes for group in groups for stored in group.values())
     if total > 2 * size + SMALL:
         raise UnsafeFileError(f"its tensors would take {total:,} bytes, but it has only {size:,}.")
-    return [entry.tensor() for entry in stored]
+    return [{name: stored.tensor() for name, stored in group.items()} for group in groups]
