@@ -9,7 +9,6 @@ from tests.toy import Toy
 
 from latentclr import InputError, Random
 from latentclr.experiments.base import Settings, Wanted
-from latentclr.experiments.bench import own_class
 from latentclr.experiments.finding import find, load
 
 
@@ -51,7 +50,7 @@ def test_runs_that_are_given(tmp_path: Path) -> None:
 
 def test_the_class_in_which_is_looked() -> None:
     generator = Classes()
-    assert own_class(Settings(), Toy()) is None
-    assert own_class(Settings(), generator) == 0
-    assert own_class(Settings(), generator.for_class(2)) == 2
-    assert own_class(Settings(label=1), generator.for_class(2)) == 1
+    assert Settings().own_class(Toy()) is None
+    assert Settings().own_class(generator) == 0
+    assert Settings().own_class(generator.for_class(2)) == 2
+    assert Settings(label=1).own_class(generator.for_class(2)) == 1

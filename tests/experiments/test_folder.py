@@ -9,7 +9,8 @@ from PIL import Image
 from tests.toy import Toy
 
 from latentclr import InputError, Random
-from latentclr.experiments.base import Experiment, Wanted
+from latentclr.experiments.answers import Experiment
+from latentclr.experiments.base import Wanted
 from latentclr.experiments.finding import find
 from latentclr.experiments.folder import RUNS, experiment_folder, write
 from latentclr.runs.folders import unfinished

@@ -10,7 +10,10 @@ from tests.report.linear import Flat, planted
 from latentclr import Directions, InputError, SeFa
 from latentclr.evaluate.intervals import Interval
 from latentclr.experiments import against, general, layers, many, models, rescoring
-from latentclr.experiments.base import Run, cells
+from latentclr.experiments.answers import cells
+from latentclr.experiments.base import Run
+from latentclr.generators import DCGAN
+from latentclr.generators.slots import slot_groups
 
 
 def test_the_method_with_pure_directions_leaks_less() -> None:
@@ -65,10 +68,12 @@ def test_groups_of_slots_do_what_their_slots_do() -> None:
 
 
 def test_one_slot_has_no_groups() -> None:
+    one_slot = DCGAN((8, 4), z_dim=6)
     with pytest.raises(InputError, match="one slot: choose another"):
-        layers.slot_groups(1, "celebs")
+        layers.plan(SETTINGS, one_slot)
+    assert slot_groups(one_slot.num_slots) == {"all": (0,)}
     for count in range(2, 20):
-        groups = layers.slot_groups(count)
+        groups = slot_groups(count)
         everything = groups.pop("all")
         assert tuple(slot for slots in groups.values() for slot in slots) == everything == tuple(range(count))
         assert all(groups.values())

@@ -17,7 +17,8 @@ from latentclr.experiments.questions import EXPERIMENTS, K, Model, Question
 from latentclr.ranges import numbers
 
 if TYPE_CHECKING:
-    from latentclr.experiments.base import Experiment, Run, Settings
+    from latentclr.experiments.answers import Experiment
+    from latentclr.experiments.base import Run, Settings
     from latentclr.generators import Generator
 
 SHOWN = 40
@@ -158,14 +159,13 @@ class Options(DeviceOption, OverwriteOption):
     def _label(self, settings: Settings, generator: Generator) -> int | None:
         """The class to measure in: the first run's, unless another is asked for."""
         from latentclr.directions import Directions
-        from latentclr.experiments.bench import own_class
         from latentclr.runs.discovery import directions_file
 
         if self.runs and settings.label is None and generator.num_classes:
             number = Directions.load(directions_file(self.runs[0])).origin.generator.class_number
             if number is not None:
                 return number
-        return own_class(settings, generator)
+        return settings.own_class(generator)
 
     def _record(self, settings: Settings) -> dict[str, Any]:
         return {

@@ -1,8 +1,8 @@
 """Question 4 of the paper (Figures 3b and 4a): how do the directions compare with other methods'?
 
 All methods on the same generator and the same pictures, at one visible strength. For each attribute each
-method's best direction is chosen on one half of the latents; its effect and what it does beside it are
-measured on the other. (The paper compares by eye, each method at the strength of its authors.)
+method's best direction is chosen on one half of the latents; its effect and its side effects are measured on
+the other. (The paper compares by eye, each method at the strength of its authors.)
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,167 +13,141 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentclr.directions import Directions
-from latentclr.evaluate.intervals import Interval, Intervals, means, two_decimals
+from latentclr.evaluate.intervals import Interval, means, two_decimals
 from latentclr.evaluate.naming import FLOOR
-from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells, grouped, plural
-from latentclr.experiments.bench import Bench, own_class
+from latentclr.experiments.answers import Cell, Experiment, cells, grouped, plural
+from latentclr.experiments.base import CHANCE, OURS, Run, Settings, Wanted
+from latentclr.experiments.bench import Bench
 from latentclr.experiments.statistics import halves, others, over_seeds, strongest
 from latentclr.generators import Generator
 from latentclr.report.grid import Block, Row
 from latentclr.report.sheet import EditSheet
 
-OURS = "latentclr"
 ENDS = (-2.0, 0.0, 2.0)
-"""Multiples of the matched strength where several methods stand side by side."""
-
-
-def plan(settings: Settings, generator: Generator) -> tuple[Wanted, ...]:
-    """LatentCLR, GANSpace and random directions with every seed, SeFa once (it draws nothing)."""
-    label = own_class(settings, generator)
-    methods = (
-        *(settings.latentclr(seed) for seed in settings.seeds),
-        *(settings.ganspace(seed) for seed in settings.seeds),
-        settings.sefa(),
-        *(settings.random(seed) for seed in settings.seeds),
-    )
-    return tuple(Wanted(method, label) for method in methods)
+"""Multiples of the matched strength in the figure."""
+NUMBERS = ("effect", "leak", "leak over effect")
+"""What is measured of each attribute's best direction."""
+Summary = Mapping[str, Mapping[str, Interval]]
+"""`NUMBERS`, by name, for each attribute and in the mean, also by name."""
 
 
 @dataclass(frozen=True)
-class Measured:
-    """The best directions of a method's runs.
+class Best:
+    """The best directions of a run.
 
     Attributes:
-        runs: one for each seed.
-        calibrated: their directions, at one visible strength.
-        best: for each run and attribute the direction that was chosen.
-        signs: for each run and attribute, of the alpha with more of it.
-        effects: for each run (n, v, v): effects of attribute's direction on attributes, on other latents
-            than those that chose.
+        directions: of the run, with lengths of equal visible change.
+        best: for each attribute the direction that was chosen.
+        signs: for each attribute the sign of the alpha that raises it.
+        effects: (n, v, v), of each attribute's direction on all attributes, on other latents than those on
+            which it was chosen.
     """
 
-    runs: tuple[Run, ...]
-    calibrated: tuple[Directions, ...]
-    best: tuple[Int[Tensor, " v"], ...]
-    signs: tuple[Int[Tensor, " v"], ...]
-    effects: tuple[Float[Tensor, "n v v"], ...]
+    directions: Directions
+    best: Int[Tensor, " v"]
+    signs: Int[Tensor, " v"]
+    effects: Float[Tensor, "n v v"]
+
+
+def plan(settings: Settings, generator: Generator) -> tuple[Wanted, ...]:
+    """LatentCLR, GANSpace and random directions with every seed, and SeFa."""
+    return settings.plan(generator, OURS, "ganspace", "sefa", CHANCE)
 
 
 def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
-    """Measure every method, and by how much it leaks more than LatentCLR."""
-    groups = grouped(runs, [one.method for one in runs])
-    measured = {method: measure_method(bench, group) for method, group in groups.items()}
-    rows = [row for method, found in measured.items() for row in _rows(bench, method, found)]
+    """Measure every method, and by how much LatentCLR leaks more."""
+    groups = grouped([_best(bench, one) for one in runs], [one.method for one in runs])
+    summaries = {method: _summary(bench, group) for method, group in groups.items()}
+    rows: list[dict[str, Cell]] = []
+    for method, group in groups.items():
+        for i, (name, found) in enumerate(summaries[method].items()):
+            chosen = [str(int(one.best[i])) for one in group] if i < len(bench.names) else []
+            row: dict[str, Cell] = {
+                "method": method,
+                "runs": len(group),
+                "attribute": name,
+                "directions": ", ".join(chosen),
+            }
+            for number, value in found.items():
+                row |= cells(number, value)
+            rows.append(row)
     sheet = EditSheet(bench.generator, bench.settings.pictures[:2], ENDS)
-    shown = {method: found for method, found in measured.items() if method != "random"} or measured
-    blocks = [Block(method, tuple(_lines(bench, sheet, found))) for method, found in shown.items()]
+    shown = {method: group[0] for method, group in groups.items() if method != CHANCE}
+    first = shown or {method: group[0] for method, group in groups.items()}
     figure = sheet.draw(
         f"Each method's best direction for each attribute, in {bench.where}, on the same pictures at one "
         "visible strength.\nEffect on the attribute and mean effect on the others (leak), in standard "
         "deviations, on other pictures than those that chose the direction.",
-        blocks,
+        [Block(method, _figure_rows(bench, sheet, one)) for method, one in first.items()],
     )
-    return Experiment(rows, figure, _text(bench, measured))
+    return Experiment(rows, figure, _text(bench, groups, summaries))
 
 
-def measure_method(bench: Bench, runs: Sequence[Run]) -> Measured:
-    """Choose on the even latents, measure on the odd ones."""
-    calibrated = tuple(bench.calibrated(one.directions) for one in runs)
-    best, signs, effects = [], [], []
-    for directions in calibrated:
-        choosing, measuring = halves(bench.magnitudes(bench.scored(directions)))
-        chosen = strongest(choosing)
-        best.append(chosen)
-        signs.append(means(choosing)[chosen, torch.arange(len(chosen))].sign().long())
-        effects.append(measuring[:, chosen])
-    return Measured(tuple(runs), calibrated, tuple(best), tuple(signs), tuple(effects))
+def _best(bench: Bench, one: Run) -> Best:
+    directions = bench.calibrated(one.directions)
+    choosing, measuring = halves(bench.effects(bench.scored(directions)))
+    best = strongest(choosing)
+    signs = means(choosing)[best, torch.arange(len(best))].sign().long()
+    return Best(directions, best, signs, measuring[:, best])
 
 
-def effect_and_leak(means: Float[Tensor, "b v v"]) -> Float[Tensor, "b w"]:
-    """For each attribute the effect on it, the mean effect on others, and this over that; then their means.
+def _effect_and_leak(effects: Float[Tensor, "b v v"]) -> Float[Tensor, "b m"]:
+    """`NUMBERS` after each other, each for all attributes and in the mean."""
+    sizes = effects.abs()
+    own, leak = (
+        torch.cat([each, each.nanmean(-1, keepdim=True)], dim=-1)
+        for each in (sizes.diagonal(dim1=-2, dim2=-1), others(sizes))
+    )
+    return torch.cat([own, leak, leak / own], dim=-1)
 
-    The last three numbers are the mean effect, the mean leak, and the ratio of these.
+
+def _summary(bench: Bench, group: Sequence[Best]) -> Summary:
+    found = over_seeds(
+        [one.effects for one in group], lambda _, effects: _effect_and_leak(effects), bench.settings.bootstrap
+    )
+    names = (*bench.names, "mean")
+    return {
+        name: {number: found.at(i + j * len(names)) for j, number in enumerate(NUMBERS)}
+        for i, name in enumerate(names)
+    }
+
+
+def _difference(bench: Bench, ours: Sequence[Best], theirs: Sequence[Best]) -> Interval:
+    """By how much the ratio of leak to effect is larger in ours than in theirs, on the same latents.
+
+    Seeds are paired in their order; those of the method with fewer seeds are repeated.
     """
-    sizes = means.abs()
-    own, leak = sizes.diagonal(dim1=-2, dim2=-1), others(sizes)
-    both = torch.stack([own.nanmean(-1), leak.nanmean(-1)], dim=-1)
-    whole = torch.cat([both, both[:, 1:] / both[:, :1]], dim=-1)
-    return torch.cat([own, leak, leak / own, whole], dim=-1)
-
-
-def summarised(bench: Bench, found: Measured) -> Intervals:
-    """`effect_and_leak`, in the mean over seeds."""
-    return over_seeds(found.effects, lambda _, means: effect_and_leak(means), bench.settings.bootstrap)
-
-
-def difference(bench: Bench, one: Measured, other: Measured) -> Interval:
-    """By how much the ratio of leak to effect of the one is above the other's, on the same latents.
-
-    Seeds are paired in their order, those of the method with fewer taken in turns.
-    """
-    count = max(len(one.runs), len(other.runs))
     pairs = [
-        torch.stack([found.effects[s % len(found.effects)] for found in (one, other)], dim=1)
-        for s in range(count)
+        torch.stack([group[s % len(group)].effects for group in (ours, theirs)], dim=1)
+        for s in range(max(len(ours), len(theirs)))
     ]
 
-    def of(_: int, means: Float[Tensor, "b two v v"]) -> Float[Tensor, "b one"]:
-        ratios = [effect_and_leak(means[:, i])[:, -1:] for i in (0, 1)]
+    def of(_: int, effects: Float[Tensor, "b two v v"]) -> Float[Tensor, "b one"]:
+        ratios = [_effect_and_leak(effects[:, i])[:, -1:] for i in (0, 1)]
         return ratios[0] - ratios[1]
 
     return over_seeds(pairs, of, bench.settings.bootstrap).at(0)
 
 
-def _rows(bench: Bench, method: str, found: Measured) -> list[dict[str, Cell]]:
-    intervals, names = summarised(bench, found), (*bench.names(), "mean")
-    v = len(names) - 1
-    rows: list[dict[str, Cell]] = []
-    for i, name in enumerate(names):
-        places = (i, v + i, 2 * v + i) if i < v else (3 * v, 3 * v + 1, 3 * v + 2)
-        chosen = ", ".join(str(int(best[i])) for best in found.best) if i < v else ""
-        rows.append(
-            {
-                "method": method,
-                "runs": len(found.runs),
-                "attribute": name,
-                "directions": chosen,
-                **cells("effect", intervals.at(places[0])),
-                **cells("leak", intervals.at(places[1])),
-                **cells("leak over effect", intervals.at(places[2])),
-            }
-        )
-    return rows
+def _figure_rows(bench: Bench, sheet: EditSheet, one: Best) -> tuple[Row, ...]:
+    summary, rows = _summary(bench, [one]), []
+    for i, name in enumerate(bench.names):
+        effect, leak = (summary[name][number].value for number in NUMBERS[:2])
+        k = int(one.best[i])
+        weak = "" if effect >= FLOOR else " (weak)"
+        note = f"direction {k}\neffect {two_decimals(effect)}{weak}\nleak {two_decimals(leak)}"
+        sign = -1.0 if int(one.signs[i]) < 0 else 1.0
+        rows.append(Row(name, note, sheet.tiles(one.directions, k, scale=sign)))
+    return tuple(rows)
 
 
-def _lines(bench: Bench, sheet: EditSheet, found: Measured) -> list[Row]:
-    """Rows of the first run."""
-    intervals = over_seeds(
-        found.effects[:1], lambda _, means: effect_and_leak(means), bench.settings.bootstrap
-    )
-    v, lines = len(bench.names()), []
-    for i, name in enumerate(bench.names()):
-        effect, leak = intervals.at(i), intervals.at(v + i)
-        k = int(found.best[0][i])
-        weak = "" if effect.value >= FLOOR else " (weak)"
-        note = f"direction {k}\neffect {two_decimals(effect.value)}{weak}\nleak {two_decimals(leak.value)}"
-        sign = -1.0 if int(found.signs[0][i]) < 0 else 1.0
-        lines.append(Row(name, note, sheet.tiles(found.calibrated[0], k, scale=sign)))
-    return lines
-
-
-def _text(bench: Bench, measured: Mapping[str, Measured]) -> str:
-    said, whole = [], {method: summarised(bench, found) for method, found in measured.items()}
-    for method, found in measured.items():
-        last = len(whole[method].value) - 1
-        effect, leak, ratio = (whole[method].at(last - i) for i in (2, 1, 0))
-        said.append(
-            f"{method} ({plural(len(found.runs), 'run')}): effect {effect}, leak {leak}, leak over effect "
-            f"{ratio}."
-        )
-    verdict = []
-    for method, found in measured.items():
-        if OURS in measured and method != OURS:
-            gap = difference(bench, measured[OURS], found)
+def _text(bench: Bench, groups: Mapping[str, Sequence[Best]], summaries: Mapping[str, Summary]) -> str:
+    said, verdict = [], []
+    for method, group in groups.items():
+        numbers = ", ".join(f"{number} {value}" for number, value in summaries[method]["mean"].items())
+        said.append(f"{method} ({plural(len(group), 'run')}): {numbers}.")
+        if OURS in groups and method != OURS:
+            gap = _difference(bench, groups[OURS], group)
             word = "no clear difference" if gap.holds_zero else "less" if gap.value < 0 else "more"
             verdict.append(f"{method} {two_decimals(gap.value, sign=True)} {gap.ends}, {word}")
     against = (

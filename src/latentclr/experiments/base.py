@@ -1,19 +1,20 @@
-"""What every experiment is made of: what is asked for, the runs that answer it, and the answer."""
+"""Settings and runs of experiments."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
-
-from PIL import Image
+from typing import Any, Literal
 
 from latentclr.directions import Directions
 from latentclr.discover import Discoverer, GANSpace, LatentCLR, Random, SeFa
-from latentclr.evaluate.intervals import Bootstrap, Interval
+from latentclr.evaluate.intervals import Bootstrap
 from latentclr.experiments.questions import LATENTS, K
 from latentclr.experiments.questions import Model as Model
-from latentclr.tables import Cell as Cell
+from latentclr.generators import Generator
 
-Thing = TypeVar("Thing")
+Method = Literal["latentclr", "ganspace", "sefa", "random"]
+OURS: Method = "latentclr"
+CHANCE: Method = "random"
+"""The method that others are compared with, and the one that shows what the latent space gives by itself."""
 
 MODELS: Mapping[Model, Mapping[str, Any]] = {
     "global": {},
@@ -25,22 +26,22 @@ MODELS: Mapping[Model, Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """How large an experiment is.
+    """Size of an experiment.
 
     Attributes:
-        seeds: of the methods; one run each.
-        k: directions of a run.
-        ks: of the experiment that varies it.
+        seeds: of the methods; one run for each.
+        k: number of directions of a run.
+        ks: numbers of directions that the experiment `many` compares.
         model: LatentCLR's direction model, where it is not what is compared.
         label: class in which directions are looked for; None: the generator's own, or 0.
         other: class that it is compared with; None: the one half way round.
         steps: of LatentCLR's training; None: its default.
         samples: latents that GANSpace analyses; None: its default.
-        latents: pictures that effects are measured on.
-        population: pictures whose deviations are the units of effects.
-        matching: pictures that strengths are matched on.
-        classes: at most so many are looked at.
-        pictures: numbers of those that are drawn.
+        latents: number of pictures on which effects are measured.
+        population: number of pictures whose standard deviations are the units of effects.
+        matching: number of pictures on which strengths are matched.
+        classes: largest number of classes that are compared.
+        pictures: seeds of the pictures in the figure.
         truncation: of all latents.
         bootstrap: of the intervals.
     """
@@ -63,7 +64,7 @@ class Settings:
 
     @property
     def small(self) -> "Settings":
-        """A form of a few seconds: it shows that everything runs, and says nothing about any method."""
+        """A version that takes a few seconds: it shows that everything runs, but its results mean nothing."""
         return replace(
             self,
             seeds=self.seeds[:2],
@@ -80,26 +81,44 @@ class Settings:
         )
 
     def latentclr(self, seed: int, *, k: int | None = None, model: Model | None = None) -> LatentCLR:
-        """LatentCLR with these settings."""
+        """LatentCLR with these settings.
+
+        Args:
+            seed: of the method.
+            k: number of directions; None: `self.k`.
+            model: direction model; None: `self.model`.
+        """
         chosen = model or self.model
         steps = {} if self.steps is None else {"steps": self.steps, "validate_every": self.steps}
         more = {"truncation": self.truncation, **MODELS[chosen], **steps}
         return LatentCLR(k=k or self.k, seed=seed, model=chosen, **more)
 
-    def ganspace(self, seed: int) -> GANSpace:
-        """GANSpace with as many directions."""
+    def own_class(self, generator: Generator) -> int | None:
+        """The class in which directions are looked for: the given one, the generator's, or the first."""
+        if not generator.num_classes:
+            return None
+        return (generator.label_number if self.label is None else self.label) or 0
+
+    def plan(self, generator: Generator, *methods: Method) -> tuple["Wanted", ...]:
+        """Runs of some methods in `own_class`: one for each seed; one of SeFa, which is deterministic.
+
+        Args:
+            generator: in which directions are looked for.
+            methods: by name.
+        """
         few: dict[str, Any] = {}
         if self.samples is not None:
             few = {"samples": self.samples, "regression_samples": self.samples}
-        return GANSpace(k=self.k, seed=seed, truncation=self.truncation, **few)
-
-    def sefa(self) -> SeFa:
-        """SeFa with as many directions; it draws nothing."""
-        return SeFa(k=self.k)
-
-    def random(self, seed: int) -> Random:
-        """As many random directions: what chance gives."""
-        return Random(k=self.k, seed=seed)
+        wanted: dict[Method, Sequence[Discoverer]] = {
+            "latentclr": [self.latentclr(seed) for seed in self.seeds],
+            "ganspace": [
+                GANSpace(k=self.k, seed=seed, truncation=self.truncation, **few) for seed in self.seeds
+            ],
+            "sefa": [SeFa(k=self.k)],
+            "random": [Random(k=self.k, seed=seed) for seed in self.seeds],
+        }
+        label = self.own_class(generator)
+        return tuple(Wanted(method, label) for name in methods for method in wanted[name])
 
 
 @dataclass(frozen=True)
@@ -108,7 +127,7 @@ class Wanted:
 
     Attributes:
         method: with its settings.
-        label: class in which it looks; None: the generator has none.
+        label: class in which it looks for directions; None: the generator has no classes.
     """
 
     method: Discoverer
@@ -116,7 +135,7 @@ class Wanted:
 
     @property
     def name(self) -> str:
-        """Of its file."""
+        """Name of the run, and of its file."""
         model = getattr(self.method, "model", "")
         where = "" if self.label is None else f"class{self.label}"
         parts = (self.method.method, model, f"k{self.method.k}", where, f"seed{self.method.seed}")
@@ -125,11 +144,11 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Run:
-    """Directions that a method found, which say themselves how.
+    """Directions that a method found.
 
     Attributes:
         name: unique among the runs of an experiment.
-        directions: that were found.
+        directions: with the record of how they were found.
     """
 
     name: str
@@ -147,74 +166,10 @@ class Run:
 
     @property
     def seed(self) -> int:
-        """Of the method."""
+        """Seed of the method."""
         return int(self.directions.origin.hyperparameters.get("seed", 0))
 
     @property
     def label(self) -> int | None:
-        """Number of the class in which they were found; None: there was none, or a mixture."""
+        """Number of the class in which they were found; None: no class, or a mixture."""
         return self.directions.origin.generator.class_number
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """An answer.
-
-    Attributes:
-        rows: of the table; all have the same columns.
-        figure: what one sees.
-        text: what was found, in plain words.
-    """
-
-    rows: Sequence[Mapping[str, Cell]]
-    figure: Image.Image
-    text: str
-
-
-def cells(name: str, interval: Interval) -> dict[str, Cell]:
-    """A value with its interval as three cells; what is not known is empty.
-
-    >>> cells("effect", Interval(0.5, 0.25, float("nan")))
-    {'effect': 0.5, 'effect_low': 0.25, 'effect_high': None}
-    """
-    parts = {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
-    return {key: rounded(value) for key, value in parts.items()}
-
-
-def rounded(value: float) -> float | None:
-    """Five digits are more than any of this is exact to; None: not known."""
-    return float(f"{value:.5g}") if abs(value) < float("inf") else None
-
-
-def grouped(things: Sequence[Thing], by: Sequence[str]) -> dict[str, list[Thing]]:
-    """Runs, or what was found of them, by what is compared, in the order in which they come.
-
-    Args:
-        things: to group.
-        by: for each the name of its group.
-    """
-    found: dict[str, list[Thing]] = {}
-    for thing, name in zip(things, by, strict=True):
-        found.setdefault(name, []).append(thing)
-    return found
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names in a sentence.
-
-    >>> listed(["a", "b", "c"]), listed([])
-    ('a, b and c', 'none')
-    """
-    if len(names) < 2:
-        return "".join(names) or "none"
-    return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def plural(count: int, noun: str) -> str:
-    """A number with its noun.
-
-    >>> plural(1, "class"), plural(3, "class"), plural(2, "seed")
-    ('1 class', '3 classes', '2 seeds')
-    """
-    end = "" if count == 1 else "es" if noun.endswith("s") else "s"
-    return f"{count} {noun}{end}"

@@ -1,4 +1,4 @@
-"""Where experiments are made: a generator, who reads its pictures, and one strength for all edits."""
+"""How experiments measure: a generator, a scorer of its pictures, and one strength of all edits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,26 +14,32 @@ from latentclr.engine.training import Log
 from latentclr.errors import InputError
 from latentclr.evaluate.attributes import Scale
 from latentclr.evaluate.calibration import SAMPLES, calibrate, usual_target
+from latentclr.evaluate.leakage import unsigned_where_unordered
 from latentclr.evaluate.measuring import PIXELS, measure
+from latentclr.evaluate.repetition import effect_repetition, latent_repetition, visible_repetition
 from latentclr.evaluate.scored import Scored
 from latentclr.experiments.base import Settings
 from latentclr.generators import Generator, Latents
 from latentclr.scorers import Scorer
 
 LATENT_SEED = 2021
-"""Of the latents that effects are measured on; no method draws these."""
+"""Seed of the latents on which effects are measured; no method draws these."""
+COMPARED = 16
+"""Number of latents on which directions are compared with each other."""
+DISTINCT = ("distinct vectors", "distinct looks", "distinct effects")
+"""Names of the counts of directions that do not repeat each other."""
 
 
 @dataclass(frozen=True)
 class Bench:
-    """All that experiments measure with.
+    """Measures the directions of all runs in the same way.
 
     Attributes:
         generator: at the truncation; of the class in which directions are looked for, if it has classes.
-        scorer: reads its pictures.
-        scales: of what the scorer says.
-        settings: how large the experiment is.
-        log: told how many pictures are done, from 0 again for every set of edits.
+        scorer: of its pictures.
+        scales: of the scores.
+        settings: size of the experiment.
+        log: receives how many pictures are done, from 0 again for every set of edits.
     """
 
     generator: Generator
@@ -44,7 +50,7 @@ class Bench:
 
     @cached_property
     def target(self) -> float:
-        """What edits of length 3 along random directions change of the picture, in the median."""
+        """The change that edits of length 3 along random directions make in the picture, in the median."""
         return usual_target(self.generator, samples=min(SAMPLES, 2 * self.settings.matching))
 
     @cached_property
@@ -58,13 +64,13 @@ class Bench:
 
     @cached_property
     def units(self) -> Float[Tensor, " a"]:
-        """Deviations of the attributes over unedited pictures, of the class of `generator`."""
+        """Standard deviations of the attributes over unedited pictures, of the class of `generator`."""
         columns = zip(self.scales, self._population.unbind(1), strict=True)
         return torch.tensor([scale.deviation(values) for scale, values in columns])
 
-    @property
+    @cached_property
     def varying(self) -> tuple[int, ...]:
-        """Numbers of the attributes that differ from picture to picture; what the class fixes does not."""
+        """Numbers of the attributes that differ between pictures; those that the class determines do not."""
         columns = zip(self.units.tolist(), self._population.unbind(1), strict=True)
         return tuple(
             i
@@ -72,14 +78,16 @@ class Bench:
             if unit > 0 and len(values[~values.isnan()].unique()) > 1
         )
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the varying attributes."""
+        return tuple(self.scales[i].name for i in self.varying)
+
     @property
     def where(self) -> str:
         """The generator, and its class, in words."""
-        return f"{self.generator.name}{self.class_words(self.generator.label_number)}"
-
-    def class_words(self, label: int | None) -> str:
-        """', class 3 (capsule)'; nothing where there is no class."""
-        return "" if label is None else f", class {self.class_name(label)}"
+        label = self.generator.label_number
+        return self.generator.name + ("" if label is None else f", class {self.class_name(label)}")
 
     def class_name(self, label: int) -> str:
         """Number and name of a class."""
@@ -87,15 +95,25 @@ class Bench:
         return f"{label} ({names[label].split(',')[0]})" if names else str(label)
 
     def latents(self, n: int, stream: int = 0) -> Latents:
-        """Latents of n pictures that no method has seen; another stream has others."""
+        """Latents that no method has seen.
+
+        Args:
+            n: how many.
+            stream: other streams have other latents.
+        """
         return self.generator.sample(n, rng=torch.Generator().manual_seed(LATENT_SEED + stream))
 
+    @property
+    def few(self) -> Latents:
+        """Latents on which directions are compared with each other."""
+        return self.latents(min(COMPARED, self.settings.latents), 3)
+
     def calibrated(self, directions: Directions, generator: Generator | None = None) -> Directions:
-        """The directions with lengths at which all change as much of what one sees.
+        """The directions with lengths of equal visible change.
 
         Args:
             directions: of this generator.
-            generator: at the class in which; None: the bench's own.
+            generator: view of another class; None: the bench's own.
         """
         return calibrate(
             directions, generator or self.generator, target=self.target, samples=self.settings.matching
@@ -109,12 +127,12 @@ class Bench:
         slots: Sequence[int] | None = None,
         stream: int = 0,
     ) -> Scored:
-        """What the scorer says before and after edits of one length, both ways; in the bench's units.
+        """Scores before and after edits of both signs, in the bench's units.
 
         Args:
             calibrated: directions whose scales are the lengths.
-            generator: at the class that is drawn; None: the bench's own.
-            slots: that edits move; None: the directions' own.
+            generator: view of another class; None: the bench's own.
+            slots: slots that edits move; None: the directions' own.
             stream: of latents.
         """
         found = measure(
@@ -130,22 +148,32 @@ class Bench:
         )
         return replace(found, units=self.units)
 
-    def magnitudes(self, scored: Scored) -> Float[Tensor, "n k v"]:
-        """Effects on the varying attributes, latent by latent: their means without sign are sizes.
+    def effects(self, scored: Scored) -> Float[Tensor, "n k v"]:
+        """Effects on the varying attributes for each latent; without sign if there is no more and less."""
+        effects = unsigned_where_unordered(scored.effects().transpose(0, 1), self.scales)
+        return effects[..., list(self.varying)].double()
 
-        From the edit by -1 to the one by +1, in deviations; without sign where there is no more and less.
+    def distinct(self, calibrated: Directions, scored: Scored) -> dict[str, int]:
+        """Numbers of directions that do not repeat each other: as vectors, by looks and by effects.
+
+        Args:
+            calibrated: directions whose scales are the lengths.
+            scored: scores of their edits.
         """
-        effects = scored.effects().transpose(0, 1)
-        signed = torch.tensor([scale.signed for scale in self.scales])
-        return torch.where(signed, effects, effects.abs())[..., list(self.varying)].double()
-
-    def names(self) -> tuple[str, ...]:
-        """Of the varying attributes."""
-        return tuple(self.scales[i].name for i in self.varying)
+        found = (
+            latent_repetition(calibrated, self.few),
+            visible_repetition(self.generator, calibrated, self.few, lengths=calibrated.scale),
+            effect_repetition(scored),
+        )
+        return {name: one.distinct for name, one in zip(DISTINCT, found, strict=True)}
 
 
 def needs_classes(generator: Generator, what: str) -> None:
     """Refuse a generator without classes.
+
+    Args:
+        generator: to check.
+        what: name of the experiment, for the message.
 
     Raises:
         InputError: it has fewer than two.
@@ -155,11 +183,3 @@ def needs_classes(generator: Generator, what: str) -> None:
             f"{what} compares classes, and {generator.name or 'this generator'} has none: choose a generator "
             "with classes, such as scenes-biggan."
         )
-
-
-def own_class(settings: Settings, generator: Generator) -> int | None:
-    """The class in which directions are looked for: the one asked for, the generator's, or the first."""
-    if not generator.num_classes:
-        return None
-    chosen = generator.label_number if settings.label is None else settings.label
-    return chosen or 0

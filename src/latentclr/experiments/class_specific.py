@@ -1,10 +1,10 @@
 """Question 3 of the paper (Figure 3a): are there directions that only one class has?
 
-Directions are found in two classes. A direction of the one has a match among those of the other where, drawn
-in its own class, one of these changes the picture alike (|cos| of the changes) or does alike to the
-attributes (|cos| of the effects). What has no match may be specific to its class, or may be what another seed
-would not have found either: so the same is asked of runs of one class with different seeds, and only what
-that leaves is the class's.
+Directions are found in two classes. A direction of one class has a match among those of the other if, in
+pictures of its own class, one of these changes the picture similarly (|cos| of the changes) or has similar
+effects on attributes (|cos| of the effects). A direction without a match may be specific to its class, or one
+that another seed would not have found either: so runs of one class with different seeds are compared in the
+same way, and only the difference is attributed to the class.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,28 +21,27 @@ from latentclr.errors import InputError
 from latentclr.evaluate.edits import Edits
 from latentclr.evaluate.intervals import Interval, Intervals, Weights, weighted_means
 from latentclr.evaluate.strength import Measure
-from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells
-from latentclr.experiments.bench import Bench, needs_classes, own_class
+from latentclr.experiments.answers import Cell, Experiment, cells, grouped
+from latentclr.experiments.base import Run, Settings, Wanted
+from latentclr.experiments.bench import Bench, needs_classes
 from latentclr.generators import Generator
 from latentclr.linalg import unit
 from latentclr.report.comparison import ALONE
 from latentclr.report.grid import Block, Row
 from latentclr.report.sheet import EditSheet
 
-SEEN = 16
-"""Latents on which changes of pictures are compared."""
 ROWS = 4
-"""Directions of each class in the figure: the least matched ones."""
+"""Number of directions of each class in the figure: those with the weakest matches."""
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A run in one class.
+class InClass:
+    """A run, measured in pictures of one class.
 
     Attributes:
-        directions: with lengths of one visible strength in this class.
-        looks: (n, k, f), unit changes of the picture.
-        effects: (n, k, v), on the attributes.
+        directions: with lengths of equal visible change in this class.
+        looks: changes of the picture, as unit vectors.
+        effects: on the varying attributes.
     """
 
     directions: Directions
@@ -52,14 +51,14 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Matched:
-    """How well each direction of a run is matched by another run's.
+    """How well each direction of a run is matched by another run's directions.
 
     Attributes:
-        run: the one whose directions are asked about.
-        other: where matches are looked for.
-        across: whether the other is of another class (rather than of another seed).
-        looks: (k,), |cos| of changes of the picture with the best match.
-        effects: (k,), |cos| of effects with the best match of effects.
+        run: whose directions are matched.
+        other: in which matches are looked for.
+        across: whether the other run is of another class (rather than of another seed).
+        looks: (k,), |cos| of changes of the picture, with the best match by looks.
+        effects: (k,), |cos| of effects, with the best match by effects.
         partners: (k,), numbers of the best matches by looks.
     """
 
@@ -72,27 +71,27 @@ class Matched:
 
     @property
     def alone(self) -> Float[Tensor, " k"]:
-        """1 where there is no match, neither by looks nor by effects."""
+        """1 for directions without a match by looks or by effects, else 0."""
         return ((self.looks.value < ALONE) & (self.effects.value < ALONE)).double()
 
 
 def plan(settings: Settings, generator: Generator) -> tuple[Wanted, ...]:
     """LatentCLR in both classes, with every seed."""
     needs_classes(generator, "class-specific")
-    one = own_class(settings, generator) or 0
-    other = (one + generator.num_classes // 2) % generator.num_classes
-    labels = (one, other if settings.other is None else settings.other)
+    one = settings.own_class(generator) or 0
+    half_way = (one + generator.num_classes // 2) % generator.num_classes
+    labels = (one, half_way if settings.other is None else settings.other)
     if labels[0] == labels[1]:
         raise InputError(f"class {one} cannot be compared with itself: choose two classes that differ.")
     return tuple(Wanted(settings.latentclr(seed), label) for label, seed in product(labels, settings.seeds))
 
 
 def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
-    """Match every run with those of the other class, and with those of its own."""
+    """Match every run with a run of the other class, and with one of its own class."""
     labels = _two_classes(runs)
     views = {label: bench.generator.for_class(label).settled() for label in labels}
-    drawn: dict[tuple[str, int | None], Drawn] = {
-        (one.name, label): _drawn(bench, one, views[label]) for one in runs for label in labels
+    drawn: dict[tuple[str, int | None], InClass] = {
+        (one.name, label): _in_class(bench, one, views[label]) for one in runs for label in labels
     }
     matched = [_match(bench, one, other, across, drawn) for one, other, across in _pairs(runs)]
     rows = [row for match in matched for row in _rows(match)]
@@ -110,11 +109,8 @@ def _two_classes(runs: Sequence[Run]) -> tuple[int, int]:
 
 
 def _pairs(runs: Sequence[Run]) -> list[tuple[Run, Run, bool]]:
-    """Each run with that of the other class of its place, and with the next one of its own class."""
-    classes: dict[int | None, list[Run]] = {}
-    for one in runs:
-        classes.setdefault(one.label, []).append(one)
-    ours, theirs = classes.values()
+    """Each run with its counterpart of the other class, and with the next run of its own class."""
+    ours, theirs = grouped(runs, [str(one.label) for one in runs]).values()
     pairs = []
     for mine, others in ((ours, theirs), (theirs, ours)):
         for i, one in enumerate(mine):
@@ -124,19 +120,18 @@ def _pairs(runs: Sequence[Run]) -> list[tuple[Run, Run, bool]]:
     return pairs
 
 
-def _drawn(bench: Bench, one: Run, view: Generator) -> Drawn:
+def _in_class(bench: Bench, one: Run, view: Generator) -> InClass:
     directions = bench.calibrated(one.directions, view)
-    latents = bench.latents(min(SEEN, bench.settings.latents), 3)
     edits = Edits.along(directions, slots=None, device=view.device)
-    seen = Measure(view).differences(edits, latents)
-    effects = bench.magnitudes(bench.scored(directions, generator=view))
-    return Drawn(directions, unit(seen.transpose(0, 1)).cpu(), effects)
+    changes = Measure(view).differences(edits, bench.few)
+    effects = bench.effects(bench.scored(directions, generator=view))
+    return InClass(directions, unit(changes.transpose(0, 1)).cpu(), effects)
 
 
 def _match(
-    bench: Bench, one: Run, other: Run, across: bool, drawn: Mapping[tuple[str, int | None], Drawn]
+    bench: Bench, one: Run, other: Run, across: bool, drawn: Mapping[tuple[str, int | None], InClass]
 ) -> Matched:
-    """Both are drawn in the class of the first."""
+    """Match directions of two runs, both measured in the class of the first."""
     mine, theirs = drawn[one.name, one.label], drawn[other.name, one.label]
     looks = torch.einsum("nkf,nlf->nkl", mine.looks, theirs.looks).abs().double()
     best = looks.mean(0).argmax(-1)
@@ -189,7 +184,7 @@ def _figure(
     bench: Bench,
     matched: Sequence[Matched],
     views: Mapping[int, Generator],
-    drawn: Mapping[tuple[str, int | None], Drawn],
+    drawn: Mapping[tuple[str, int | None], InClass],
 ) -> Image.Image:
     sheet = EditSheet(bench.generator, bench.settings.pictures[:2])
     blocks = []
@@ -233,7 +228,7 @@ def _text(bench: Bench, matched: Sequence[Matched], labels: tuple[int, int]) -> 
 
 
 def _shares(bench: Bench, matched: Sequence[Matched], *, across: bool) -> str:
-    """How well directions are matched, in words; empty: there are no such runs."""
+    """How well directions are matched, in words; empty without such runs."""
     kind = [match for match in matched if match.across == across]
     if not kind:
         return ""
@@ -260,7 +255,12 @@ def _verdict(bench: Bench, matched: Sequence[Matched]) -> str:
 
 
 def class_gap(bench: Bench, matched: Sequence[Matched]) -> Interval | None:
-    """By how much the same directions are better matched within their class than across; None: one seed."""
+    """By how much the same directions are better matched within their class than across; None with one seed.
+
+    Args:
+        bench: whose bootstrap gives the interval.
+        matched: runs of both kinds.
+    """
     within = {match.run.name: match.looks.value for match in matched if not match.across}
     gaps = [
         within[match.run.name] - match.looks.value
@@ -271,6 +271,11 @@ def class_gap(bench: Bench, matched: Sequence[Matched]) -> Interval | None:
 
 
 def mean_over(bench: Bench, values: Sequence[Float[Tensor, " k"]]) -> Interval:
-    """Mean over runs and their directions, both drawn anew for the interval."""
+    """Mean over runs and their directions; resamples for the interval draw both.
+
+    Args:
+        bench: whose bootstrap gives the interval.
+        values: of the directions of each run.
+    """
     k = min(len(one) for one in values)
     return bench.settings.bootstrap.seeds(torch.stack([one[:k] for one in values]), shared=False).at()

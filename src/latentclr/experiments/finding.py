@@ -1,4 +1,4 @@
-"""The runs of an experiment: those that are given, those that were kept, or new ones."""
+"""The runs of an experiment: given ones, those in its folder, or new ones."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,33 +23,37 @@ def find(
     say: Say = lambda _: None,
     log: Log = no_log,
 ) -> tuple[Run, ...]:
-    """Look for directions; what a folder keeps of the same method, settings and generator is taken from it.
+    """Run methods; results of the same method, settings and generator in a folder are taken from there.
 
     Args:
         wanted: methods with their settings and classes; each once.
-        generator: to look in.
-        folder: where directions are kept, a file each; None: nowhere.
-        say: told what is being done.
+        generator: in which directions are looked for.
+        folder: keeps directions, a file for each run; None: they are not kept.
+        say: receives messages about the progress.
         log: of the methods.
 
     Raises:
-        InputError: settings that this generator cannot serve, or a folder that cannot be written.
+        InputError: settings that do not fit this generator, or a folder that cannot be written.
     """
     return tuple(Run(one.name, _found(one, generator, folder, say, log)) for one in wanted)
 
 
 def load(runs: Sequence[Path], generator: Generator) -> tuple[Run, ...]:
-    """Runs that are there already.
+    """Load runs of earlier commands.
+
+    Args:
+        runs: run folders or directions files.
+        generator: of all runs.
 
     Raises:
-        InputError: there is none, one is given twice, or it is another generator's.
+        InputError: a run does not exist, is given twice, or is of another generator.
     """
     found: list[Run] = []
     for run in runs:
         path = directions_file(run)
         directions = Directions.load(path)
         directions.require(generator)
-        # A folder is called by its name, and so is a file that has one of its own.
+        # Named after the folder, unless the file has a name of its own.
         name = path.parent.name if path.name == DIRECTIONS else path.stem
         if name in {one.name for one in found}:
             raise InputError(f"two runs are called {name!r}: give each once, under names that differ.")
@@ -73,7 +77,7 @@ def _found(one: Wanted, generator: Generator, folder: Path | None, say: Say, log
 
 
 def _same(kept: Directions, one: Wanted, generator: Generator) -> bool:
-    """Whether a file holds what this method would find here."""
+    """Whether these directions are what this method would find here."""
     origin = kept.origin
     return (
         origin.method == one.method.method

@@ -1,4 +1,4 @@
-"""What an experiment leaves on the disk: figure.png, table.csv, text.md, experiment.json, and its runs."""
+"""The folder of an experiment: figure.png, table.csv, text.md, experiment.json, and its runs."""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,8 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from latentclr.experiments.base import Experiment, Run
+from latentclr.experiments.answers import Experiment
+from latentclr.experiments.base import Run
 from latentclr.files import make_folder, write_bytes, write_json
 from latentclr.generators import Generator
 from latentclr.images import save_picture
@@ -23,17 +24,17 @@ EXPERIMENT = FolderKind("an experiment", MARK)
 
 @contextmanager
 def experiment_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Give a folder to write into; it becomes `folder` when all went well.
+    """Yield a folder to write into; it becomes `folder` if no error occurs.
 
-    Directions are the dear part, so what was found stays in `runs`: when the experiment was stopped, and also
-    when it is replaced. (`find` takes from there what has the same settings.)
+    Directions take most of the time, so those in `runs` are kept when the experiment is stopped or replaced.
+    (`find` takes those with the same settings from there.)
 
     Args:
-        folder: where it goes.
-        overwrite: replace an experiment that is there.
+        folder: final place.
+        overwrite: replace an existing experiment.
 
     Raises:
-        InputError: the place is taken or cannot be written, or another process writes there.
+        InputError: `folder` exists or cannot be written, or another process writes there.
     """
 
     def check() -> None:
@@ -64,16 +65,19 @@ def write(
     runs: Sequence[Run],
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Write everything but the runs. Returns what is in experiment.json.
+    """Write everything but the runs.
 
     Args:
         folder: to write into.
         name: of the experiment.
-        paper: what of the paper it answers.
+        paper: figure, table or section of the paper.
         found: the answer.
-        generator: of which it was asked.
-        runs: that answer it.
+        generator: the generator of the runs.
+        runs: on which the answer is based.
         settings: JSON values.
+
+    Returns:
+        The contents of experiment.json.
     """
     facts = {
         "format": FORMAT,

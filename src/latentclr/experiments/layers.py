@@ -5,7 +5,6 @@ one visible strength in all of them.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -13,60 +12,49 @@ from torch import Tensor
 
 from latentclr.errors import InputError
 from latentclr.evaluate.intervals import Interval, means
-from latentclr.evaluate.leakage import selectivity
-from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells, listed
-from latentclr.experiments.bench import Bench, own_class
+from latentclr.evaluate.leakage import largest_effects, selectivity
+from latentclr.experiments.answers import Cell, Experiment, cells, listed
+from latentclr.experiments.base import OURS, Run, Settings, Wanted
+from latentclr.experiments.bench import Bench
 from latentclr.experiments.statistics import halves, over_seeds, strongest
 from latentclr.generators import Generator
+from latentclr.generators.slots import ALL, slot_groups
 from latentclr.ranges import as_ranges
 from latentclr.report.grid import Block, Row
 from latentclr.report.sheet import EditSheet
 
-GROUPS = ("coarse", "middle", "fine")
-ALL = "all"
 BLOCKS = 3
-"""Directions in the figure."""
+"""Number of directions in the figure."""
+Found = Mapping[str, Mapping[str, Interval]]
+"""For each group of slots what is measured there, by name."""
 
 
 def plan(settings: Settings, generator: Generator) -> tuple[Wanted, ...]:
     """LatentCLR with every seed."""
-    slot_groups(generator.num_slots, generator.name)
-    label = own_class(settings, generator)
-    return tuple(Wanted(settings.latentclr(seed), label) for seed in settings.seeds)
+    _needs_slots(generator)
+    return settings.plan(generator, OURS)
 
 
-def slot_groups(count: int, name: str = "") -> dict[str, tuple[int, ...]]:
-    """All slots, and the thirds of them by name; of two slots there is no middle.
-
-    >>> slot_groups(9)["middle"], slot_groups(2)
-    ((3, 4, 5), {'all': (0, 1), 'coarse': (0,), 'fine': (1,)})
-
-    Raises:
-        InputError: there is one slot only.
-    """
-    if count < 2:
+def _needs_slots(generator: Generator) -> None:
+    if generator.num_slots < 2:
         raise InputError(
-            f"layers needs a generator that reads its latent in several layers, and {name or 'this one'} has "
-            "one slot: choose another, such as scenes or scenes-biggan."
+            "layers needs a generator that reads its latent in several layers, and "
+            f"{generator.name or 'this one'} has one slot: choose another, such as scenes or scenes-biggan."
         )
-    edges = [round(count * i / len(GROUPS)) for i in range(len(GROUPS) + 1)]
-    if count == 2:
-        return {ALL: (0, 1), GROUPS[0]: (0,), GROUPS[2]: (1,)}
-    thirds = {name: tuple(range(edges[i], edges[i + 1])) for i, name in enumerate(GROUPS)}
-    return {ALL: tuple(range(count)), **thirds}
 
 
 def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
     """Measure every run in every group of slots."""
-    groups = slot_groups(bench.generator.num_slots, bench.generator.name)
+    _needs_slots(bench.generator)
+    groups = slot_groups(bench.generator.num_slots)
     calibrated = [bench.calibrated(one.directions) for one in runs]
     tables = {
-        group: [bench.magnitudes(bench.scored(directions, slots=slots)) for directions in calibrated]
+        group: [bench.effects(bench.scored(directions, slots=slots)) for directions in calibrated]
         for group, slots in groups.items()
     }
     # The same direction in all groups: the one that moves the attribute most where all slots move.
     best = [strongest(halves(table)[0]) for table in tables[ALL]]
-    found = {group: summarised(bench, measured, best) for group, measured in tables.items()}
+    found = {group: _summary(bench, measured, best) for group, measured in tables.items()}
     rows: list[dict[str, Cell]] = [
         {"group": group, "slots": as_ranges(groups[group]), "measure": name, **cells("value", value)}
         for group, values in found.items()
@@ -80,9 +68,9 @@ def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
         for group, slots in groups.items():
             effect = means(tables[group][0])[k].abs()
             top = int(effect.argmax())
-            note = f"slots {as_ranges(slots)}\nmost: {bench.names()[top]} {float(effect[top]):.2f}"
+            note = f"slots {as_ranges(slots)}\nmost: {bench.names[top]} {float(effect[top]):.2f}"
             lines.append(Row(group, note, sheet.tiles(calibrated[0], k, slots=slots)))
-        blocks.append(Block(f"direction {k}: {bench.names()[i]}", tuple(lines)))
+        blocks.append(Block(f"direction {k}: {bench.names[i]}", tuple(lines)))
     figure = sheet.draw(
         f"The same directions of {runs[0].name}, in {bench.where}, moving all slots or a third of them, at "
         "the same length.\nBelow each: its largest effect, in standard deviations.",
@@ -91,27 +79,26 @@ def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
     return Experiment(rows, figure, _text(bench, runs, found))
 
 
-def summarised(
+def _summary(
     bench: Bench, tables: Sequence[Float[Tensor, "n k v"]], best: Sequence[Int[Tensor, " v"]]
 ) -> dict[str, Interval]:
-    """Effects of each attribute's direction by name, the sum of effects, and selectivity."""
-    names = bench.names()
-    # Which effect of a direction is its largest here, the other half of the latents says.
-    largest = [means(halves(table)[0]).abs().nan_to_num(0.0).argmax(1) for table in tables]
+    """The effect of each attribute's direction, the sum of effects, and selectivity, by name."""
+    parts = [halves(table) for table in tables]
+    largest = [largest_effects(means(choosing)) for choosing, _ in parts]
 
     def of(s: int, effects: Float[Tensor, "b k v"]) -> Float[Tensor, "b m"]:
         sizes = effects.abs()
-        own = sizes[:, best[s], torch.arange(len(names))]
+        own = sizes[:, best[s], torch.arange(len(bench.names))]
         total, share = sizes.sum(-1).mean(-1), selectivity(sizes, largest[s]).nanmean(-1)
         return torch.cat([own, torch.stack([total, share], dim=-1)], dim=-1)
 
-    found = over_seeds([halves(table)[1] for table in tables], of, bench.settings.bootstrap)
-    labels = [*(f"effect on {name}" for name in names), "sum of effects", "selectivity"]
+    found = over_seeds([measuring for _, measuring in parts], of, bench.settings.bootstrap)
+    labels = [*(f"effect on {name}" for name in bench.names), "sum of effects", "selectivity"]
     return {label: found.at(i) for i, label in enumerate(labels)}
 
 
 def _shown(effects: Float[Tensor, "k v"], best: Int[Tensor, " v"]) -> list[int]:
-    """Attributes whose directions do most of what they are chosen for, different directions."""
+    """Attributes whose directions have the largest effects on them; different directions."""
     own = effects[best, torch.arange(len(best))].abs()
     chosen: dict[int, int] = {}
     for i in own.argsort(descending=True).tolist():
@@ -119,27 +106,23 @@ def _shown(effects: Float[Tensor, "k v"], best: Int[Tensor, " v"]) -> list[int]:
     return list(chosen.values())[:BLOCKS]
 
 
-def _text(bench: Bench, runs: Sequence[Run], found: Mapping[str, Mapping[str, Interval]]) -> str:
-    said = []
-    for group, values in found.items():
-        sizes = {name: values[f"effect on {name}"] for name in bench.names()}
-        said.append(
-            f"{group}: sum of effects {values['sum of effects']}, selectivity {values['selectivity']}, "
-            "effects of each attribute's direction "
-            f"{', '.join(f'{name} {size.value:.2f}' for name, size in sizes.items())}."
-        )
-    part = partial(_strongest_group, found)
-    where = {name: part(name) for name in bench.names()}
+def _text(bench: Bench, runs: Sequence[Run], found: Found) -> str:
+    said = [
+        f"{group}: sum of effects {values['sum of effects']}, selectivity {values['selectivity']}, "
+        "effects of each attribute's direction "
+        f"{', '.join(f'{name} {values[_effect_on(name)].value:.2f}' for name in bench.names)}."
+        for group, values in found.items()
+    ]
+    thirds = [group for group in found if group != ALL]
+    where = {
+        name: max(thirds, key=lambda group: found[group][_effect_on(name)].value) for name in bench.names
+    }
     by_group = [
         f"{group} for {listed([name for name in where if where[name] == group])}"
-        for group in found
+        for group in thirds
         if group in where.values()
     ]
-    better = [
-        group
-        for group, values in found.items()
-        if group != ALL and values["selectivity"].low > found[ALL]["selectivity"].high
-    ]
+    better = [group for group in thirds if found[group]["selectivity"].low > found[ALL]["selectivity"].high]
     verdict = (
         f"Restricting a direction to {listed(better)} makes it surely more selective."
         if better
@@ -153,6 +136,5 @@ def _text(bench: Bench, runs: Sequence[Run], found: Mapping[str, Mapping[str, In
     )
 
 
-def _strongest_group(found: Mapping[str, Mapping[str, Interval]], name: str) -> str:
-    thirds = [group for group in found if group != ALL]
-    return max(thirds, key=lambda group: found[group][f"effect on {name}"].value)
+def _effect_on(name: str) -> str:
+    return f"effect on {name}"

@@ -3,37 +3,34 @@
 LatentCLR's global, linear and nonlinear model on the same generator, with the same K, seeds and latents.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.evaluate.intervals import Interval, means
-from latentclr.evaluate.leakage import assigned, selectivity
-from latentclr.evaluate.repetition import effect_repetition, latent_repetition, visible_repetition
-from latentclr.experiments.base import MODELS, Cell, Experiment, Run, Settings, Wanted, cells, grouped
-from latentclr.experiments.bench import Bench, own_class
+from latentclr.evaluate.leakage import assigned, largest_effects, selectivity
+from latentclr.experiments.answers import Cell, Experiment, cells, grouped
+from latentclr.experiments.base import MODELS, Run, Settings, Wanted
+from latentclr.experiments.bench import DISTINCT, Bench
 from latentclr.experiments.statistics import over_seeds
 from latentclr.generators import Generator
 from latentclr.report.charts import Dots, dots
 
-SEEN = 16
-"""Latents on which directions are compared."""
-
 
 def plan(settings: Settings, generator: Generator) -> tuple[Wanted, ...]:
-    """Every model with every seed."""
-    label = own_class(settings, generator)
+    """LatentCLR with every model and seed."""
+    label = settings.own_class(generator)
     return tuple(
         Wanted(settings.latentclr(seed, model=model), label) for model in MODELS for seed in settings.seeds
     )
 
 
 def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
-    """Measure every model."""
+    """Measure the runs of every model."""
     groups = grouped(runs, [one.model or one.method for one in runs])
-    found = {model: measured(bench, group) for model, group in groups.items()}
+    found = {model: _summary(bench, group) for model, group in groups.items()}
     rows: list[dict[str, Cell]] = [
         {"model": model, "runs": len(groups[model]), "measure": name, **cells("value", value)}
         for model, values in found.items()
@@ -51,15 +48,14 @@ def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
     return Experiment(rows, figure, _text(bench, groups, found))
 
 
-def measured(bench: Bench, runs: Sequence[Run]) -> dict[str, Interval]:
-    """Selectivity, leakage and repetition of the runs of one model."""
+def _summary(bench: Bench, runs: Sequence[Run]) -> dict[str, Interval]:
+    """Selectivity, leakage and repetition of the runs of one model, by name."""
     calibrated = [bench.calibrated(one.directions) for one in runs]
     scored = [bench.scored(directions) for directions in calibrated]
-    tables = [bench.magnitudes(table) for table in scored]
-    sizes = [means(table).abs() for table in tables]
-    # What is assigned to what, and which effect of a direction is its largest, are held in resamples.
-    largest = [size.nan_to_num(0.0).argmax(1) for size in sizes]
-    pairs = [assigned(size) for size in sizes]
+    tables = [bench.effects(table) for table in scored]
+    # The assignment, and which effect of a direction is its largest, are the same in all resamples.
+    largest = [largest_effects(means(table)) for table in tables]
+    pairs = [assigned(means(table).abs()) for table in tables]
 
     def of(s: int, effects: Float[Tensor, "b k v"]) -> Float[Tensor, "b m"]:
         size = effects.abs()
@@ -72,35 +68,31 @@ def measured(bench: Bench, runs: Sequence[Run]) -> dict[str, Interval]:
 
     bootstrap = bench.settings.bootstrap
     whole = over_seeds(tables, of, bootstrap)
-    latents = bench.latents(min(SEEN, bench.settings.latents), 3)
-    distinct = []
-    for directions, table in zip(calibrated, scored, strict=True):
-        looks = visible_repetition(bench.generator, directions, latents, lengths=directions.scale)
-        vectors, effects = latent_repetition(directions, latents), effect_repetition(table)
-        distinct.append([one.distinct / directions.k for one in (vectors, looks, effects)])
+    distinct = [
+        [count / directions.k for count in bench.distinct(directions, table).values()]
+        for directions, table in zip(calibrated, scored, strict=True)
+    ]
     repeated = bootstrap.means(torch.tensor(distinct))
     names = ("selectivity", "effect", "leakage", "leakage over effect")
-    kinds = ("distinct vectors", "distinct looks", "distinct effects")
     return {
         **{name: whole.at(i) for i, name in enumerate(names)},
-        **{name: repeated.at(i) for i, name in enumerate(kinds)},
+        **{name: repeated.at(i) for i, name in enumerate(DISTINCT)},
     }
 
 
-def _text(bench: Bench, groups: dict[str, list[Run]], found: dict[str, dict[str, Interval]]) -> str:
+def _text(
+    bench: Bench, groups: Mapping[str, Sequence[Run]], found: Mapping[str, Mapping[str, Interval]]
+) -> str:
     said = []
     for model, values in found.items():
         numbers = ", ".join(f"{name} {value}" for name, value in values.items())
         said.append(f"{model} ({len(groups[model])} x {groups[model][0].directions.k}): {numbers}.")
     best = max(found, key=lambda model: found[model]["selectivity"].value)
-    surely = all(
-        found[best]["selectivity"].low > values["selectivity"].high
-        for model, values in found.items()
-        if model != best
-    )
+    others = [values["selectivity"] for model, values in found.items() if model != best]
+    surely = others and all(found[best]["selectivity"].low > other.high for other in others)
     verdict = (
         f"The {best} model is the most selective, and the intervals do not overlap."
-        if surely and len(found) > 1
+        if surely
         else f"The {best} model is the most selective here, but the intervals overlap: this does not "
         "decide it."
     )

@@ -1,4 +1,4 @@
-"""The table of experiments: what each asks, and what answers it."""
+"""The table of experiments: their questions, and the modules that answer them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from typing import Literal
 
 Model = Literal["global", "linear", "nonlinear"]
 K = 12
-"""Directions of a run, unless another number is asked for."""
+"""Usual number of directions of a run."""
 LATENTS = 64
-"""Pictures that effects are usually measured on."""
+"""Usual number of pictures on which effects are measured."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,11 @@ class Question:
     """One experiment.
 
     Attributes:
-        about: in a line.
-        paper: the figure, table or section that it answers.
-        generator: that it is usually asked of.
-        answer: module of `experiments`: its `plan` says which runs are needed, its `run` answers from them.
-        latents: pictures that it usually measures on.
+        about: the question in one line.
+        paper: figure, table or section of the paper.
+        generator: usual generator.
+        answer: module of `experiments`: its `plan` gives the runs that are needed, its `run` the answer.
+        latents: usual number of pictures on which effects are measured.
     """
 
     about: str
@@ -32,7 +32,7 @@ class Question:
     latents: int = LATENTS
 
     def load(self) -> ModuleType:
-        """The module."""
+        """Import the module that answers the question."""
         return import_module(f"latentclr.experiments.{self.answer}")
 
 
@@ -87,4 +87,4 @@ EXPERIMENTS: Mapping[str, Question] = {
         "models",
     ),
 }
-"""By name."""
+"""Experiments by name."""

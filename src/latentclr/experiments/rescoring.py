@@ -1,7 +1,7 @@
-"""Table 1 of the paper: what a scorer says before an edit, after one up and after one down.
+"""Table 1 of the paper: scores before an edit, after an edit up and after an edit down.
 
 For each attribute and method the direction is chosen on some latents and measured on as many others, at one
-visible strength for all. (In the paper directions are chosen by eye, at strengths of each method's own.)
+visible strength for all. (In the paper directions are chosen by eye, at each method's own strength.)
 """
 
 import math
@@ -13,36 +13,31 @@ from PIL import Image
 from latentclr.directions import Directions
 from latentclr.evaluate.intervals import Interval, two_decimals
 from latentclr.evaluate.rescoring import Level, Rescoring, choose, measured
-from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells, grouped, rounded
-from latentclr.experiments.bench import Bench, own_class
+from latentclr.experiments.answers import Cell, Experiment, cells, grouped, rounded
+from latentclr.experiments.base import OURS, Run, Settings, Wanted
+from latentclr.experiments.bench import Bench
 from latentclr.generators import Generator
 from latentclr.report.charts import Dots, dots
 from latentclr.report.grid import Block, Row, stack
 from latentclr.report.sheet import EditSheet
 
 CHOOSING = 3
-"""Stream of the latents that directions are chosen on."""
+"""Stream of the latents on which directions are chosen."""
 WAYS = (-1.0, 0.0, 1.0)
-"""Multiples of the matched strength that are measured, and drawn."""
+"""Multiples of the matched strength in the figure."""
 ATTRIBUTES = ("smile", "mouth", "yaw", "gender")
-"""Those of faces; of other pictures every one of which there is more and less."""
+"""Attributes of faces that are measured; for other pictures these are all attributes with more and less."""
 PAPER = {
     "smile": ("0.74 ± 0.43", {"ganspace": (0.99, 0.05), "sefa": (0.89, 0.50), "latentclr": (0.99, 0.11)}),
     "age": ("0.27 ± 0.10", {"ganspace": (0.32, 0.23), "sefa": (0.38, 0.23), "latentclr": (0.42, 0.23)}),
     "lipstick": ("0.43 ± 0.50", {"ganspace": (0.58, 0.35), "sefa": (0.55, 0.35), "latentclr": (0.66, 0.36)}),
 }
-"""Table 1: base, and for each method up and down. Of FFHQ, StyleGAN2 and other predictors than ours."""
+"""Table 1: base, and for each method up and down; of StyleGAN2 on FFHQ, and other predictors than ours."""
 
 
 def plan(settings: Settings, generator: Generator) -> tuple[Wanted, ...]:
-    """LatentCLR, GANSpace and SeFa, the first two with every seed."""
-    label = own_class(settings, generator)
-    methods = (
-        *(settings.latentclr(seed) for seed in settings.seeds),
-        *(settings.ganspace(seed) for seed in settings.seeds),
-        settings.sefa(),
-    )
-    return tuple(Wanted(method, label) for method in methods)
+    """LatentCLR and GANSpace with every seed, and SeFa."""
+    return settings.plan(generator, OURS, "ganspace", "sefa")
 
 
 @dataclass(frozen=True)
@@ -50,9 +45,9 @@ class Found:
     """A row of the table.
 
     Attributes:
-        run: whose directions were chosen from.
-        calibrated: these, with lengths of one visible strength.
-        row: what the chosen one does.
+        run: among whose directions one was chosen.
+        calibrated: these directions, with lengths of equal visible change.
+        row: scores of the chosen one.
     """
 
     run: Run
@@ -61,13 +56,13 @@ class Found:
 
 
 def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
-    """Re-score every run."""
-    found = [one for run in runs for one in rescored(bench, run)]
-    return Experiment([_row(one) for one in found], figure(bench, found), _text(bench, found))
+    """Re-score the best direction of every attribute and run."""
+    found = [one for run in runs for one in _rescored(bench, run)]
+    return Experiment([_row(one) for one in found], _figure(bench, found), _text(bench, found))
 
 
-def rescored(bench: Bench, run: Run) -> list[Found]:
-    """For each attribute the direction that moves it most: chosen on some pictures, measured on others."""
+def _rescored(bench: Bench, run: Run) -> list[Found]:
+    """For each attribute the direction that changes it most: chosen on some pictures, measured on others."""
     directions = bench.calibrated(run.directions)
     choosing = bench.scored(directions, stream=CHOOSING)
     choices = [choose(choosing, name) for name in _attributes(bench)]
@@ -83,7 +78,7 @@ def rescored(bench: Bench, run: Run) -> list[Found]:
     ]
 
 
-def figure(bench: Bench, found: Sequence[Found]) -> Image.Image:
+def _figure(bench: Bench, found: Sequence[Found]) -> Image.Image:
     """Scores of all runs; below them, pictures of the edits of each method's first run."""
     groups = _methods(found)
     panels = []
@@ -115,7 +110,6 @@ def _methods(found: Sequence[Found]) -> dict[str, list[Found]]:
 
 
 def _line(sheet: EditSheet, one: Found) -> Row:
-    """Down, before and up."""
     row = one.row
     down, up = (two_decimals(level.mean.value) for level in (row.down, row.up))
     note = f"direction {row.direction}\nfrom {down} to {up}"
@@ -187,7 +181,7 @@ def _most(ranges: Mapping[str, tuple[float, float]]) -> str:
 
 
 def _mean(levels: Sequence[Level]) -> Level:
-    """Over seeds; the deviation is the pooled one."""
+    """Mean over seeds; the deviation is the pooled one."""
     count = len(levels)
     value = sum(level.mean.value for level in levels) / count
     spread = math.sqrt(sum(level.deviation**2 for level in levels) / count)

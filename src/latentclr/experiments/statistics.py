@@ -1,7 +1,7 @@
-"""From effects of several seeds on the same latents to statements with intervals.
+"""Statistics over several seeds that are measured on the same latents, with intervals.
 
-A run is chosen from and measured on different latents, as in `latentclr.evaluate.rescoring`: the even ones
-choose, the odd ones are measured. Intervals are over seeds and latents, both drawn anew.
+Directions are chosen on other latents than those on which they are measured, as in
+`latentclr.evaluate.rescoring`: on the even ones. Resamples for the intervals draw both seeds and latents.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,8 +21,8 @@ def over_seeds(values: Sequence[Float[Tensor, "n ..."]], of: OfMeans, bootstrap:
     """Means over seeds of statistics of means over latents.
 
     Args:
-        values: of each seed, on the same n latents.
-        of: the statistics.
+        values: for each seed, on the same n latents.
+        of: computes the statistics.
         bootstrap: of the intervals. With few seeds these are too short: see `Bootstrap.seeds`.
     """
     seeds, n = len(values), len(values[0])
@@ -41,7 +41,7 @@ def over_seeds(values: Sequence[Float[Tensor, "n ..."]], of: OfMeans, bootstrap:
 
 
 def strongest(choosing: Float[Tensor, "n k a"]) -> Int[Tensor, " a"]:
-    """For each attribute the direction that moves it most, in the mean over these latents."""
+    """For each attribute the direction that changes it most, in the mean over these latents."""
     return means(choosing).abs().nan_to_num(-1.0).argmax(0)
 
 
@@ -51,14 +51,18 @@ def halves(values: Float[Tensor, "n ..."]) -> tuple[Float[Tensor, "half ..."], F
 
 
 def others(sizes: Float[Tensor, "*b a a2"]) -> Float[Tensor, "*b a"]:
-    """Mean size of what is off the diagonal, of each row: side effects of attributes' own directions."""
+    """Mean of the sizes off the diagonal, for each row: side effects of the attributes' own directions."""
     a = sizes.shape[-1]
     off = sizes.masked_fill(torch.eye(a, dtype=torch.bool), torch.nan)
     return off.nanmean(-1)
 
 
 def cosine(one: Float[Tensor, "... d"], other: Float[Tensor, "... d"]) -> Float[Tensor, "..."]:
-    """Of vectors, row by row (broadcast); 0 where one of them is zero.
+    """Cosine between vectors, row by row (broadcast); 0 where one of them is zero.
+
+    Args:
+        one: vectors.
+        other: vectors.
 
     >>> cosine(torch.tensor([[1.0, 0.0]]), torch.tensor([[3.0, 4.0]]))
     tensor([0.6000])

@@ -1,12 +1,11 @@
 """Question 2 of the paper (Figure 2b): do directions of one class work in others?
 
 Directions are found in a source class; their effects on all attributes are measured there, and on other
-latents in every class, at the same lengths in latent space. Two numbers say whether an effect came along: the
-cosine between the vectors of effects (is it the same effect?) and the ratio of their lengths (is it as
-large?). "Told" is the share of directions that could be told by their effects: in the other class they do
-most like what they themselves did in the source, rather than like another direction of the run. The source
-class itself, on the other latents, says how much of 1 noise leaves; random directions say what the generator
-gives to any direction.
+latents in every class, at the same lengths in latent space. Two numbers compare an effect with that in the
+source: the cosine between the vectors of effects (is it the same effect?) and the ratio of their lengths (is
+it as large?). A direction can be "told" by its effects if those in the other class are most similar to its
+own in the source, rather than to those of another direction of the run. The source class itself, on other
+latents, shows how far noise keeps cosines below 1; random directions show what holds for any direction.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +16,9 @@ from torch import Tensor
 
 from latentclr.directions import Directions
 from latentclr.evaluate.intervals import Interval, Intervals, means, two_decimals
-from latentclr.experiments.base import Cell, Experiment, Run, Settings, Wanted, cells, grouped, rounded
-from latentclr.experiments.bench import Bench, needs_classes, own_class
+from latentclr.experiments.answers import Cell, Experiment, cells, grouped, rounded
+from latentclr.experiments.base import CHANCE, OURS, Run, Settings, Wanted
+from latentclr.experiments.bench import Bench, needs_classes
 from latentclr.experiments.statistics import cosine, over_seeds
 from latentclr.generators import Generator
 from latentclr.linalg import unit
@@ -32,9 +32,7 @@ BLOCKS = 3
 def plan(settings: Settings, generator: Generator) -> tuple[Wanted, ...]:
     """LatentCLR with every seed, and random directions once."""
     needs_classes(generator, "transfer")
-    label = own_class(settings, generator)
-    methods = (*(settings.latentclr(seed) for seed in settings.seeds), settings.random(settings.seeds[0]))
-    return tuple(Wanted(method, label) for method in methods)
+    return (*settings.plan(generator, OURS), *settings.plan(generator, CHANCE)[:1])
 
 
 def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
@@ -44,9 +42,7 @@ def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
     labels = target_classes(source, bench.generator.num_classes, bench.settings.classes)
     calibrated = {one.name: bench.calibrated(one.directions) for one in runs}
     effects = {one.name: _effects(bench, calibrated[one.name], labels) for one in runs}
-    rows: list[dict[str, Cell]] = []
-    for one in runs:
-        rows += _rows(bench, one, effects[one.name], labels)
+    rows = [row for one in runs for row in _rows(bench, one, effects[one.name], labels)]
     first = runs[0]
     scores = transfer_scores(means(effects[first.name]))
     order = scores.argsort(descending=True, stable=True).tolist()
@@ -72,7 +68,12 @@ def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
 
 
 def target_classes(source: int, count: int, most: int) -> list[int]:
-    """The source and other classes, equally far apart.
+    """Numbers of the source class and of others, equally far apart.
+
+    Args:
+        source: number of the source class.
+        count: number of classes.
+        most: largest number of classes that are given.
 
     >>> target_classes(2, 8, 4)
     [2, 4, 6, 0]
@@ -82,7 +83,7 @@ def target_classes(source: int, count: int, most: int) -> list[int]:
 
 
 def transfer_scores(vectors: Float[Tensor, "*b c k v"]) -> Float[Tensor, "*b k"]:
-    """Of each direction, the mean cosine of its effects in other classes with those in the source.
+    """For each direction the mean cosine between its effects in other classes and those in the source.
 
     Args:
         vectors: effects in the source on the first latents, in the source on the others, and in each other
@@ -92,16 +93,20 @@ def transfer_scores(vectors: Float[Tensor, "*b c k v"]) -> Float[Tensor, "*b k"]
 
 
 def _effects(bench: Bench, calibrated: Directions, labels: Sequence[int]) -> Float[Tensor, "n c k v"]:
-    """Latent by latent: in the source, and on other latents in the source and in the other classes."""
-    tables = [bench.magnitudes(bench.scored(calibrated))]
+    """For each latent: in the source, and on other latents in the source and in the other classes."""
+    tables = [bench.effects(bench.scored(calibrated))]
     for label in labels:
         view = bench.generator.for_class(label).settled()
-        tables.append(bench.magnitudes(bench.scored(calibrated, generator=view, stream=2)))
+        tables.append(bench.effects(bench.scored(calibrated, generator=view, stream=2)))
     return torch.stack(tables, dim=1)
 
 
 def summary(vectors: Float[Tensor, "b c k v"]) -> Float[Tensor, "b m"]:
-    """For the source and each class: cosine, of others (the run's other directions), ratio, told."""
+    """For the source and each class: cosine, |cosine| with other directions, ratio, share that can be told.
+
+    Args:
+        vectors: effects, as in `transfer_scores`.
+    """
     here, there = vectors[:, :1], vectors[:, 1:]
     all_pairs = torch.einsum("bckv,bclv->bckl", unit(here).expand_as(there), unit(there))
     own = all_pairs.diagonal(dim1=-2, dim2=-1)
@@ -140,7 +145,7 @@ def _rows(
                     **cells("ratio", found.at(at + 1)),
                     **{
                         f"effect on {name}": rounded(float(sizes[c + 1, i, v]))
-                        for v, name in enumerate(bench.names())
+                        for v, name in enumerate(bench.names)
                     },
                 }
             )
@@ -174,10 +179,10 @@ def _text(
 
 
 def _verdict(cosines: Mapping[str, Interval]) -> str:
-    """LatentCLR's directions beside random ones; empty where there is only one of them."""
-    if not {"latentclr", "random"} <= cosines.keys():
+    """LatentCLR's directions beside random ones; empty where one of them is missing."""
+    if not {OURS, CHANCE} <= cosines.keys():
         return ""
-    ours, chance = cosines["latentclr"], cosines["random"]
+    ours, chance = cosines[OURS], cosines[CHANCE]
     if ours.low > chance.high:
         return " LatentCLR's directions transfer surely better than random ones."
     if ours.high < chance.low:
@@ -189,7 +194,12 @@ def _verdict(cosines: Mapping[str, Interval]) -> str:
 
 
 def averaged(effects: Sequence[Float[Tensor, "n c k v"]], bench: Bench) -> Intervals:
-    """Four numbers of the source (see `summary`), then the same four in the mean over the other classes."""
+    """Four numbers for the source (see `summary`), then the same four in the mean over the other classes.
+
+    Args:
+        effects: of runs, as in `transfer_scores`, for each latent.
+        bench: whose bootstrap gives the intervals.
+    """
 
     def of(_: int, vectors: Float[Tensor, "b c k v"]) -> Float[Tensor, "b m"]:
         by_class = summary(vectors).unflatten(1, (-1, 4))

@@ -1,8 +1,8 @@
 """Slots by name: which of a generator's latents move the large shapes and which the surface."""
 
 from latentclr.errors import InputError
-from latentclr.experiments.layers import ALL, GROUPS, slot_groups
 from latentclr.generators import Generator
+from latentclr.generators.slots import ALL, GROUPS, slot_groups
 from latentclr.ranges import as_ranges, numbers
 
 COARSE, MIDDLE, FINE = GROUPS
