@@ -15,7 +15,7 @@ from latentclr.generators import BigGANDeep
 from latentclr.generators.biggan import DoublingConv, double
 from latentclr.generators.biggan_deep import Statistics, truncated_normal
 from latentclr.pretrain import BigGANDeepSettings
-from latentclr.pretrain.biggan_deep import BigGANDeepGame, fill_statistics, generate_from, new_game
+from latentclr.pretrain.biggan_deep import BigGANDeepGame, fill_statistics, generate_from
 from latentclr.pretrain.spectral import normalized_weights
 from latentclr.pretrain.state import State
 from latentclr.pretrain.trainer import train_step
@@ -125,7 +125,7 @@ def test_exported_statistics_are_those_of_batches_at_each_truncation(trained: Bi
 
 def test_statistics_by_hand() -> None:
     settings = BigGANDeepSettings(resolution=8, width=4, d_channels=(4, 4), num_classes=2)
-    generator = new_game(settings, rng()).average
+    generator = BigGANDeepGame(settings, rng()).average
     fill_statistics(generator, 5, rng(3))
     first = generator.get_submodule("blocks.0.norms.0.statistics")
     assert isinstance(first, Statistics)

@@ -10,12 +10,12 @@ from torch.testing import assert_close
 
 from latentclr.generators.resample import binomial
 from latentclr.pretrain.discriminators import (
-    BigGANBlock,
-    DownBlock,
-    EqualConv,
-    PoolingConv,
     ProjectionDiscriminator,
     StyleGAN2Discriminator,
+    _BigGANBlock,
+    _DownBlock,
+    _EqualConv,
+    _PoolingConv,
     append_minibatch_stddev,
 )
 from latentclr.pretrain.spectral import (
@@ -49,7 +49,7 @@ def test_minibatch_deviation_by_hand(n: int, group: int) -> None:
 
 
 def test_equal_conv_is_a_scaled_convolution_with_leaky_relu() -> None:
-    conv = EqualConv(5, 4, 3, gain=0.7).double()
+    conv = _EqualConv(5, 4, 3, gain=0.7).double()
     with torch.no_grad():
         conv.weight.normal_(generator=rng())
         assert conv.bias is not None
@@ -62,7 +62,7 @@ def test_equal_conv_is_a_scaled_convolution_with_leaky_relu() -> None:
 
 @pytest.mark.parametrize("size", [1, 3])
 def test_downsampling_conv_filters_then_takes_every_second_pixel(size: int) -> None:
-    conv = EqualConv(2, 3, size, down=True, activate=False).double()
+    conv = _EqualConv(2, 3, size, down=True, activate=False).double()
     with torch.no_grad():
         conv.weight.normal_(generator=rng())
         x = torch.randn(1, 2, 8, 8, generator=rng(1), dtype=torch.float64)
@@ -88,7 +88,7 @@ def test_downsampling_conv_filters_then_takes_every_second_pixel(size: int) -> N
 
 
 def test_block_keeps_the_variance() -> None:
-    block = DownBlock(32, 32)
+    block = _DownBlock(32, 32)
     with torch.no_grad():
         for parameter in block.parameters():
             if parameter.dim() > 1:
@@ -116,7 +116,7 @@ def test_stylegan2_discriminator_sees_every_pixel(channels: tuple[int, ...]) -> 
 
 @pytest.mark.parametrize("size", [4, 10])
 def test_pooling_conv_is_convolution_then_mean(size: int) -> None:
-    conv = PoolingConv(3, 5).double()
+    conv = _PoolingConv(3, 5).double()
     x = torch.randn(2, 3, size, size, generator=rng(), dtype=torch.float64)
     expected = avg_pool2d(conv2d(x, conv.weight, conv.bias, padding=1), 2)
     assert_close(conv(x), expected)
@@ -124,7 +124,7 @@ def test_pooling_conv_is_convolution_then_mean(size: int) -> None:
 
 def test_projection_block() -> None:
     for down in (False, True):
-        block = BigGANBlock(3, 5, down=down).double()
+        block = _BigGANBlock(3, 5, down=down).double()
         x = torch.randn(2, 3, 8, 8, generator=rng(), dtype=torch.float64)
         before = x.clone()
         h = conv2d(x.clamp(min=0), block.conv1.weight, block.conv1.bias, padding=1).clamp(min=0)

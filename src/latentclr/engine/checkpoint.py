@@ -1,4 +1,4 @@
-"""Trainings that go on after anything: kept whole on the disk, checked when they are read."""
+"""Checkpoints, from which a training goes on: at every moment a whole one is on the disk."""
 
 import time
 from collections.abc import Collection, Mapping
@@ -14,7 +14,7 @@ from latentclr.files import read_tensors, write_tensors
 
 CHECKPOINT = "checkpoint.safetensors"
 BEFORE = "checkpoint-before.safetensors"
-"""The checkpoint before the last: what is left if the last one is damaged."""
+"""The checkpoint before the last, which is used if the last one is damaged."""
 CHECKPOINTS = (CHECKPOINT, BEFORE)
 KIND = "the checkpoint of a training"
 FORMAT = 2
@@ -32,7 +32,7 @@ def write_state(folder: Path, tensors: Mapping[str, Tensor], values: Mapping[str
         values: JSON values.
 
     Raises:
-        InputError: it cannot be written (a full disk); the last checkpoint is as it was.
+        InputError: the file cannot be written (a full disk); the last checkpoint is as it was.
     """
     write_tensors(folder / CHECKPOINT, tensors, {**values, "format": FORMAT}, before=folder / BEFORE)
 
@@ -61,7 +61,7 @@ def read_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
 
 
 def has_state(folder: Path) -> bool:
-    """Whether a checkpoint is in a folder, whole or not."""
+    """Whether a checkpoint, whole or damaged, is in a folder."""
     return any((folder / name).exists() for name in CHECKPOINTS)
 
 
@@ -73,10 +73,10 @@ def remove_state(folder: Path) -> None:
 
 
 class Keeper:
-    """Keeps one training in a folder.
+    """Keeps the checkpoints of one training in a folder.
 
     Args:
-        folder: its own; there already.
+        folder: an existing folder for this training alone.
         every: seconds from one checkpoint to the next; 0: one after every step.
     """
 
@@ -96,10 +96,9 @@ class Keeper:
         """Write a checkpoint.
 
         Args:
-            about: what is trained and how, as JSON values: a training that is about something else does not
-                go on from here.
-            tensors: all that changes.
-            values: JSON values that change.
+            about: what is trained and how, as JSON values; a resumed training must have equal ones.
+            tensors: the state of the training, by name.
+            values: the rest of its state, as JSON values.
         """
         write_state(self.folder, tensors, {"about": about, "values": values})
         self._saved = time.monotonic()
@@ -109,18 +108,38 @@ class Keeper:
     ) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """Tensors and values of the last checkpoint; None: there is none.
 
+        Args:
+            about: what is trained and how (see `save`).
+            may_differ: keys of `about` that may have other values in the checkpoint.
+
         Raises:
-            InputError: it is about something else, in more than the keys that may differ; or damaged.
+            InputError: the checkpoint is damaged or of another training.
         """
         found = read_state(self.folder)
         if found is None:
             return None
         tensors, header = found
-        for name, now in about.items():
-            before = header["about"].get(name)
-            if name not in may_differ and before != now:
-                raise InputError(
-                    f"the training in {self.folder} has {name}={before}, now {name}={now} is given: go on "
-                    "with the same settings, or start anew in another folder."
-                )
+        check_unchanged(self.folder, header["about"], about, may_differ=may_differ)
         return tensors, header["values"]
+
+
+def check_unchanged(
+    folder: Path, before: Mapping[str, Any], now: Mapping[str, Any], *, may_differ: Collection[str]
+) -> None:
+    """Refuse to resume a training with other settings.
+
+    Args:
+        folder: of the training.
+        before: the settings in its checkpoint, by name.
+        now: the settings that are given, by name.
+        may_differ: names of settings that do not matter.
+
+    Raises:
+        InputError: another setting is not what it was.
+    """
+    for name, value in now.items():
+        if name not in may_differ and before.get(name) != value:
+            raise InputError(
+                f"the training in {folder} has {name}={before.get(name)}, now {name}={value} is given: go on "
+                "with the same settings, or start anew in another folder."
+            )

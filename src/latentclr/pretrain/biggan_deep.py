@@ -31,36 +31,32 @@ from latentclr.pretrain.spectral import (
 
 
 class BigGANDeepGame(Game):
-    """A BigGAN-deep and its discriminator.
+    """A BigGAN-deep and its discriminator, with hinge losses.
 
     The generator in training has spectral norm as a parametrisation; the average is a plain BigGAN-deep and
-    averages the weights as they are used, after the division.
-
-    Args:
-        generator: of the shape to train; gets random weights and is put into training mode.
-        discriminator: with its weights.
-        rng: for the weights.
-        standing: number of pictures for the batch statistics of each truncation.
+    averages the weights after their division.
     """
 
     generator: BigGANDeep
     average: BigGANDeep
 
-    def __init__(
-        self,
-        generator: BigGANDeep,
-        discriminator: ProjectionDiscriminator,
-        rng: torch.Generator,
-        *,
-        standing: int,
-    ) -> None:
+    def __init__(self, settings: BigGANDeepSettings, rng: torch.Generator) -> None:
+        classes, blocks = settings.num_classes, list(settings.blocks())
+        generator = BigGANDeep(
+            settings.z_dim, settings.class_dim, settings.width, classes, blocks, attention=None
+        )
+        channels = settings.d_channels[: settings.resolution.bit_length() - 2]
+        discriminator = ProjectionDiscriminator(channels, classes)
+        discriminator.initialize(rng)
         initialize_orthogonally(generator, rng)
         self.average = copy.deepcopy(generator).freeze()
         self.generator = generator.train().requires_grad_(True)
-        classes: nn.Module = generator.classes  # the shared embedding alone is left as it is, as published
-        normalize_spectrally([layer for layer in layers_with_weights(generator) if layer is not classes], rng)
+        embedding: nn.Module = generator.classes  # left as it is, as published
+        normalize_spectrally(
+            [layer for layer in layers_with_weights(generator) if layer is not embedding], rng
+        )
         self.discriminator = discriminator.train()
-        self.standing = standing
+        self.standing = settings.standing
         self.names = [name for name, _ in self.average.named_parameters()]
         self.update_average(0.0)
 
@@ -70,14 +66,13 @@ class BigGANDeepGame(Game):
         return generate_from(self.generator, z, labels)
 
     def discriminator_loss(self, real: Pictures, fake: Pictures, labels: Labels) -> Float[Tensor, ""]:
-        """The hinge loss; real and generated pictures go through the discriminator in one batch."""
-        labels = require_labels(labels)
-        logits = self.discriminator(torch.cat([real, fake]), labels.repeat(2))
+        """See `Game.discriminator_loss`; all pictures go through the discriminator in one batch."""
+        logits = self.discriminator(torch.cat([real, fake]), require_labels(labels).repeat(2))
         return hinge_discriminator(logits[: len(real)], logits[len(real) :])
 
     def generator_loss(self, fake: Pictures, labels: Labels) -> Float[Tensor, ""]:
-        """The hinge loss of the generator."""
-        return hinge_generator(self.discriminator(fake, require_labels(labels)))
+        """See `Game.generator_loss`; a hinge loss."""
+        return hinge_generator(self.discriminator(fake, labels))
 
     def update_average(self, decay: float) -> None:
         """Average the weights after their division by spectral norms."""
@@ -148,24 +143,3 @@ def _keep_statistics(row: int, table: nn.Module, inputs: tuple[Any, ...]) -> Non
     batch_norm(x, table.means[row], table.variances[row], training=True, momentum=1.0)
     count = x.numel() // x.shape[1]
     table.variances[row] *= (count - 1) / count  # it divides by n - 1 here, by n where it normalises
-
-
-def new_game(settings: BigGANDeepSettings, rng: torch.Generator) -> BigGANDeepGame:
-    """Both networks with random weights.
-
-    Args:
-        settings: shape of the networks.
-        rng: for the weights.
-    """
-    generator = BigGANDeep(
-        settings.z_dim,
-        settings.class_dim,
-        settings.width,
-        settings.num_classes,
-        list(settings.blocks()),
-        attention=None,
-    )
-    channels = settings.d_channels[: settings.resolution.bit_length() - 2]
-    discriminator = ProjectionDiscriminator(channels, settings.num_classes)
-    discriminator.initialize(rng)
-    return BigGANDeepGame(generator, discriminator, rng, standing=settings.standing)

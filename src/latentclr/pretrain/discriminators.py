@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, leaky_relu, pad
 
 from latentclr.generators.equalized import EqualLinear
-from latentclr.generators.resample import binomial, downsample2d, filter2d
+from latentclr.generators.resample import Convolved, Filter, Maps, binomial, downsample2d, filter2d
 from latentclr.generators.stylegan2 import GAIN, SLOPE
 from latentclr.pretrain.spectral import initialize_orthogonally, layers_with_weights, normalize_spectrally
 
@@ -21,7 +21,7 @@ GROUP = 4
 """Number of pictures that minibatch standard deviation compares with each other."""
 
 
-class EqualConv(nn.Module):
+class _EqualConv(nn.Module):
     """A convolution with equalised learning rate, and leaky ReLU if asked for.
 
     The activation's gain sqrt(2) is positive, so it goes before the leaky ReLU, into the weights.
@@ -51,15 +51,7 @@ class EqualConv(nn.Module):
         self.down = down
         self.gain = gain * (GAIN if activate else 1.0)
 
-    def forward(
-        self, x: Float[Tensor, "n c h w"], kernel: Float[Tensor, "k k"]
-    ) -> Float[Tensor, "n d h2 w2"]:
-        """Maps of the same or half the height and width.
-
-        Args:
-            x: maps.
-            kernel: the filter of the resampling.
-        """
+    def forward(self, x: Maps, kernel: Filter) -> Convolved:
         weight = self.weight * (self.gain / math.sqrt(self.weight[0].numel()))
         bias = None if self.bias is None else self.bias * self.gain
         size, taps = weight.shape[-1], len(kernel)
@@ -74,25 +66,17 @@ class EqualConv(nn.Module):
         return x if bias is None else leaky_relu(x, SLOPE, inplace=True)
 
 
-class DownBlock(nn.Module):
+class _DownBlock(nn.Module):
     """Two convolutions, the second of which halves the resolution, beside a 1 x 1 shortcut."""
 
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()
         half = math.sqrt(0.5)  # so that the sum of both branches keeps its variance
-        self.conv0 = EqualConv(n_in, n_in, 3)
-        self.conv1 = EqualConv(n_in, n_out, 3, down=True, gain=half)
-        self.skip = EqualConv(n_in, n_out, 1, down=True, activate=False, gain=half)
+        self.conv0 = _EqualConv(n_in, n_in, 3)
+        self.conv1 = _EqualConv(n_in, n_out, 3, down=True, gain=half)
+        self.skip = _EqualConv(n_in, n_out, 1, down=True, activate=False, gain=half)
 
-    def forward(
-        self, x: Float[Tensor, "n c h w"], kernel: Float[Tensor, "k k"]
-    ) -> Float[Tensor, "n d h2 w2"]:
-        """Maps of half the height and width.
-
-        Args:
-            x: maps.
-            kernel: the filter of the resampling.
-        """
+    def forward(self, x: Maps, kernel: Filter) -> Convolved:
         skip: Tensor = self.skip(x, kernel)
         x = self.conv1(self.conv0(x, kernel), kernel)
         return skip + x
@@ -110,10 +94,10 @@ class StyleGAN2Discriminator(nn.Module):
     def __init__(self, channels: Sequence[int]) -> None:
         super().__init__()
         largest_first = list(reversed(channels))
-        self.from_rgb = EqualConv(3, largest_first[0], 1)
-        self.blocks = nn.ModuleList(DownBlock(n_in, n_out) for n_in, n_out in pairwise(largest_first))
+        self.from_rgb = _EqualConv(3, largest_first[0], 1)
+        self.blocks = nn.ModuleList(_DownBlock(n_in, n_out) for n_in, n_out in pairwise(largest_first))
         last = channels[0]
-        self.conv = EqualConv(last + 1, last, 3)
+        self.conv = _EqualConv(last + 1, last, 3)
         self.hidden = EqualLinear(16 * last, last)
         self.out = EqualLinear(last, 1)
         self.register_buffer("kernel", binomial(), persistent=False)
@@ -145,7 +129,7 @@ class StyleGAN2Discriminator(nn.Module):
         return self.out(x).squeeze(1)  # type: ignore[no-any-return]
 
 
-def append_minibatch_stddev(x: Float[Tensor, "n c h w"], group: int = GROUP) -> Float[Tensor, "n c1 h w"]:
+def append_minibatch_stddev(x: Maps, group: int = GROUP) -> Float[Tensor, "n c1 h w"]:
     """The maps and, as one more channel, how much the pictures of a group differ.
 
     A group is every (n / group)-th picture. The value is the standard deviation over the group, averaged
@@ -164,7 +148,7 @@ def append_minibatch_stddev(x: Float[Tensor, "n c h w"], group: int = GROUP) -> 
     return torch.cat([x, channel], 1).contiguous(memory_format=torch.channels_last)
 
 
-class PoolingConv(nn.Conv2d):
+class _PoolingConv(nn.Conv2d):
     """A 3 x 3 convolution and the mean of every 2 x 2 pixels, as one convolution with stride 2.
 
     The mean of four neighbouring 3 x 3 windows is a 4 x 4 window: 4 products for each pixel of the input in
@@ -174,14 +158,13 @@ class PoolingConv(nn.Conv2d):
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, 3, padding=1)
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
-        """Maps of half the height and width."""
+    def forward(self, x: Maps) -> Convolved:
         whole = pad(self.weight, (1, 1, 1, 1)) / 4
         kernel = whole[:, :, :4, :4] + whole[:, :, :4, 1:] + whole[:, :, 1:, :4] + whole[:, :, 1:, 1:]
         return conv2d(x, kernel.contiguous(memory_format=torch.channels_last), self.bias, stride=2, padding=1)
 
 
-class BigGANBlock(nn.Module):
+class _BigGANBlock(nn.Module):
     """ReLU, 3 x 3, ReLU, 3 x 3, downsampling, beside a 1 x 1 shortcut.
 
     Args:
@@ -195,11 +178,10 @@ class BigGANBlock(nn.Module):
         super().__init__()
         self.first, self.down = first, down
         self.conv1 = nn.Conv2d(n_in, n_out, 3, padding=1)
-        self.conv2 = PoolingConv(n_out, n_out) if down else nn.Conv2d(n_out, n_out, 3, padding=1)
+        self.conv2 = _PoolingConv(n_out, n_out) if down else nn.Conv2d(n_out, n_out, 3, padding=1)
         self.shortcut = nn.Conv2d(n_in, n_out, 1) if n_in != n_out or down else None
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
-        """The sum of both branches, of the same or half the height and width."""
+    def forward(self, x: Maps) -> Convolved:
         h: Tensor = self.conv2(self.conv1(x if self.first else x.relu()).relu_())
         if self.down:  # the mean first: a 1 x 1 convolution does the same to it, with fewer pixels
             x = avg_pool2d(x, 2)
@@ -224,7 +206,7 @@ class ProjectionDiscriminator(nn.Module):
         sizes = [3, *reversed(channels)]
         self.blocks = nn.Sequential(
             *(
-                BigGANBlock(n_in, n_out, first=i == 0, down=i < len(channels) - 1)
+                _BigGANBlock(n_in, n_out, first=i == 0, down=i < len(channels) - 1)
                 for i, (n_in, n_out) in enumerate(pairwise(sizes))
             )
         )

@@ -11,6 +11,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from latentclr.errors import InputError
 from latentclr.generators import Generator
+from latentclr.pretrain.losses import logistic_discriminator, logistic_generator
 
 Labels = Int[Tensor, " n"] | None
 Pictures = Float[Tensor, "n 3 h w"]
@@ -19,12 +20,14 @@ AnyGame = TypeVar("AnyGame", bound="Game")
 
 
 class Game(ABC):
-    """A generator and its discriminator in training, with their losses.
+    """A generator and its discriminator in training, with their losses: here, the logistic ones.
+
+    A subclass makes the networks from settings and a random generator, with random weights.
 
     Attributes:
         generator: in training mode.
         discriminator: in training mode.
-        average: the moving average of the generator's weights: a frozen generator of the contract.
+        average: the moving average of the generator's weights, as a frozen generator.
     """
 
     generator: nn.Module
@@ -47,7 +50,6 @@ class Game(ABC):
             rng: for the latents.
         """
 
-    @abstractmethod
     def discriminator_loss(self, real: Pictures, fake: Pictures, labels: Labels) -> Float[Tensor, ""]:
         """The loss that the discriminator minimises.
 
@@ -56,8 +58,8 @@ class Game(ABC):
             fake: as many generated pictures, without gradients.
             labels: the class of each pair; None: there are none.
         """
+        return logistic_discriminator(self.discriminator(real, labels), self.discriminator(fake, labels))
 
-    @abstractmethod
     def generator_loss(self, fake: Pictures, labels: Labels) -> Float[Tensor, ""]:
         """The loss that the generator minimises.
 
@@ -65,6 +67,7 @@ class Game(ABC):
             fake: generated pictures, with gradients.
             labels: the class of each; None: there are none.
         """
+        return logistic_generator(self.discriminator(fake, labels))
 
     @abstractmethod
     def update_average(self, decay: float) -> None:

@@ -1,7 +1,6 @@
 """Losses of generator and discriminator.
 
-D is the discriminator's logit: above 0 it takes a picture for real. Every loss is a mean over the batch, and
-`real` and `fake` are logits of real and generated pictures.
+D is the discriminator's logit: above 0 it takes a picture for real. Every loss is a mean over the batch.
 """
 
 from collections.abc import Callable
@@ -20,6 +19,10 @@ def logistic_discriminator(real: Logits, fake: Logits) -> Loss:
     """-log sigmoid(D(x)) - log(1 - sigmoid(D(G(z)))), by softplus(a) = log(1 + exp(a)).
 
     Goodfellow and others: Generative Adversarial Nets (NeurIPS 2014), equation 1.
+
+    Args:
+        real: logits of real pictures.
+        fake: logits of generated pictures.
     """
     return softplus(-real).mean() + softplus(fake).mean()
 
@@ -36,6 +39,10 @@ def hinge_discriminator(real: Logits, fake: Logits) -> Loss:
     """max(0, 1 - D(x)) + max(0, 1 + D(G(z))).
 
     Lim and Ye: Geometric GAN (2017), equation 8; Brock and others: BigGAN (ICLR 2019), section 3.
+
+    Args:
+        real: logits of real pictures.
+        fake: logits of generated pictures.
     """
     return (1 - real).relu().mean() + (1 + fake).relu().mean()
 

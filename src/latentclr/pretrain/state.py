@@ -1,27 +1,25 @@
 """The whole state of a training in one file: resumed, it goes on as if it had never stopped."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from latentclr.checkpoints import load_generator
-from latentclr.engine.checkpoint import KIND, read_state, write_state
+from latentclr.engine.checkpoint import KIND, check_unchanged, read_state, write_state
 from latentclr.engine.training import Curves, adam_tensors, fill, prepare_adam
 from latentclr.errors import InputError
-from latentclr.pretrain import biggan_deep, stylegan2
+from latentclr.pretrain.biggan_deep import BigGANDeepGame
 from latentclr.pretrain.game import Game
 from latentclr.pretrain.losses import lazy_adam
 from latentclr.pretrain.settings import Settings
+from latentclr.pretrain.stylegan2 import StyleGAN2Game
 
-NEW_GAMES: Mapping[str, Callable[..., Game]] = {
-    "stylegan2": stylegan2.new_game,
-    "biggan-deep": biggan_deep.new_game,
-}
-"""Makes the networks, by the kind of settings."""
+GAMES: Mapping[str, Callable[..., Game]] = {"stylegan2": StyleGAN2Game, "biggan-deep": BigGANDeepGame}
+"""Makes the networks from settings and a random generator, by the kind of settings."""
 MAY_DIFFER = ("pictures", "log_every", "checkpoint_every", "export_every", "precision", "device")
 """Settings that may change from the start of a training to its resumption."""
 
@@ -55,7 +53,7 @@ class State:
         """The start of a training."""
         rng = torch.Generator().manual_seed(settings.seed)
         with torch.random.fork_rng(devices=[]):  # PyTorch's layers draw first weights that are replaced
-            game = NEW_GAMES[settings.kind](settings, rng).to(settings.device)
+            game = GAMES[settings.kind](settings, rng).to(settings.device)
         lr, betas = settings.lr_d, settings.betas
         if settings.r1_gamma:
             lr, betas = lazy_adam(lr, betas, settings.r1_every)
@@ -88,7 +86,11 @@ class State:
         if found is None:
             return False
         tensors, header = found
-        self._check(folder, header)
+        kind = self.settings.kind
+        if header.get("kind") != kind:
+            raise InputError(f"{folder} is the training of a {header.get('kind')}, not of a {kind}.")
+        now = json.loads(json.dumps(asdict(self.settings)))  # tuples are lists there
+        check_unchanged(folder, {**now, **header["settings"]}, now, may_differ=MAY_DIFFER)
         fill(self._tensors(), tensors)
         self.rng.set_state(tensors["rng"])
         self.step, self.curves = header["step"], header["curves"]
@@ -140,19 +142,6 @@ class State:
     def _tensors(self) -> dict[str, Tensor]:
         tensors = {"rng": self.rng.get_state(), "sums": self.sums, **self.game.tensors()}
         return tensors | dict(adam_tensors("adam_g", self.adam_g)) | dict(adam_tensors("adam_d", self.adam_d))
-
-    def _check(self, folder: Path, header: Mapping[str, Any]) -> None:
-        kind = self.settings.kind
-        if header.get("kind") != kind:
-            raise InputError(f"{folder} is the training of a {header.get('kind')}, not of a {kind}.")
-        for name, value in asdict(self.settings).items():
-            now = list(value) if isinstance(value, tuple) else value
-            before = header["settings"].get(name, now)
-            if name not in MAY_DIFFER and before != now:
-                raise InputError(
-                    f"{folder} was trained with {name}={before}, now {name}={now} is given: resume with the "
-                    "same settings, or start anew in another folder."
-                )
 
 
 def _adam(module: torch.nn.Module, lr: float, betas: tuple[float, float], eps: float) -> torch.optim.Adam:

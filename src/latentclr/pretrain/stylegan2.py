@@ -9,14 +9,13 @@ import copy
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor
 
 from latentclr.generators import StyleGAN2
 from latentclr.pretrain.average import update_average
 from latentclr.pretrain.discriminators import StyleGAN2Discriminator
 from latentclr.pretrain.game import Game, Labels, Pictures
-from latentclr.pretrain.losses import logistic_discriminator, logistic_generator
 from latentclr.pretrain.settings import StyleGAN2Settings as StyleGAN2Settings
 
 W_AVG_DECAY = 0.995
@@ -24,22 +23,24 @@ W_AVG_DECAY = 0.995
 
 
 class StyleGAN2Game(Game):
-    """A StyleGAN2 and its discriminator.
-
-    Args:
-        generator: with its weights; is put into training mode.
-        discriminator: with its weights.
-        mixing: share of the pictures that are made of two w, 0 to 1.
-    """
+    """A StyleGAN2 and its discriminator."""
 
     generator: StyleGAN2
     average: StyleGAN2
 
-    def __init__(self, generator: StyleGAN2, discriminator: StyleGAN2Discriminator, *, mixing: float) -> None:
+    def __init__(self, settings: StyleGAN2Settings, rng: torch.Generator) -> None:
+        channels = settings.channels[: settings.resolution.bit_length() - 2]
+        mapping = (settings.w_dim,) * settings.mapping_layers
+        generator = StyleGAN2(
+            settings.resolution, channels, z_dim=settings.z_dim, mapping=mapping, noise=False
+        )
+        generator.initialize(rng)
+        discriminator = StyleGAN2Discriminator(channels)
+        discriminator.initialize(rng)
         self.average = copy.deepcopy(generator).freeze()
         self.generator = generator.train().requires_grad_(True)
         self.discriminator = discriminator.train()
-        self.mixing = mixing
+        self.mixing = settings.mixing
 
     def generate(self, labels: Labels, n: int, rng: torch.Generator) -> Pictures:
         """See `Game.generate`; some pictures are of two w ("style mixing"), and the mean of w is updated."""
@@ -54,14 +55,6 @@ class StyleGAN2Game(Game):
             latents = torch.where(second.unsqueeze(2), w[n:].unsqueeze(1), latents)
         pictures: Tensor = generator(latents)
         return pictures
-
-    def discriminator_loss(self, real: Pictures, fake: Pictures, labels: Labels) -> Float[Tensor, ""]:
-        """The logistic loss of the discriminator."""
-        return logistic_discriminator(self.discriminator(real), self.discriminator(fake))
-
-    def generator_loss(self, fake: Pictures, labels: Labels) -> Float[Tensor, ""]:
-        """The non-saturating logistic loss of the generator."""
-        return logistic_generator(self.discriminator(fake))
 
     def update_average(self, decay: float) -> None:
         """Average all weights; the mean of w is an average already and is copied."""
@@ -104,19 +97,3 @@ def style_mixing(n: int, slots: int, probability: float, rng: torch.Generator) -
     first = torch.randint(1, slots, (n,), generator=rng)
     mixed = torch.rand(n, generator=rng) < probability
     return mixed.unsqueeze(1) & (torch.arange(slots) >= first.unsqueeze(1))
-
-
-def new_game(settings: StyleGAN2Settings, rng: torch.Generator) -> StyleGAN2Game:
-    """Both networks with random weights.
-
-    Args:
-        settings: shape of the networks.
-        rng: for the weights.
-    """
-    channels = settings.channels[: settings.resolution.bit_length() - 2]
-    mapping = (settings.w_dim,) * settings.mapping_layers
-    generator = StyleGAN2(settings.resolution, channels, z_dim=settings.z_dim, mapping=mapping, noise=False)
-    generator.initialize(rng)
-    discriminator = StyleGAN2Discriminator(channels)
-    discriminator.initialize(rng)
-    return StyleGAN2Game(generator, discriminator, mixing=settings.mixing)
