@@ -50,13 +50,13 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 
 
 def readings(oracle: Oracle, pictures: Tensor) -> list[Tensor]:
-    """What the oracle gives for each factor, with gradients; shapes as probabilities."""
+    """The outputs of the oracle for each factor, with gradients; shapes as probabilities."""
     raw = oracle.raw(pictures)
     return [raw[name].softmax(1) if raw[name].shape[1] > 2 else raw[name] for name in FACTORS]
 
 
 def taught(generator: Generator, seed: int = 0, *, steps: int, **changes: Any) -> DirectionModel:
-    """Directions, each of which changes its own factor."""
+    """Train directions, each of which changes its own factor."""
     oracle, rng = load_oracle(), torch.Generator().manual_seed(seed)
     alpha, rate = changes.get("alpha", ALPHA), changes.get("rate", RATE)
     dim = generator.latent_dim
@@ -96,7 +96,6 @@ def edited(latents: Latents, shift: Float[Tensor, "k n dim"]) -> Latents:
 
 
 def main() -> None:
-    """Measure what is missing, print a table."""
     parser = Parser(__doc__, threads=1, out=RESULTS / "ceiling.json")
     parser.add_argument("--train", type=int, default=400, help="steps of training directions")
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)

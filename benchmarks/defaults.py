@@ -49,7 +49,6 @@ MEASURES = ("consistency", "overlap", "identified", "accuracy", "max_cosine", "d
 
 @torch.no_grad()
 def measure(generator: Generator, directions: Directions, *, alpha: float = 3.0) -> dict[str, float]:
-    """The measures above, on the pictures of 64 fresh latents."""
     latents = generator.sample(64, rng=torch.Generator().manual_seed(12345))
     changes = torch.stack(
         [
@@ -78,7 +77,7 @@ def measure(generator: Generator, directions: Directions, *, alpha: float = 3.0)
 
 
 def table(results: dict[str, dict[str, float]], generators: list[str], seeds: list[int]) -> str:
-    """Markdown: mean over seeds (largest for the counts and cosines)."""
+    """Means over seeds as Markdown; of counts and cosines, the largest."""
     lines = [f"| generator | setting | {' | '.join(MEASURES)} |", "|---" * (len(MEASURES) + 2) + "|"]
     for generator in generators:
         for variant in VARIANTS:

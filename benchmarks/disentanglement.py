@@ -48,7 +48,7 @@ PUBLISHED: Mapping[str, tuple[str, str, str]] = {
 
 
 def directions_of(generator: Generator, name: str, k: int, seed: int, runs: Path) -> Directions:
-    """Those that are there, or new ones, which are kept."""
+    """Load directions that are kept, or find and keep them."""
     kind = "" if k == 12 else f"-k{k}"
     path = runs / f"{generator.name}-{name.replace(', ', '-')}{kind}-{seed}.safetensors"
     if path.is_file():
@@ -69,7 +69,6 @@ def measure(
     steps: int,
     pictures: int,
 ) -> dict[str, Any]:
-    """One row."""
     started = time.process_time()
     directions = directions_of(generator, name, k, seed, runs)
     return {
@@ -94,7 +93,6 @@ def scores(
     seed: int,
     pictures: int = PICTURES,
 ) -> dict[str, Any]:
-    """All scores of an encoder of these directions."""
     found = evaluate_disentanglement(
         generator, directions, shown=shown, steps=steps, pictures=pictures, seed=seed
     )
@@ -110,7 +108,7 @@ def scores(
 
 
 def leaks(generator: Generator, directions: Directions) -> dict[str, float]:
-    """How much of what the directions do is beside the point, with an interval over latents."""
+    """Leakage of directions, with an interval over latents."""
     scorer, scales = scorer_of(generator)
     rng = torch.Generator().manual_seed(12345)
     latents, population = (generator.sample(n, rng=rng) for n in (LATENTS, 4 * LATENTS))
@@ -130,7 +128,7 @@ def leaks(generator: Generator, directions: Directions) -> dict[str, float]:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Rows of markdown: means over seeds, with intervals."""
+    """Means over seeds with intervals, as Markdown."""
     for (generator, k), here in grouped(rows, "generator", "k").items():
         yield f"\n`{generator}`, K = {k}\n"
         cells = (
@@ -144,7 +142,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def mean(values: Sequence[float]) -> str:
-    """With its interval, where there is one."""
+    """The mean, with an interval if there are several values."""
     if not values:
         return ""
     found = over_runs(values)
@@ -152,7 +150,6 @@ def mean(values: Sequence[float]) -> str:
 
 
 def main() -> None:
-    """Measure what is missing, print the tables."""
     parser = Parser(__doc__, threads=1)
     parser.add_argument("--generators", nargs="+", default=["scenes", "scenes-biggan"])
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=[*METHODS, *TOLD])

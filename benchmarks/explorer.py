@@ -35,14 +35,14 @@ WATCH = """() => {
 
 
 def percentiles(waits: list[float]) -> str:
-    """Median, 95 % and the longest of some milliseconds."""
+    """Median, 95 % quantile and maximum of milliseconds."""
     ordered = sorted(waits)
     half, most = (ordered[min(int(len(ordered) * share), len(ordered) - 1)] for share in (0.5, 0.95))
     return f"median {half:.0f} ms, 95 % {most:.0f} ms, longest {ordered[-1]:.0f} ms, of {len(ordered)}"
 
 
 def by_keys(page: Any) -> list[float]:
-    """Milliseconds of single moves, each after the picture of the one before."""
+    """Milliseconds of single moves, each made after the picture of the one before."""
     page.focus("#slider-3 input[type=range]")
     for move in range(MOVES):
         page.keyboard.press("ArrowRight" if move < MOVES // 2 else "ArrowLeft")
@@ -55,7 +55,7 @@ def by_keys(page: Any) -> list[float]:
 
 
 def by_mouse(page: Any) -> int:
-    """Pictures that are shown while a slider is dragged for two seconds."""
+    """Number of pictures that are shown while a slider is dragged for two seconds."""
     page.evaluate("window.waits.length = 0")
     slider = page.locator("#slider-1 input[type=range]").bounding_box()
     y, middle = slider["y"] + slider["height"] / 2, slider["x"] + slider["width"] / 2
@@ -70,7 +70,6 @@ def by_mouse(page: Any) -> int:
 
 
 def main() -> None:
-    """Start the command and a browser, measure, print."""
     from playwright.sync_api import sync_playwright
 
     program = (sys.executable, "-m", "latentclr", "explore", "--port", "0")

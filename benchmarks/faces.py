@@ -71,7 +71,6 @@ def agreement(scores: dict[str, Tensor], mirrored: dict[str, Tensor]) -> dict[st
 
 
 def identities(scorer: FaceScorer, pictures: Tensor) -> dict[str, float]:
-    """Distances between identities."""
     rng = torch.Generator().manual_seed(0)
     darker = 0.85 * pictures + 0.02 * torch.randn(pictures.shape, generator=rng)
     own = scorer.identity(pictures)
@@ -87,7 +86,6 @@ def identities(scorer: FaceScorer, pictures: Tensor) -> dict[str, float]:
 
 
 def quantiles(values: Tensor) -> list[float]:
-    """5 %, 50 % and 95 % of the values."""
     return [float(q) for q in values.nanquantile(values.new_tensor([0.05, 0.5, 0.95]))]
 
 

@@ -37,17 +37,16 @@ def mapping_operations(generator: StyleGAN2) -> int:
 
 
 def covariance_operations(dim: int) -> int:
-    """Those of the sum of products for one sample."""
     return 2 * dim**2
 
 
 def settings(method: str, samples: int) -> Discoverer:
-    """All directions of all layers, and the paper's settings."""
+    """All directions of all layers for SeFa; the settings of the paper for GANSpace."""
     return SeFa(k=512) if method == "sefa" else GANSpace.preset("paper", samples=samples)
 
 
 def counted(method: str, samples: int, generator: StyleGAN2) -> dict[str, int]:
-    """Operations by part; SeFa's are not worth counting."""
+    """Operations by part; those of SeFa are not worth counting."""
     if method == "sefa":
         return {}
     return {
@@ -57,7 +56,7 @@ def counted(method: str, samples: int, generator: StyleGAN2) -> dict[str, int]:
 
 
 def work(method: str, samples: int, threads: int, device: str) -> dict[str, Any]:
-    """Fit once, after a small fit that starts up what starts up only once."""
+    """Time one fit, after a small one that initialises the libraries."""
     torch.set_num_threads(threads)
     where = torch.device(device)
     generator = stylegan2().to(where)
@@ -86,7 +85,6 @@ def work(method: str, samples: int, threads: int, device: str) -> dict[str, Any]
 
 
 def show(row: Mapping[str, Any]) -> None:
-    """Print a row, and how its operations divide."""
     what = row["method"] + (f", {row['samples']:,} samples" if row["samples"] else ", all layers")
     total = sum(row["operations"].values()) / 1e9
     rate = f"{total:>9.0f} GFLOP{row['rate'] / 1e9:>8.1f} GFLOP/s{row['of_square_rate']:>8.0%} of GEMM"
@@ -99,7 +97,6 @@ def show(row: Mapping[str, Any]) -> None:
 
 
 def main() -> None:
-    """Measure and print; write JSON if asked to."""
     if answer(work):
         return
     parser = Parser(__doc__, threads=0, device=True)

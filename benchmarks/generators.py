@@ -29,7 +29,7 @@ BLOCKS_512 = [
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison."""
+    """One comparison: seconds of both formulations, and their difference."""
 
     what: str
     ours: float
@@ -38,12 +38,12 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """How many times faster ours is."""
+        """How many times as fast ours is."""
         return self.plain / self.ours
 
 
 def stylegan2() -> StyleGAN2:
-    """The sizes of FFHQ at 1024 x 1024 (config F), random weights."""
+    """A generator of the size of FFHQ at 1024 x 1024 (config F), with random weights."""
     generator = StyleGAN2(1024, FFHQ_1024)
     rng = torch.Generator().manual_seed(0)
     generator.initialize(rng)
@@ -55,7 +55,7 @@ def stylegan2() -> StyleGAN2:
 
 
 def biggan_deep() -> BigGANDeep:
-    """The sizes of BigGAN-deep at 512 x 512, random weights, one class chosen."""
+    """A generator of the size of BigGAN-deep at 512 x 512, with random weights and a chosen class."""
     generator = BigGANDeep(128, 128, 128, 1000, BLOCKS_512)
     rng = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -68,7 +68,7 @@ def biggan_deep() -> BigGANDeep:
 def compare(
     what: str, ours: Callable[[], Tensor], plain: Callable[[], Tensor], repeats: int, device: torch.device
 ) -> Row:
-    """Time both, and make sure that they give the same."""
+    """Time both formulations, and check that they compute the same."""
     with torch.no_grad(), products("float32"):
         seconds, mine = best(ours, repeats, device)
         plain_seconds, theirs = best(plain, repeats, device)
@@ -88,7 +88,7 @@ def measure_outputs(
     wanted: Callable[[str], bool],
     repeats: int,
 ) -> list[Row]:
-    """Layers and pictures: cases are (layer, number of latents)."""
+    """Compare outputs; cases are (layer, number of latents)."""
     rows = []
     for layer, n in cases:
         what = f"{title}, {layer}, {n} {'latent' if n == 1 else 'latents'}"
@@ -102,7 +102,6 @@ def measure_outputs(
 
 
 def main() -> None:
-    """Measure and print; write JSON if asked to."""
     parser = Parser(__doc__, threads=0, device=True)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", default="", help="rows whose name contains this text")

@@ -18,7 +18,6 @@ from latentclr.files import make_folder, write_bytes
 
 
 def write(path: Path) -> None:
-    """Write the pickle."""
     from benchmarks.generators import stylegan2
     from tests.checkpoints.published import nvidia_torch
     from tests.checkpoints.test_stylegan2_formats import as_nvidia_torch
@@ -53,7 +52,6 @@ def measure(file: str) -> dict[str, float]:
 
 
 def main() -> None:
-    """Write the file, measure in another process, print."""
     parser = Parser(__doc__, threads=0, out=False)
     parser.add_argument("--folder", type=Path, default=Path("runs/import-ffhq"))
     options = parser.options()

@@ -21,7 +21,6 @@ SIZES = ((512, 16, 4), (512, 64, 1), (256, 128, 1), (64, 512, 1), (32, 1024, 1))
 
 @torch.no_grad()
 def main() -> None:
-    """Measure and print a table."""
     given = Parser(__doc__, threads=0, device=True, out=False).options()
     device = torch.device(given.device)
     kernel = binomial().to(device)

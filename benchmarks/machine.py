@@ -27,7 +27,7 @@ CHILD = "--child"
 
 
 def facts(threads: int, device: torch.device) -> dict[str, Any]:
-    """What a result must say about where it comes from."""
+    """Facts about the machine that a result has to name."""
     found: dict[str, Any] = {"torch": torch.__version__, "threads": threads, "device": str(device)}
     if name := cpu_name():
         found["cpu"] = f"{name}, {torch.backends.cpu.get_cpu_capability()}"  # one name, many processors
@@ -37,7 +37,7 @@ def facts(threads: int, device: torch.device) -> dict[str, Any]:
 
 
 def cpu_name() -> str | None:
-    """The processor's name; None where the system does not tell it in the Linux way."""
+    """Name of the processor; None where the system has no /proc/cpuinfo."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             name, _, value = line.partition(":")
@@ -88,7 +88,7 @@ def product_rate(
 
 
 def square_rate(device: torch.device, precision: Precision) -> float:
-    """That of a large square product: what the machine can do, for all practical purposes."""
+    """Operations a second of a large square product: in practice, the most that the machine reaches."""
     side = SQUARE["cuda" if device.type == "cuda" else "cpu"]
     return product_rate((side, side, side), device, precision=precision)
 
@@ -150,7 +150,7 @@ def in_child(module: str, job: Mapping[str, Any], *, threads: int) -> dict[str, 
 
 
 def answer(work: Callable[..., Mapping[str, Any] | None]) -> bool:
-    """Do the job that the command line gives to a child, and print its result. False: it gives none."""
+    """Do the job on the command line of a child process, and print the result. False: this is not a child."""
     if sys.argv[1:2] != [CHILD]:
         return False
     result = work(**json.loads(sys.argv[2]))
@@ -160,7 +160,7 @@ def answer(work: Callable[..., Mapping[str, Any] | None]) -> bool:
 
 
 class Peak:
-    """The most memory that this process takes from here on; on a GPU, that its tensors take."""
+    """The largest memory of this process from here on; on a GPU, of its tensors."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -172,7 +172,7 @@ class Peak:
         self._before = in_use(device)
 
     def values(self) -> dict[str, int]:
-        """Bytes: "peak" in all, "growth" over what there was at the beginning."""
+        """Bytes: "peak" in total, "growth" over the memory at the start."""
         if self._device.type == "cuda":
             peak = torch.cuda.max_memory_allocated(self._device)
         else:
@@ -181,7 +181,7 @@ class Peak:
 
 
 def resident_peak() -> int:
-    """Bytes of memory that this process has taken at most."""
+    """The largest memory that this process has taken, in bytes."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):

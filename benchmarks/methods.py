@@ -65,7 +65,7 @@ TOLD: Mapping[str, Mapping[str, Any]] = {
 
 
 def made(name: str, k: int, seed: int) -> Discoverer:
-    """The method of a row with its settings."""
+    """The method of a row, with its settings."""
     if name in TOLD:
         return DISCOVERERS[name](seed=seed, **TOLD[name])
     method, changes = METHODS[name]
@@ -78,7 +78,7 @@ def made(name: str, k: int, seed: int) -> Discoverer:
 def effects(
     generator: Generator, directions: Directions, oracle: Oracle, target: float
 ) -> tuple[dict[str, list[float]], Strengths]:
-    """For each factor the effect of every direction, without sign; and how long its edits were."""
+    """Absolute effects of all directions by factor, and the strengths of the edits."""
     rng = torch.Generator().manual_seed(12345)
     latents = generator.sample(LATENTS, rng=rng)
     population = oracle_values(generator, oracle, generator.sample(POPULATION, rng=rng))
@@ -105,13 +105,13 @@ def effects(
 
 @torch.no_grad()
 def oracle_values(generator: Generator, oracle: Oracle, latents: Tensor) -> dict[str, Tensor]:
-    """Factors of the pictures of some latents."""
+    """Factors of the pictures of latents."""
     parts = [oracle(generator(some)) for some in latents.split(64)]
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
 def varying(generator: Generator, oracle: Oracle) -> list[str]:
-    """Factors that this generator varies at all."""
+    """Factors that vary in the pictures of a generator."""
     values = oracle_values(generator, oracle, generator.sample(256, rng=torch.Generator().manual_seed(1)))
     ranges = {factor.name: factor.high - factor.low for factor in FACTORS}
     return [name for name, value in values.items() if float(value.std()) > 0.05 * ranges[name]]
@@ -120,7 +120,6 @@ def varying(generator: Generator, oracle: Oracle) -> list[str]:
 def measure(
     generator: Generator, oracle: Oracle, name: str, k: int, seed: int, runs: Path | None = None
 ) -> dict[str, Any]:
-    """One row."""
     started = time.perf_counter()
     directions = made(name, k, seed).fit(generator)
     seconds = time.perf_counter() - started
@@ -151,7 +150,7 @@ def measure(
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Rows of markdown: means and deviations over seeds."""
+    """Means and deviations over seeds, as Markdown."""
     for generator, here in grouped(rows, "generator").items():
         factors = list(here[0]["best"])
         cells = []
@@ -176,7 +175,6 @@ def spread(values: Sequence[float]) -> str:
 
 
 def main() -> None:
-    """Measure what is missing, print the tables."""
     parser = Parser(__doc__, threads=0, device=True)
     parser.add_argument("--generators", nargs="+", default=["scenes", "scenes-biggan"])
     parser.add_argument("--methods", nargs="+", default=[*METHODS, *TOLD], choices=[*METHODS, *TOLD])

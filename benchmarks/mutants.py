@@ -94,7 +94,7 @@ def prepare(tree: Path, module: str, tests: Iterable[str]) -> Path:
 
 
 def outcomes(folder: Path, module: str) -> dict[str, str]:
-    """What became of each mutant: its name, and "killed", "survived", "untested" or "stopped"."""
+    """The outcome of each mutant by name: "killed", "survived", "untested" or "stopped"."""
     meta = json.loads((folder / "mutants" / "src" / "latentclr" / f"{module}.py.meta").read_text())
     found: dict[str, int | None] = meta["exit_code_by_key"]
     return {
@@ -137,7 +137,7 @@ def examine(tree: Path, module: str, workers: int) -> dict[str, Any]:
 
 
 def difference(folder: Path, module: str, name: str) -> str:
-    """A mutant's name, and the lines that it changes."""
+    """Name of a mutant, and the lines that it changes."""
     from mutmut.mutation.diff_apply import get_diff_for_mutant  # which `make mutants` installs
 
     with chdir(folder):
@@ -147,7 +147,6 @@ def difference(folder: Path, module: str, name: str) -> str:
 
 
 def main() -> None:
-    """Examine all modules, or the named ones; keeps what the table holds of the others."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="a JSON file of counts by module")
     parser.add_argument("--name", required=True, help="of this run in the table, such as before or after")

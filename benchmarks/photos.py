@@ -79,7 +79,7 @@ TILE = 112
 
 
 def photographs() -> list[Path]:
-    """Their files, fetched the first time."""
+    """Paths of the photographs, which are fetched if necessary."""
     files = {cache_folder() / "photos" / name: source for name, source in FILES.items()}
     return [fetch_once(path.name, path, source, beside=files) for path, source in files.items()]
 
@@ -113,7 +113,6 @@ def slope(
 
 
 def figures(drawn: Tensor, pictures: Tensor, scorer: FaceScorer, target: Target) -> dict[str, list[float]]:
-    """How near pictures are to photographs."""
     found = target.differences(drawn)
     apart = identity_distance(scorer.identity(drawn), scorer.identity(pictures))
     rows = {"psnr": psnr(found.pixel), "lpips": found.lpips, "identity": apart}
@@ -124,7 +123,7 @@ def figures(drawn: Tensor, pictures: Tensor, scorer: FaceScorer, target: Target)
 def measure(
     name: str, crops: Sequence[Cropped], directions: Directions, sheets: Path | None
 ) -> dict[str, Any]:
-    """Everything of one generator; writes its sheets."""
+    """Measure one generator, and write its sheets."""
     generator, scorer, metric = load_generator(name), load_faces(name), load_lpips()
     pictures = torch.stack([crop.picture for crop in crops])
     target = Target(pictures, metric)

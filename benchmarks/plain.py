@@ -158,7 +158,7 @@ class PlainBigGANDeep:
 
 
 def features(network: PlainStyleGAN2 | PlainBigGANDeep, latents: Tensor, layer: str) -> Tensor:
-    """Output of one layer."""
+    """The output of one layer."""
     return next(output for name, output in network.run(latents) if name == layer)
 
 

@@ -63,7 +63,6 @@ class Figure:
 
 
 def figures(path: Path = FIGURES) -> list[Figure]:
-    """All documented figures."""
     return [Figure(**{**row, "what": tuple(row["what"])}) for row in json.loads(path.read_text())]
 
 
@@ -91,7 +90,7 @@ def searched(generator: str, setting: str, seed: int) -> Mapping[str, float]:
 
 
 def rescored(generator: str, method: str, seed: int) -> Mapping[str, float]:
-    """Effects of directions chosen on one half of the latents, on the other (docs/experiments.md)."""
+    """Effects, on half of the latents, of directions chosen on the other half (docs/experiments.md)."""
     drawn = load_generator(generator)
     scorer, scales = scorer_of(drawn)
     directions = calibrate(methods.made(method, 12, seed).fit(drawn), drawn)
@@ -120,14 +119,14 @@ def mirrored(generator: str) -> Mapping[str, float]:
 
 
 def stepped(preset: str, threads: int) -> Mapping[str, float]:
-    """How many times as fast as the reference a step is, both measured here and now (docs/performance.md)."""
+    """How many times as fast as the reference a step is, both measured now (docs/performance.md)."""
     ours = Job("ours", preset, threads=threads, steps=8)
     reference = done(replace(ours, kind="reference", keep=False, steps=1))
     return {"ratio": reference["seconds"] / done(ours)["seconds"]}
 
 
 def inverted(generator: str, kind: str, variant: str) -> Mapping[str, float]:
-    """How near inverted pictures come, in the median of eight (docs/inversion.md)."""
+    """Median distance of eight inverted pictures (docs/inversion.md)."""
     drawn = load_generator(generator)
     photos = generated_photos(drawn, BATCH) if kind == "samples" else rendered_photos(generator, BATCH)
     found = invert(drawn, photos.pictures, Settings(**VARIANTS[variant]))
@@ -163,7 +162,7 @@ def _renders(generator: str) -> Renders:
 
 
 def check(figure: Figure, values: Mapping[str, float]) -> str | None:
-    """What is wrong with a figure; None: nothing."""
+    """The reason why a figure is wrong, or None."""
     value = values[figure.value]
     if not figure.low <= value <= figure.high:
         return f"{figure.value} = {value:.3f} is outside [{figure.low:g}, {figure.high:g}]"
@@ -173,7 +172,6 @@ def check(figure: Figure, values: Mapping[str, float]) -> str | None:
 
 
 def main() -> None:
-    """Measure, compare, fail if anything is off."""
     parser = Parser(__doc__, threads=0, out=False)
     parser.add_argument("--quick", action="store_true", help="the short form")
     options = parser.options()

@@ -60,7 +60,7 @@ class Size:
 
     @property
     def layer(self) -> str:
-        """Its name."""
+        """Name of the layer."""
         return f"b{self.resolution}.conv1"
 
 
@@ -81,7 +81,7 @@ class Sweep:
     expected: Mapping[str, Mapping[str, Range]]
 
     def sizes(self) -> list[Size]:
-        """All steps."""
+        """The size of each step."""
         return [Size(**{**asdict(self.start), self.variable: value}) for value in self.values]
 
 
@@ -90,24 +90,15 @@ EDITS: Mapping[str, Mapping[str, Range]] = {
     "bytes": {"generator": (1, 1), "similarities": (1, 2), "step": (1, 2)},
 }
 """More edits. Of the similarities, the gradient is as long as the features and the matrices are square."""
-MORE_LATENTS: Mapping[str, Mapping[str, Range]] = {
-    "seconds": {**EDITS["seconds"], "networks": (0, 1)},
-    "bytes": {**EDITS["bytes"], "networks": (0, 1)},
-}
+MORE_LATENTS = {kind: {**parts, "networks": (0, 1)} for kind, parts in EDITS.items()}
 """The networks' weights, read once, are the same for more latents."""
-MORE_DIRECTIONS: Mapping[str, Mapping[str, Range]] = {
-    "seconds": {**EDITS["seconds"], "networks": (1, 1)},
-    "bytes": {**EDITS["bytes"], "networks": (1, 1)},
-}
-DEEPER: Mapping[str, Mapping[str, Range]] = {
-    "seconds": {"networks": (0, 0), "generator": (2, 2), "similarities": (2, 2), "step": (2, 2)},
-    "bytes": {"networks": (0, 0), "generator": (2, 2), "similarities": (2, 2), "step": (2, 2)},
-}
+MORE_DIRECTIONS = {kind: {**parts, "networks": (1, 1)} for kind, parts in EDITS.items()}
+DEEPER = {kind: {**dict.fromkeys(PARTS, (2, 2)), "networks": (0, 0)} for kind in EDITS}
 """Pixels double in both directions, and what is compared is all of them."""
 
 
 def sweeps(*, on_gpu: bool, quick: bool) -> list[Sweep]:
-    """What is measured; a GPU needs more work to be busy."""
+    """All series of measurements; a GPU gets more work, so that it is busy."""
     more = 4 if on_gpu else 1
     powers = (0, 1) if quick else (0, 1, 2, 3)
     start = 8 if quick else 16 * more
@@ -131,7 +122,7 @@ def exponent(xs: Sequence[float], ys: Sequence[float]) -> float:
 
 
 def made_generator(device: torch.device) -> StyleGAN2:
-    """Of middle size, random weights."""
+    """A generator of middle size with random weights."""
     generator = StyleGAN2(4 << (len(CHANNELS) - 1), CHANNELS, z_dim=DIM, mapping=(DIM,) * 2)
     generator.initialize(torch.Generator().manual_seed(0))
     return generator.freeze().to(device)
@@ -191,11 +182,8 @@ def measure_sweep(sweep: Sweep, generator: StyleGAN2) -> dict[str, Any]:
         points.append({"value": getattr(size, sweep.variable), "seconds": seconds, "bytes": taken})
         say(line(points[-1]))
     exponents = {
-        kind: {
-            name: exponent(sweep.values, [point[kind][name] for point in points])
-            for name in sweep.expected[kind]
-        }
-        for kind in ("seconds", "bytes")
+        kind: {name: exponent(sweep.values, [point[kind][name] for point in points]) for name in expected}
+        for kind, expected in sweep.expected.items()
     }
     return {
         "start": asdict(sweep.start),
@@ -206,7 +194,6 @@ def measure_sweep(sweep: Sweep, generator: StyleGAN2) -> dict[str, Any]:
 
 
 def line(point: Mapping[str, Any]) -> str:
-    """A row of a sweep's table."""
     seconds = "".join(f"{point['seconds'][name]:>13.4f} s" for name in PARTS)
     return f"{point['value']:>12}{seconds}" + "".join(
         f"{point['bytes'][name] / 1e6:>11.1f} MB" for name in PARTS
@@ -214,7 +201,6 @@ def line(point: Mapping[str, Any]) -> str:
 
 
 def exponent_line(label: str, exponents: Mapping[str, Mapping[str, str]]) -> str:
-    """A row of exponents below it."""
     seconds = "".join(f"{exponents['seconds'][name]:>15}" for name in PARTS)
     return f"{label:>12}{seconds}" + "".join(f"{exponents['bytes'][name]:>14}" for name in PARTS)
 
@@ -229,7 +215,6 @@ def show(low: float, high: float) -> str:
 
 
 def work(kind: str, device: str, threads: int, **values: Any) -> dict[str, Any] | None:
-    """Do the job of a child process."""
     torch.set_num_threads(threads)
     jobs: Mapping[str, Callable[..., dict[str, Any] | None]] = {
         "loss": measure_loss,
@@ -240,7 +225,7 @@ def work(kind: str, device: str, threads: int, **values: Any) -> dict[str, Any] 
 
 
 def measure_loss(device: torch.device, edits: int, features: int, memory: str) -> dict[str, Any]:
-    """The loss alone, forward and backward, with as large tiles as the budget allows."""
+    """The loss alone, forward and backward, with the largest tiles that the budget allows."""
     rows = (
         torch.randn(edits, features, generator=torch.Generator().manual_seed(0)).to(device).requires_grad_()
     )
@@ -259,7 +244,7 @@ def measure_loss(device: torch.device, edits: int, features: int, memory: str) -
 
 
 def measure_budget(device: torch.device, memory: str, k: int, n: int, resolution: int) -> dict[str, Any]:
-    """The peak of a training within a budget: two steps, so that all of Adam's state is there."""
+    """The peak of a training within a budget: two steps, so that all of Adam's state exists."""
     generator = made_generator(device)
     settings = LatentCLR(
         k=k,
@@ -301,7 +286,7 @@ def measure_ranks(device: torch.device, ranks: int, k: int, n: int, resolution: 
 
 
 def measure_processes(options: argparse.Namespace) -> dict[str, Any]:
-    """What is measured in processes of their own."""
+    """Run the measurements that need processes of their own."""
     quick, device = options.quick, options.device
     child = partial(in_child, MODULE)
     common = {"device": device, "threads": options.threads}
@@ -338,7 +323,6 @@ def measure_processes(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def plot(results: Mapping[str, Any], path: Path) -> None:
-    """Sweeps, budgets and processes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(14, 10), layout="constrained")
@@ -371,7 +355,6 @@ def plot(results: Mapping[str, Any], path: Path) -> None:
 
 
 def main() -> None:
-    """Measure and print; write JSON and a plot if asked to."""
     if answer(work):
         return
     parser = Parser(__doc__, threads=0, device=True)

@@ -55,13 +55,13 @@ SCORES = {"mig": "MIG", "dci": "DCI", "factor_vae": "FactorVAE score"}
 
 
 def settings(changes: Mapping[str, Any], seed: int) -> LatentCLR:
-    """The base with changes."""
+    """The base settings with changes."""
     given = {**BASE, **changes, "seed": seed}
     return LatentCLR.preset(given.pop("preset"), **given)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Rows of markdown."""
+    """Means over seeds, as Markdown."""
     for stage, here in grouped(rows, "stage").items():
         factors = list(here[0]["by_factor"])
         cells = []
@@ -75,7 +75,6 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Measure what is missing, print the tables."""
     parser = Parser(__doc__, threads=1, out=RESULTS / "search.json")
     parser.add_argument("--steps", type=int, default=800, help="of teaching the encoder")
     options = parser.options()

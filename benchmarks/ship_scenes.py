@@ -30,13 +30,13 @@ LIMIT = 8_000_000
 
 
 def stage(folder: Path) -> dict[str, Any]:
-    """What a training's folder says about it."""
+    """Settings and length of the training in a folder."""
     record = json.loads((folder / "training.json").read_text())
     return {"settings": record["settings"], "pictures": record["pictures"]}
 
 
 def curve(folder: Path, every: int) -> str:
-    """The log of a training, a line for about every so many pictures; measurements whole."""
+    """The log of a training: one line for each `every` pictures, and all measurements."""
     kept, last = [], -every
     for line in (folder / "log.jsonl").read_text().splitlines():
         values = json.loads(line)
@@ -47,7 +47,6 @@ def curve(folder: Path, every: int) -> str:
 
 
 def main() -> None:
-    """Load, measure, write."""
     parser = Parser(__doc__, out=False)
     parser.add_argument("name", choices=list(WORLDS))
     parser.add_argument("runs", type=Path, nargs="+", help="folders of the training's stages")

@@ -72,7 +72,7 @@ Acknowledged = dict[Key, str]
 
 @dataclass
 class Outcome:
-    """What was found in the end. Everything but the first two numbers must be 0, and `healthy` True."""
+    """The outcome of a trial. All counts but the first two must be 0."""
 
     acknowledged: int = 0
     kills: int = 0
@@ -93,15 +93,15 @@ class Outcome:
 
 
 class Target(Protocol):
-    """What is written to, and killed."""
+    """A server or store that is written to, and killed."""
 
     def run(self, shares: Sequence[Sequence[Send]], kills: Sequence[int], outcome: Outcome) -> Acknowledged:
-        """Send everything, while something dies whenever so many answers are acknowledged."""
+        """Send all answers, and kill something whenever the next number of `kills` is acknowledged."""
         ...
 
 
 def plan(folder: Path, directions: int = 32, pictures: int = 10) -> Study:
-    """A study with pictures of one colour each: nobody looks at them."""
+    """A study with pictures of a single colour."""
     files, rng = PictureFolder(folder / PICTURES), random.Random(0)
 
     def some() -> tuple[str, ...]:
@@ -136,7 +136,7 @@ def plan(folder: Path, directions: int = 32, pictures: int = 10) -> Study:
 
 
 def shares(study: Study, store: Store, writers: int, answers: int, seed: int) -> list[list[Send]]:
-    """What each writer sends: so many different answers in all, some of them twice or changed later."""
+    """The answers that each writer sends, `answers` different ones in all; some are sent twice or changed."""
     rng = random.Random(seed)
     found: list[list[Send]] = [[] for _ in range(writers)]
     left, number = answers, 0
@@ -159,7 +159,7 @@ def shares(study: Study, store: Store, writers: int, answers: int, seed: int) ->
 
 
 class Http:
-    """The server's command, as people run it."""
+    """The server as people run it."""
 
     def __init__(self, study: Study, url: str) -> None:
         self.study, self.url = study, url
@@ -167,7 +167,7 @@ class Http:
         self._address = httpx.URL("http://127.0.0.1:0")
 
     def run(self, shares: Sequence[Sequence[Send]], kills: Sequence[int], outcome: Outcome) -> Acknowledged:
-        """Threads write; the server dies."""
+        """Run the writers, and kill the server."""
         acknowledged: Acknowledged = {}
         done = threading.Event()
         self._start()
@@ -248,13 +248,13 @@ class Http:
 
 
 class Direct:
-    """The store itself, in processes that are killed and go on where their file of acknowledgements ends."""
+    """The store, in processes that are killed and continue at the end of their file of acknowledgements."""
 
     def __init__(self, study: Study, url: str) -> None:
         self.study, self.url = study, url
 
     def run(self, shares: Sequence[Sequence[Send]], kills: Sequence[int], outcome: Outcome) -> Acknowledged:
-        """Processes write and die."""
+        """Run the writers, and kill some of them."""
         rng, folder = random.Random(len(kills)), self.study.folder
         for i, share in enumerate(shares):
             write_json(folder / f"share-{i}.json", [list(vars(send).values()) for send in share])
@@ -288,7 +288,7 @@ class Direct:
 
 
 def write(folder: Path, url: str, i: int) -> None:
-    """A writer of `Direct`: send what is not acknowledged yet, and append a byte for each acknowledgement."""
+    """Send the answers of one writer of `Direct`, and append a byte to its file for each acknowledgement."""
     share = [Send(*values) for values in json.loads((folder / f"share-{i}.json").read_text())]
     handle = os.open(folder / f"acknowledged-{i}", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
     with Store.open(url, Study.open(folder)) as store:
@@ -306,7 +306,7 @@ def _lines(folder: Path, i: int) -> bytes:
 def judge(
     store: Store, sent: Sequence[Sequence[Send]], acknowledged: Acknowledged, outcome: Outcome
 ) -> Outcome:
-    """Compare what is stored with what was acknowledged and sent."""
+    """Compare the stored answers with those that were acknowledged and sent."""
     number = {one.key: one.number for one in store.participants()}
     known = {
         (number[key_of(code)], item, question): value

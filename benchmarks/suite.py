@@ -24,7 +24,6 @@ SLOWEST = 100
 
 
 def measure(report: Path) -> None:
-    """Run the tests, and write a JUnit file."""
     command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:randomly", f"--junitxml={report}"]
     subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True)
 
@@ -54,7 +53,6 @@ def table(report: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure, and write the table."""
     parser = Parser(__doc__, out=RESULTS / "tests.json")
     parser.add_argument("--name", required=True, help="of this run in the table, such as before or after")
     parser.add_argument("--report", type=Path, help="the JUnit file of a run that was made before")

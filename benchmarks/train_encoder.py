@@ -33,7 +33,6 @@ OUTSIDE = 6000
 
 
 def main() -> None:
-    """Train, write, say how it went."""
     parser = Parser(__doc__, threads=1)
     parser.add_argument("generator")
     parser.add_argument("--ship", action="store_true")

@@ -27,7 +27,7 @@ WEIGHTS = Path(__file__).parents[1] / "src" / "latentclr" / "weights" / "oracle.
 
 
 def disturbed(pictures: Float[Tensor, "n 3 h w"], rng: torch.Generator) -> Float[Tensor, "n 3 h w"]:
-    """Half of the batches as they are, the others a little blurred and noisy."""
+    """Pictures of a batch, half of the time a little blurred, with noise."""
     sigma = float(torch.rand((), generator=rng))
     if sigma > 0.5:
         pictures = blurred(pictures, sigma)
@@ -36,7 +36,7 @@ def disturbed(pictures: Float[Tensor, "n 3 h w"], rng: torch.Generator) -> Float
 
 
 def scores(oracle: Oracle, pictures: Tensor, factors: dict[str, Tensor]) -> dict[str, float]:
-    """R^2 for each factor (of a hue: 1 less the mean squared error over that of no knowledge); accuracy."""
+    """R^2 of each factor (of hues: 1 - squared error / squared error of a guess), accuracy of shapes."""
     with torch.no_grad():
         parts = [oracle(some) for some in pictures.split(500)]
     found = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
@@ -57,7 +57,6 @@ def scores(oracle: Oracle, pictures: Tensor, factors: dict[str, Tensor]) -> dict
 
 
 def main() -> None:
-    """Render, train, measure, write."""
     parser = Parser(__doc__, threads=1, out=WEIGHTS)
     parser.add_argument("--pictures", type=int, default=40_000)
     parser.add_argument("--epochs", type=int, default=14)

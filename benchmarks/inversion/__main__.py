@@ -33,7 +33,6 @@ PARTS = {part.__name__: part for part in (generated, renders, edits, faces, tuni
 
 
 def main() -> None:
-    """Measure the parts that are asked for."""
     parser = Parser(__doc__, threads=1)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
     parser.add_argument("--runs", type=Path, default=Path("runs/inversion"))

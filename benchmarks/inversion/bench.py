@@ -137,7 +137,6 @@ class Bench:
 
 
 def joined(parts: Sequence[Inversion]) -> Inversion:
-    """Join the inversions of batches."""
     first = parts[0]
     return Inversion(
         torch.cat([part.latents for part in parts]),
@@ -151,25 +150,22 @@ def joined(parts: Sequence[Inversion]) -> Inversion:
 
 
 def in_bytes(pictures: Tensor) -> Tensor:
-    """Round pictures as a file does."""
+    """Pictures rounded to the 256 values of a channel in a file."""
     return (pictures.clamp(-1, 1) * 127.5 + 127.5).round() / 127.5 - 1
 
 
 def generated_photos(generator: Generator, n: int) -> Photos:
-    """Samples of a generator as photos."""
     found = draw_samples(generator, MOST, torch.Generator().manual_seed(HELD_OUT + 7))
     return Photos("samples", in_bytes(found.pictures[:n]), {})
 
 
 def rendered_photos(world: str, n: int) -> Photos:
-    """Renders of a world as photos."""
     pictures, factors = sample(MOST, torch.Generator().manual_seed(HELD_OUT), world=world)
     some = {name: values[:n] for name, values in factors.items()}
     return Photos("renders", in_bytes(pictures[:n]), some)
 
 
 def as_json(interval: Interval) -> dict[str, float]:
-    """JSON values of an interval."""
     return {"value": interval.value, "low": interval.low, "high": interval.high}
 
 

@@ -18,7 +18,7 @@ from latentclr.generators import Generator, Latents
 
 
 def edits(bench: Bench) -> None:
-    """Leakage and slopes of edits of inverted renders, beside those of generated pictures."""
+    """Leakage and slopes of edits of inverted renders, and of generated pictures."""
     name = "scenes"
     generator = load_generator(name)
     oracle, scales = scorer_of(generator)
@@ -79,12 +79,12 @@ def sizes(scored: Scored, weights: Tensor | None = None) -> Tensor:
 
 
 def of_usual(scored: Scored, usual: Tensor) -> Callable[[Tensor], Tensor]:
-    """The sum of effects as a share of that of generated pictures."""
+    """Statistic: the sum of effects as a share of that of generated pictures."""
     return lambda weights: sizes(scored, weights).sum(1, keepdim=True) / usual.sum()
 
 
 def agreement(scored: Scored, usual: Tensor) -> Callable[[Tensor], Tensor]:
-    """Correlation of the table of effects with that of generated pictures."""
+    """Statistic: the correlation of the table of effects with that of generated pictures."""
 
     def statistic(weights: Tensor) -> Tensor:
         found = sizes(scored, weights)
@@ -103,7 +103,7 @@ def slopes(
     latents: Latents,
     population: Latents,
 ) -> dict[str, Any]:
-    """By how many deviations a factor moves along its direction, for one unit of the latents' spread."""
+    """Deviations by which a factor moves along its direction, for one unit of the latents' spread."""
     spread = float((population - population.mean(0)).square().sum(2).mean().sqrt())
     multiples = (-0.4, -0.2, 0.2, 0.4)
     scored = measure(

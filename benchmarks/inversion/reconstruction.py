@@ -25,7 +25,7 @@ from latentclr.scorers.faces import identity_distance, load_faces
 
 
 def generated(bench: Bench) -> None:
-    """The encoder alone, optimisation and in-domain on samples."""
+    """Invert samples by the encoder alone, optimisation and in-domain."""
     for name in NAMES:
         generator = load_generator(name)
         for variant, n in (("encoder", bench.n), ("optimised", bench.n), ("in-domain", min(bench.n, 16))):
@@ -42,7 +42,7 @@ def generated(bench: Bench) -> None:
 
 @torch.no_grad()
 def encoder_milliseconds(generator: Generator, photos: Photos) -> float:
-    """Of one picture by itself; the processor's, the best of ten."""
+    """Processor time for one picture, the best of ten."""
     encoder, times = load_encoder(generator), []
     for picture in photos.pictures[:1].expand(11, -1, -1, -1).split(1):
         began = time.process_time()
@@ -53,7 +53,7 @@ def encoder_milliseconds(generator: Generator, photos: Photos) -> float:
 
 @torch.no_grad()
 def renders(bench: Bench) -> None:
-    """Reconstruction of renders, and the factors that the oracle reads off."""
+    """Invert renders, and read their factors by the oracle before and after."""
     for name in NAMES[:2]:
         generator = load_generator(name)
         photos = rendered_photos(name, bench.n)
@@ -84,7 +84,7 @@ def renders(bench: Bench) -> None:
 
 @torch.no_grad()
 def faces(bench: Bench) -> None:
-    """Pictures of one GAN of faces as photos for the other."""
+    """Invert pictures of one GAN of faces in the other."""
     n = min(bench.n, 32)
     for name, other in (("faces", "celebs"), ("celebs", "faces")):
         generator = load_generator(name)

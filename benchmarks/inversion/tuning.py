@@ -21,7 +21,7 @@ from latentclr.scorers.lpips import load_lpips
 
 
 def tuning(bench: Bench) -> None:
-    """Pivotal tuning of eight renders at once."""
+    """Tune generators to eight renders at once."""
     for name in NAMES[:2]:
         key = {"part": "tuning", "generator": name}
         if bench.rows.having(**key):
@@ -55,7 +55,7 @@ def tuning(bench: Bench) -> None:
 
 
 def large(bench: Bench) -> None:
-    """Steps in a generator of FFHQ's size, each in a process of its own."""
+    """Run steps in a generator of the size of FFHQ, each in a process of its own."""
     for space in ("shared", "slots"):
         key = {"part": "large", "space": space}
         if bench.rows.having(**key):
@@ -64,7 +64,7 @@ def large(bench: Bench) -> None:
 
 
 def large_steps(space: str, steps: int = 3) -> dict[str, Any]:
-    """A few steps, then stopped, then gone on with."""
+    """Run a few steps, stop, and resume."""
     with torch.device("meta"):
         network = StyleGAN2(1024, (512, 512, 512, 512, 512, 256, 128, 64, 32))
     network.to_empty(device="cpu")

@@ -27,7 +27,6 @@ from latentclr.discover.latentclr import PRESETS, LatentCLR
 
 
 def main() -> None:
-    """Measure and print; write JSON and a plot if asked to. Rows of an earlier run stay in the file."""
     if answer(work):
         return
     parser = Parser(__doc__, threads=0, device=True)

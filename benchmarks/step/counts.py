@@ -39,7 +39,7 @@ class Counts:
     moved: dict[str, float] = field(default_factory=dict)
 
     def fused(self) -> "Counts":
-        """With fewer passes over the features."""
+        """The same with fewer passes over the features."""
         fewer = {name: FUSED_PASSES[name] / passes for name, passes in FEATURE_PASSES.items()}
         return replace(self, moved={name: fewer.get(name, 1) * moved for name, moved in self.moved.items()})
 
@@ -54,7 +54,7 @@ class Counts:
         return sum((self.operations | self.executed).values())
 
     def bounds(self, rate: float, bandwidth: float) -> dict[str, float]:
-        """For each part the seconds below which it is not: at the machine's rate, or at its bandwidth."""
+        """Least seconds of each part, at the machine's rate or at its bandwidth."""
         operations = self.operations | self.executed
         return {
             name: max(operations.get(name, 0.0) / rate, self.moved.get(name, 0.0) / bandwidth)
@@ -120,7 +120,6 @@ def counted(
 
 
 def _first_layer(edits: int, runs: int, dim: int, features: int, style_dim: int) -> dict[str, float]:
-    """The latents themselves run forward too; nothing goes back to them."""
     affine, demodulation, linear = dim * style_dim, style_dim * features // 16, style_dim * features
     return {
         "affine styles forward": 2.0 * runs * affine,
@@ -133,7 +132,7 @@ def _first_layer(edits: int, runs: int, dim: int, features: int, style_dim: int)
 
 
 def generator_operations(effects: Effects, latent: Tensor) -> tuple[float, float]:
-    """Of one latent up to the layer: forward, and backward to the latent."""
+    """Operations for one latent up to the layer: forward, and backward to the latent."""
     leaf = latent[:1].clone().requires_grad_()
     forward, backward = FlopCounterMode(display=False), FlopCounterMode(display=False)
     with forward:
@@ -144,7 +143,7 @@ def generator_operations(effects: Effects, latent: Tensor) -> tuple[float, float
 
 
 def counts_of(settings: LatentCLR, effects: Effects, latents: Tensor) -> Counts:
-    """Of a step with the given settings."""
+    """Operations and bytes of a step with the given settings."""
     generator = effects.generator
     first = isinstance(generator, StyleGAN2)
     return counted(

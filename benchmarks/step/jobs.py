@@ -61,7 +61,7 @@ REFERENCE = "reference, generator not frozen"
 
 
 def jobs(preset: str, *, device: str, threads: int, batch: int | None) -> Iterator[tuple[str, Job]]:
-    """What is measured, by its name; the reference with fewer latents if so many are given."""
+    """All rows and their jobs; `batch`: number of latents of the reference, None: that of the preset."""
     on_gpu, small = device == "cuda", preset == "paper-stylegan2"
     any_job = Job("ours", preset, threads=threads, device=device)
     reference = replace(any_job, kind="reference", keep=False, batch=batch)

@@ -32,7 +32,7 @@ CEILING: Mapping[Precision, Precision] = {"float32": "float32", "tf32": "tf32", 
 
 
 def done(job: Job) -> dict[str, Any]:
-    """The result of a job: of a process of its own, but on a GPU, which counts what its tensors take."""
+    """The result of a job: on a CPU from a process of its own, so that its memory is its own."""
     if job.device == "cpu":
         return in_child(MODULE, asdict(job), threads=job.threads)
     gc.collect()
@@ -41,7 +41,6 @@ def done(job: Job) -> dict[str, Any]:
 
 
 def work(**values: Any) -> dict[str, Any]:
-    """Do a job; the result is JSON."""
     job = Job(**values)
     if job.keep:
         keep_memory()
@@ -57,12 +56,12 @@ def work(**values: Any) -> dict[str, Any]:
 
 @cache
 def made(preset: str, device: torch.device) -> Generator:
-    """The generator of a preset; the rows of a GPU, which are of one process, share it."""
+    """The generator of a preset, which the rows of one process share."""
     return GENERATORS[preset]().to(device)
 
 
 def limits_of(job: Job, device: torch.device) -> dict[str, Any]:
-    """What the machine can do, and what the step asks for."""
+    """The limits of the machine, and the operations and bytes of a step."""
     limits = ceilings(device, own_products() if job.preset == "paper-stylegan2" else {})
     generator = made(job.preset, device)
     settings = LatentCLR(**PRESETS[job.preset])
@@ -74,7 +73,7 @@ def limits_of(job: Job, device: torch.device) -> dict[str, Any]:
 
 
 def own_products() -> dict[str, tuple[int, ...]]:
-    """The products of the step of "paper-stylegan2", but for the small ones."""
+    """Shapes of the products in a step of "paper-stylegan2", without the small ones."""
     return {
         "networks, a layer": (100, 8, 512, 512),
         "networks, gradient of a layer's weights": (100, 512, 8, 512),
@@ -102,7 +101,7 @@ def beginnings(job: Job, generator: Generator) -> tuple[LatentCLR, Nonlinear, Te
 
 
 def measure_ours(job: Job, generator: Generator) -> dict[str, Any]:
-    """Time, peak memory, loss, and the gradient's agreement with that of all numbers in float32."""
+    """Time, peak memory and loss, and how well the gradient agrees with that in float32."""
     settings = LatentCLR(**PRESETS[job.preset])
     generator = generator.at(settings.truncation).settled()
     peak = Peak(generator.device)
@@ -157,7 +156,7 @@ def measure_ours(job: Job, generator: Generator) -> dict[str, Any]:
 def compared(
     exact: Callable[[], Tensor], other: Callable[[], Tensor], model: Nonlinear, precision: Precision
 ) -> dict[str, float]:
-    """How far another precision moves the loss, and the cosine between the two gradients."""
+    """How far another precision changes the loss, and the cosine between the two gradients."""
     found = []
     settings: tuple[tuple[Callable[[], Tensor], Precision], ...] = ((exact, "float32"), (other, precision))
     for call, how in settings:
@@ -224,7 +223,7 @@ def copy_networks(model: Nonlinear, listed: PlainDirections) -> None:
 
 
 def measure_fit(job: Job, device: torch.device) -> dict[str, Any]:
-    """Seconds of a step in a training, and of the preset's whole training, at that rate or as it was."""
+    """Seconds of a step in a training, and of the whole training of the preset, if need be extrapolated."""
     times: list[float] = []
 
     def log(step: int, values: Mapping[str, float]) -> None:

@@ -48,7 +48,7 @@ class Row:
 
 
 def measure(what: str, job: Job, limits: Mapping[str, Any]) -> Row:
-    """Do one job and hold it against the machine's limits."""
+    """Do a job, and compare the result with the machine's limits."""
     found = done(job)
     common = {key: found.pop(key) for key in ("loss", "peak", "growth")}
     seconds, batch = found.pop("seconds"), LatentCLR(**PRESETS[job.preset]).batch
@@ -77,7 +77,7 @@ def measure(what: str, job: Job, limits: Mapping[str, Any]) -> Row:
 
 
 def merged(old: Sequence[Mapping[str, Any]], new: Sequence[Row]) -> list[dict[str, Any]]:
-    """Rows of an earlier run and those that were measured again, with their ratios to the reference."""
+    """Rows of an earlier run and new ones, with their ratios to the reference."""
     rows = {row["what"]: dict(row) for row in old} | {row.what: asdict(row) for row in new}
     reference = [row for what, row in rows.items() if what.startswith(REFERENCE)]
     for row in rows.values():
@@ -86,7 +86,7 @@ def merged(old: Sequence[Mapping[str, Any]], new: Sequence[Row]) -> list[dict[st
 
 
 def check_losses(rows: Sequence[Mapping[str, Any]], batch: int) -> None:
-    """Make sure that ours and the reference found the same loss at the same latents."""
+    """Check that ours and the reference found the same loss at the same latents."""
     exact = [row for row in rows if row["what"].startswith("ours") and "gradient_cosine" not in row["more"]]
     same = [row for row in rows if row["more"].get("batch") == batch]
     for ours, theirs in product(exact, same):
@@ -101,7 +101,6 @@ HEADER = (
 
 
 def line(row: Mapping[str, Any]) -> str:
-    """A row of the table."""
     cells = f"{row['what']:<58}{row['seconds']:>10.4f}"
     cells += f"{row['ratio']:>8.1f}" if row["ratio"] else f"{'':>8}"
     if row["rate"]:
@@ -114,7 +113,6 @@ def line(row: Mapping[str, Any]) -> str:
 
 
 def describe(title: str, limits: Mapping[str, Any]) -> None:
-    """Print what the machine can do and what the step asks for."""
     counts = Counts(**limits["counts"])
     rates = ", ".join(f"{name} {rate / 1e9:.1f}" for name, rate in limits["products"].items())
     passes = ", ".join(f"{name} {rate / 1e9:.1f}" for name, rate in limits["bandwidth"].items())
@@ -131,7 +129,7 @@ def describe(title: str, limits: Mapping[str, Any]) -> None:
 
 
 def plot(results: Mapping[str, Any], path: Path) -> None:
-    """Seconds of every row, and where the bound of each preset comes from."""
+    """Plot the seconds of every row, and the parts of the bound of each preset."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
     from matplotlib.ticker import NullFormatter
