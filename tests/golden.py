@@ -27,6 +27,7 @@ from tests.discover.test_contract import CHOSEN, small
 
 from latentclr import Directions, load_generator
 from latentclr.cli import main as command
+from latentclr.experiments.questions import EXPERIMENTS
 
 FOLDER = re.compile(r"/tmp/[^\s\"']*")
 CHANGES = re.compile(r"second|_at$|^versions$|version$|^date|^started|^ended|^machine$|^memory$|bytes")
@@ -41,6 +42,8 @@ RUNS = (
     "sheet l --out sheet.png",
     "edit l --edits 0:+3,1:-2 --seed 3 --strip --out strip.png",
     "report e",
+    *(f"experiment {name} --small --generator scenes-biggan --out x-{name}" for name in EXPERIMENTS),
+    "study create l r --out s-study --pictures 4 --per-direction 2",
 )
 """Commands, run one after the other in an empty folder."""
 
@@ -72,6 +75,8 @@ def computed(out: Path) -> tuple[Arrays, dict[str, Any]]:
             arrays |= {f"{name}:{key}": value for key, value in load_file(path).items()}
         elif path.suffix == ".json":
             values[name] = kept(json.loads(path.read_text()))
+        elif path.suffix in (".csv", ".md"):
+            values[name] = path.read_text().splitlines()
     return arrays, values
 
 
