@@ -18,7 +18,7 @@ from latentclr.evaluate.intervals import Bootstrap, Interval
 from latentclr.study.plan import Place
 from latentclr.study.responses import GRADED, Responses
 
-Level = Literal["nominal", "ordinal", "interval"]
+Level = Literal["nominal", "ordinal"]
 
 
 def alpha(
@@ -26,7 +26,6 @@ def alpha(
     level: Level = "nominal",
     *,
     bootstrap: Bootstrap | None = None,
-    scale: Float[np.ndarray, " values"] | None = None,
 ) -> Interval:
     """Krippendorff's alpha.
 
@@ -37,7 +36,6 @@ def alpha(
         counts: how often each unit was given each value, values in ascending order.
         level: level of measurement, which defines the distance of two values.
         bootstrap: resamples units; None: no interval.
-        scale: the values as numbers, for "interval"; None: 0, 1, 2 ...
     """
     units = torch.from_numpy(counts[counts.sum(1) > 1].astype(float))
     if not len(units):
@@ -46,13 +44,12 @@ def alpha(
     # o[u] is the unit's part of the coincidence matrix: ordered pairs of answers, each answer with weight 1.
     pairs = units[:, :, None] * units[:, None, :] - torch.diag_embed(units)
     coincidences = pairs / (n - 1)[:, None, None]
-    numbers = torch.arange(counts.shape[1], dtype=torch.float64) if scale is None else torch.from_numpy(scale)
 
     def statistic(weights: Tensor) -> Tensor:
         o = (weights @ coincidences.flatten(1)).unflatten(1, coincidences.shape[1:])
         totals = o.sum(2)
         all_pairs = totals.sum(1)
-        distance = _DISTANCES[level](totals, numbers)
+        distance = _DISTANCES[level](totals)
         observed = (o * distance).sum((1, 2))
         expected = (totals[:, :, None] * totals[:, None, :] * distance).sum((1, 2))
         found = 1 - (all_pairs - 1) * observed / expected
@@ -85,22 +82,14 @@ def ratings(responses: Responses, question: str) -> Float[np.ndarray, "units 3"]
     return np.stack(list(found.values())) if found else np.zeros((0, len(GRADED)))
 
 
-def _nominal(totals: Tensor, _: Tensor) -> Tensor:
+def _nominal(totals: Tensor) -> Tensor:
     return 1 - torch.eye(totals.shape[1], dtype=totals.dtype).expand(len(totals), -1, -1)
 
 
-def _ordinal(totals: Tensor, _: Tensor) -> Tensor:
+def _ordinal(totals: Tensor) -> Tensor:
     """The squared number of answers between two values; those at the two values count half."""
     up_to = totals.cumsum(1) - totals / 2
     return (up_to[:, :, None] - up_to[:, None, :]).square()
 
 
-def _interval(totals: Tensor, numbers: Tensor) -> Tensor:
-    return (numbers[:, None] - numbers[None, :]).square().expand(len(totals), -1, -1)
-
-
-_DISTANCES: dict[Level, Callable[[Tensor, Tensor], Tensor]] = {
-    "nominal": _nominal,
-    "ordinal": _ordinal,
-    "interval": _interval,
-}
+_DISTANCES: dict[Level, Callable[[Tensor], Tensor]] = {"nominal": _nominal, "ordinal": _ordinal}

@@ -45,29 +45,12 @@ class Participant:
         code: with which they come back. Known to them alone: only a hash of it is stored.
         key: that hash, from which their order follows (`order.steps`).
         consented: whether they have agreed to take part.
-        new: whether they have just joined, so that the code must be shown to them now.
     """
 
     number: int
     code: str
     key: str
     consented: bool
-    new: bool = False
-
-
-@dataclass(frozen=True)
-class Stored:
-    """How an answer was stored; if neither new nor revised, the same answer was there already.
-
-    Attributes:
-        value: as it is kept.
-        new: whether it is the first answer to this question.
-        revised: whether it replaced another answer.
-    """
-
-    value: str
-    new: bool
-    revised: bool
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ from latentclr.study.answers import (
     NoConsentError,
     Participant,
     Progress,
-    Stored,
     UnknownCodeError,
     UnreachableError,
     key_of,
@@ -114,7 +113,7 @@ class Store:
         with self._writing() as connection:
             return [self._add(connection, new_code()).code for _ in range(count)]
 
-    def consent(self, code: str, text: str) -> Participant:
+    def consent(self, code: str, text: str) -> None:
         """Record that a participant agrees to take part; later calls change nothing.
 
         Args:
@@ -133,11 +132,10 @@ class Store:
                 .where(self._is(found.key), ParticipantRow.consent.is_(None))
                 .values(consent=digest, day=today)
             )
-        return Participant(found.number, code, found.key, True)
 
     def answer(
         self, code: str, item: str, question: str, value: str, *, milliseconds: int | None = None
-    ) -> Stored:
+    ) -> int | None:
         """Store one answer. When this returns, it is on the disk.
 
         Args:
@@ -147,6 +145,9 @@ class Store:
             value: one of the choices, or a free text (which may be empty).
             milliseconds: from the item's appearance to the answer; that of the first answer is kept.
 
+        Returns:
+            How often the answer was changed until now; None: the same answer was already stored.
+
         Raises:
             UnknownCodeError: nobody has this code.
             NoConsentError: they have not agreed yet.
@@ -155,12 +156,11 @@ class Store:
         with self._reading() as connection:
             row = self._row(connection, code)
         self._check(row, item, question)
-        cleaned = self.study.question(question).clean(value)
         insert = self._insert(AnswerRow).values(
             participant_id=row.id,
             item=item,
             question=question,
-            value=cleaned,
+            value=self.study.question(question).clean(value),
             milliseconds=_bounded(milliseconds),
             revisions=0,
         )
@@ -171,10 +171,10 @@ class Store:
         ).returning(AnswerRow.revisions)
         try:
             with self._writing() as connection:
-                revisions = connection.execute(kept).scalar_one_or_none()  # None: the same was there
+                revisions: int | None = connection.execute(kept).scalar_one_or_none()
         except IntegrityError as error:  # the participant has just withdrawn
             raise UnknownCodeError from error
-        return Stored(cleaned, new=revisions == 0, revised=bool(revisions))
+        return revisions
 
     def progress(self, code: str) -> Progress:
         """What a participant has answered, and what comes next.
@@ -248,7 +248,7 @@ class Store:
             .returning(StudyRow.joined)
         ).scalar_one()
         connection.execute(self._insert(ParticipantRow).values(study_id=self._id, number=number, key=key))
-        return Participant(number, code, key, False, new=True)
+        return Participant(number, code, key, consented=False)
 
     def _is(self, key: str) -> Any:
         return (ParticipantRow.study_id == self._id) & (ParticipantRow.key == key)
