@@ -18,9 +18,9 @@ from latentclr.checkpoints.inert import Arguments, Buildable, Global, latin1, mi
 from latentclr.errors import InputError, UnsafeFileError
 
 MAX_DIMENSIONS = 16
-"""Dimensions of a tensor. Convolutions over time have five."""
+"""Maximum number of dimensions of a tensor. Convolutions over time have five."""
 MAX_ELEMENTS = 1 << 32
-"""Elements of an empty tensor, were each empty dimension one long: its sizes must be credible too."""
+"""Maximum number of elements of an empty tensor, if its empty dimensions had one: its sizes must be credible too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class NumberType:
 
     @property
     def size(self) -> int:
-        """Bytes of one number."""
+        """Bytes that one number takes."""
         return int(self.code[1:])
 
 
@@ -60,7 +60,7 @@ NUMPY_TYPES = {kind.code: kind for kind in TORCH_TYPES.values() if kind.dtype !=
     "u4": NumberType(torch.uint32, "u4"),
     "u8": NumberType(torch.uint64, "u8"),
 }
-"""Types by numpy's code. No objects, texts, records, dates."""
+"""Types by numpy's code: no objects, texts, records or dates."""
 
 
 @dataclass(slots=True, eq=False)
@@ -110,7 +110,7 @@ class StoredTensor:
     offset: int = 0
 
     def __post_init__(self) -> None:
-        """Check the bounds."""
+        """Refuse a tensor that does not fit its storage."""
         numbers = (*self.shape, *self.strides, self.offset)
         if len(self.shape) != len(self.strides) or len(self.shape) > MAX_DIMENSIONS:
             raise UnsafeFileError(
@@ -131,7 +131,7 @@ class StoredTensor:
 
     @property
     def elements(self) -> int:
-        """Number of elements."""
+        """How many elements the tensor has."""
         return math.prod(self.shape)
 
     @property

@@ -1,4 +1,4 @@
-"""The kind of a checkpoint file, told by its content, and the generator in it."""
+"""The generator in a checkpoint file, whose kind is recognised by its content."""
 
 from pathlib import Path
 

@@ -12,19 +12,19 @@ from typing import Any
 from latentclr.errors import InputError, UnsafeFileError
 
 MAX_FILE = 4 << 30
-"""Bytes of a file. The largest published generator (with its discriminator, twice) has a tenth of that."""
+"""Largest file in bytes. The largest published generator (twice, with its discriminator) has a tenth of it."""
 MAX_OPCODES = 500_000
-"""Steps of all pickles of a file: at most a second. StyleGAN2 at 1024 pixels, all networks, takes 60,000."""
+"""Maximum number of steps for all pickles of a file, a second. StyleGAN2 at 1024 pixels takes 60,000."""
 MAX_CONTAINERS = 200_000
-"""Lists, dicts, tuples, sets and stand-ins of a file: a single byte of it makes one, so they are counted."""
+"""Maximum number of lists, dicts, tuples, sets and stand-ins of a file: a single byte of it makes one."""
 MAX_TUPLE_KEYS = 1_000
-"""Tuples as keys. Their hashes, unlike those of texts, can be made equal on purpose; then each costs all."""
+"""Maximum number of tuples as keys. Unlike texts, they can be given equal hashes, and are then all compared."""
 MAX_TUPLE_KEY_LENGTH = 16
-"""Parts of such a tuple."""
+"""Longest such tuple."""
 MAX_KEY_LENGTH = 1_000
-"""Characters of a key: equal keys are compared in full."""
+"""Longest key in characters: equal keys are compared in full."""
 SMALL = 1 << 20
-"""Bytes that may always be copied."""
+"""Bytes that may be copied from a file of any size."""
 
 Arguments = tuple[Any, ...]
 Globals = Mapping[tuple[str, str], "Global"]
@@ -181,7 +181,7 @@ def misused(title: str, given: object) -> UnsafeFileError:
 
 
 def described(value: object) -> str:
-    """The kind of a value and never its content, whose text may be without end."""
+    """The kind of a value, never its content, whose text may be endless."""
     if isinstance(value, tuple | list | dict | set | frozenset):
         return f"a {type(value).__name__} of {len(value)}"
     if isinstance(value, Global):

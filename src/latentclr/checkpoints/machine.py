@@ -25,13 +25,13 @@ from latentclr.checkpoints.inert import (
 from latentclr.errors import InputError, UnsafeFileError
 
 MAX_DEPTH = 64
-"""Containers in containers. A StyleGAN2 pickle has 26. Python's own recursion ends at 1,000."""
+"""Deepest nesting of containers. A StyleGAN2 pickle has 26. Python's own recursion ends at 1,000."""
 MAX_STACK = 100_000
-"""Values or marks that wait. Writers hand over lists and dicts in batches of 1,000; tuples are short."""
+"""Maximum number of values, or of marks, on the stack. Lists and dicts are written in batches of 1,000."""
 MAX_MEMO = 300_000
-"""Values that may be referred to again."""
+"""Maximum number of values that may be referred to again."""
 MAX_LINE = 400
-"""Characters of a number or a name that is written as a line of text."""
+"""Longest number or name that is written as a line of text, in characters."""
 LONG_TEXT = 1 << 20
 """Bytes above which a text must be binary data in disguise; others would take up to four times their size."""
 
@@ -88,7 +88,7 @@ class Machine:
         return layout.unpack_from(self.data, start)[0]
 
     def line(self, longest: int = MAX_LINE) -> bytes:
-        """The next bytes up to a line feed, which is passed over."""
+        """The next bytes up to a line feed, which is skipped."""
         window = 64
         while True:
             chunk = bytes(self.data[self.at : self.at + window])
@@ -103,7 +103,7 @@ class Machine:
             window *= 4
 
     def text(self, layout: struct.Struct, encoding: str = "utf-8") -> str:
-        """The next text, behind its length.
+        """The next text, which follows its length.
 
         Args:
             layout: of the length.

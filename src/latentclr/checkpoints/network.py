@@ -1,4 +1,4 @@
-"""What a file holds, before it is known which architecture it is."""
+"""The generator of a file before its architecture is known, and the layouts by which it is recognised."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ from latentclr.generators import Generator
 
 @dataclass(frozen=True)
 class Network:
-    """The generator of a file, as the file spells it.
+    """The generator of a file, by the file's own names.
 
     Attributes:
-        container: what kind of file it is, for people ("torch file", "NVIDIA TensorFlow pickle").
-        tensors: by the file's own names, of the generator's network only.
-        config: plain values that the file gives beside them (constructor arguments, layer attributes).
-        notes: what it says about its training, for people.
+        container: kind of the file, for people ("torch file (zip)", "NVIDIA TensorFlow pickle").
+        tensors: of the generator's network only, by name.
+        config: plain values beside them (constructor arguments, layer attributes).
+        notes: about its training, for people.
     """
 
     container: str

@@ -28,7 +28,7 @@ from latentclr.errors import InputError
 from latentclr.files import atomic, make_folder
 
 PAGE_LIMIT = 32 << 20
-"""Bytes of an index's page; large projects have a few million."""
+"""Largest page of an index in bytes; large projects have a few million."""
 PAGES = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
 
 
@@ -159,7 +159,7 @@ def pip_settings() -> dict[str, str]:
 
 
 def npm_registry(package: str) -> str:
-    """The address at which the user's npm looks for a package, of its scope or of all.
+    """The address of the registry that the user's npm uses for a package.
 
     Raises:
         InputError: nothing is set, and npm is not installed.
@@ -191,7 +191,7 @@ def _npm_default() -> str:
 
 
 def _pip_default() -> str:
-    """The index that pip uses where nothing else is set: its help says it."""
+    """The index that pip uses where nothing else is set, from its help."""
     said = _pip("download", "--help").stdout
     found = re.search(r"--index-url.*?\(default\s+(https?://[^\s)]+)", said, re.DOTALL)
     if found is None:
@@ -200,7 +200,7 @@ def _pip_default() -> str:
 
 
 def _on_the_index(filename: str, project: str, settings: Mapping[str, str], scratch: Path) -> str:
-    """The address of a file of a project."""
+    """The address of a project's file on the index that pip uses."""
     if settings.get("no-index", "0").lower() in ("1", "true", "yes", "on"):
         raise InputError(
             f"{filename} is needed from a package index, and pip is told to use none (no-index)."
@@ -215,7 +215,7 @@ def _on_the_index(filename: str, project: str, settings: Mapping[str, str], scra
 
 
 def read_page(text: str) -> dict[str, str]:
-    """The addresses of a project's files, by their names.
+    """The addresses of a project's files on its page of an index, by file name.
 
     >>> read_page('{"files": [{"filename": "a-1.tar.gz", "url": "../a-1.tar.gz"}]}')
     {'a-1.tar.gz': '../a-1.tar.gz'}
@@ -233,7 +233,7 @@ def read_page(text: str) -> dict[str, str]:
 
 
 class _Links(HTMLParser):
-    """Addresses of a page's links by their texts."""
+    """The addresses of the links of a page, by their texts."""
 
     def __init__(self) -> None:
         super().__init__()

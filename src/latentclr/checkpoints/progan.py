@@ -159,7 +159,7 @@ def _assemble(
 
 
 def _build_tensorflow(network: Network) -> tuple[ProGAN, list[str]]:
-    """NVIDIA's `G_paper`."""
+    """The network of NVIDIA's function `G_paper`."""
     tensors = network.tensors
     static_arguments(network.config, USUAL)
     scopes, ignored = tensorflow_scopes(tensors)

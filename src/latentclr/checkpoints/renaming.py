@@ -1,4 +1,4 @@
-"""From the names in a file to ours: every tensor is used once, or the file is refused with its name."""
+"""Fill a network with the tensors of a file: every one is used once, or the file is refused."""
 
 from collections.abc import Callable, Collection, Mapping
 
@@ -29,16 +29,16 @@ def fill(
     *,
     ignored: Collection[str] = (),
 ) -> None:
-    """Give a network the tensors of a checkpoint, all of them or none.
+    """Fill a network with the tensors of a checkpoint, all of them or none.
 
-    The network may be on the meta device: its tensors are replaced, not written over. Floating-point tensors
+    The network may be on the meta device: its tensors are replaced, not overwritten. Floating-point tensors
     become float32.
 
     Args:
-        module: whose state is replaced.
+        module: the network whose state is replaced.
         tensors: of the checkpoint, by its own names.
-        names: for every entry of the network's state, where it comes from.
-        ignored: tensors of the checkpoint that are known and of no use.
+        names: sources of all entries of the network's state.
+        ignored: tensors of the checkpoint that are known and without use.
 
     Raises:
         InputError: a tensor is missing, left over, of another shape, or not finite; the message names it.
@@ -124,7 +124,12 @@ def with_shape(tensors: Mapping[str, Tensor], name: str, shape: tuple[int, ...])
 
 
 def count(tensors: Mapping[str, Tensor], name: Callable[[int], str]) -> int:
-    """How many of the tensors name(0), name(1), ... are there without a gap."""
+    """How many of the tensors name(0), name(1), ... there are without a gap.
+
+    Args:
+        tensors: of the checkpoint, by name.
+        name: gives the name of a number.
+    """
     found = 0
     while name(found) in tensors:
         found += 1

@@ -20,7 +20,7 @@ from latentclr.errors import InputError
 from latentclr.generators.stylegan import StyleGAN
 
 FUSED_FROM = 128.0
-"""Resolution of the first fused layer, if fusing is left to NVIDIA's function."""
+"""Resolution of the first fused layer, where fusing is left to NVIDIA's function."""
 
 USUAL = {
     "normalize_latents": True,
@@ -37,11 +37,11 @@ USUAL = {
 """Arguments of NVIDIA's `G_style` that change the network, with the only values that can be run."""
 
 MAX_MAPPING = 64
-"""Layers of a mapping network; real ones have 8."""
+"""Maximum number of layers of a mapping network; real ones have 8."""
 
 
 def _build_tensorflow(network: Network) -> tuple[StyleGAN, list[str]]:
-    """NVIDIA's `G_style`."""
+    """The network of NVIDIA's function `G_style`."""
     tensors = network.tensors
     given = static_arguments(network.config, USUAL)
     scopes, ignored = tensorflow_scopes(tensors, "synthesis/")

@@ -44,10 +44,10 @@ OTHERS = (
 )
 """Our tensors that belong to no layer with a number."""
 MAX_BLOCKS = 12
-"""Resolutions from 4 x 4 to 8192 x 8192."""
+"""Maximum number of resolutions, from 4 x 4 to 8192 x 8192."""
 
 AVERAGED = 4096
-"""Samples of the mean w, for files that do not hold it (as rosinality's tools take it)."""
+"""Samples over which the mean w is taken, for files that lack it (as rosinality's tools do)."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,12 @@ class Layout:
         return template.format(layer=self.layers[kind](number), number=number), change
 
     def weight(self, kind: str, number: int) -> str:
-        """Name of the weight of a layer in the file (see `tensor`)."""
+        """Name of the weight of a layer in the file.
+
+        Args:
+            kind: of the layer, as in `tensor`.
+            number: of the layer.
+        """
         return self.tensor(kind, number)[0]
 
     def source(self, ours: str) -> Source:

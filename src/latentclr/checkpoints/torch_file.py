@@ -26,11 +26,11 @@ from latentclr.checkpoints.zip_file import read_zip
 from latentclr.errors import InputError, UnsafeFileError
 
 MAGIC = 0x1950A86A20F9469CFC6C
-"""Value of the first pickle of the older kind."""
+"""Value of the first of the five pickles."""
 PROTOCOL = 1001
-"""Value of the second."""
+"""Value of the second of the five pickles."""
 MAGIC_PICKLE = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-"""How the first pickle ends, in every protocol from 2 on."""
+"""Last bytes of the first pickle, in every protocol from 2 on."""
 
 
 def _rebuild_tensor(args: Arguments) -> StoredTensor:

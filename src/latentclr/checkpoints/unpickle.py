@@ -16,9 +16,9 @@ from latentclr.checkpoints.machine import LONG_TEXT, MAX_STACK, Machine, cut_off
 from latentclr.errors import InputError, UnsafeFileError
 
 MAX_INT_BYTES = 32
-"""Bytes of a whole number. States of random generators have 16; torch's own magic number has 10."""
+"""Longest whole number in bytes. States of random generators have 16; torch's own magic number has 10."""
 MAX_DIGITS = 80
-"""Digits of a whole number that is written as text."""
+"""Longest whole number that is written as text, in digits."""
 
 _BYTE, _SHORT, _INT, _UINT, _ULONG = Struct("<B"), Struct("<H"), Struct("<i"), Struct("<I"), Struct("<Q")
 _DOUBLE = Struct(">d")
@@ -170,7 +170,7 @@ def _add_items(machine: Machine) -> None:
 
 
 def _top(machine: Machine, count: int) -> list[Any]:
-    """Take so many values off the stack, in the order in which they were put there."""
+    """Take a number of values off the stack, in the order in which they were put there."""
     return [machine.pop() for _ in range(count)][::-1]
 
 
@@ -262,7 +262,7 @@ OPCODES: dict[str, tuple[bytes, Callable[[Machine], object]]] = {
     "BUILD": (b"b", _build),
     "BINPERSID": (b"Q", _persistent),
 }
-"""Opcodes that are understood, STOP aside: the byte, and what it does."""
+"""Opcodes that are understood, except STOP: the byte, and what it does."""
 
 FORBIDDEN: dict[str, bytes] = {
     "INST": b"i",

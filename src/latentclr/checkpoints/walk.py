@@ -15,17 +15,17 @@ from latentclr.checkpoints.inert import SMALL, Namespace, described, shown, unne
 from latentclr.errors import InputError, UnsafeFileError
 
 MAX_TENSORS = 20_000
-"""Tensors of a network."""
+"""Maximum number of tensors of a network."""
 MAX_VISITS = 100_000
-"""Modules, attributes and tensors that a walk visits. A 1024-pixel StyleGAN3 has about 6,000."""
+"""Maximum number of modules, attributes and tensors that a walk visits. A 1024-pixel StyleGAN3 has about 6,000."""
 MAX_NAME = 300
-"""Characters of a tensor's name."""
+"""Longest name of a tensor in characters."""
 MAX_ITEMS = 1_000
-"""Entries of a list or dict that is a setting; longer ones are something else (a history of losses)."""
+"""Longest list or dict that is a setting; longer ones are something else (a history of losses)."""
 MAX_TEXT = 300
-"""Characters of a text that is a setting; longer ones are something else (source code)."""
+"""Longest text that is a setting, in characters; longer ones are something else (source code)."""
 MAX_SUMMARY = 400
-"""Characters of a note."""
+"""Longest note in characters."""
 
 NOTHING = object()
 """What stands for a value that is not plain."""

@@ -1,4 +1,4 @@
-"""Zip archives as torch writes them: stored, never compressed, each byte in at most one entry.
+"""Zip archives as torch writes them: stored, never compressed, each byte in at most one member.
 
 Less is understood than zip allows, on purpose: an archive that different programs may read differently is
 refused.
@@ -13,7 +13,7 @@ from typing import Any
 from latentclr.errors import InputError, UnsafeFileError
 
 MAX_MEMBERS = 20_000
-"""Members: one for each tensor and a few more. The largest training checkpoints have some thousands."""
+"""Maximum number of members: one for each tensor and a few more. The largest training checkpoints have some thousands."""
 
 _END = struct.Struct("<4s4H2IH")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
@@ -87,7 +87,7 @@ def read_zip(data: memoryview) -> dict[str, ZipMember]:
 
 
 def _member(data: memoryview, raw: bytes, fields: tuple[Any, ...]) -> tuple[ZipMember, tuple[int, int]]:
-    """An entry, and the range of the file that it takes with its header."""
+    """A member, and the range of the file that it takes with its header."""
     _, _, _, flags, method, _, _, checksum, packed, size, *_, offset = fields
     if flags & _ENCRYPTED:
         raise UnsafeFileError("it is an encrypted zip archive; torch writes none.")

@@ -50,14 +50,6 @@ class ZooEntry:
             return self.source.path
         return cache_folder() / "generators" / f"{self.name}{self.suffix}"
 
-    @property
-    def is_here(self) -> bool:
-        """Whether everything is here, whole."""
-        if isinstance(self.source, Shipped):
-            return self.path.is_file()
-        config = self.config is None or self.config.is_whole(self.path.with_suffix(".json"))
-        return config and self.source.is_whole(self.path)
-
 
 _SHIPPED = (
     ZooEntry(

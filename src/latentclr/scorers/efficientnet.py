@@ -72,7 +72,7 @@ class EfficientNetLite0(nn.Module):
         return found
 
     def forward(self, pictures: Pictures) -> Float[Tensor, "n 1000"]:
-        """The same as `logits`."""
+        """The logits, as `logits` gives them."""
         return self.logits(pictures)
 
 

@@ -72,7 +72,12 @@ class Convolution(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_out))
 
     def forward(self, x: Tensor, stride: int = 1) -> Tensor:
-        """Convolve, without padding."""
+        """Convolve without padding.
+
+        Args:
+            x: maps (n, c, h, w).
+            stride: of the convolution.
+        """
         found: Tensor = conv2d(x, self.filters, self.bias, stride)
         return found
 
@@ -87,7 +92,12 @@ class Separable(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_out))
 
     def forward(self, x: Tensor, stride: int = 1) -> Tensor:
-        """Convolve, padded as `same` does."""
+        """Convolve with the padding of `same`.
+
+        Args:
+            x: maps (n, c, h, w).
+            stride: of the first convolution.
+        """
         if stride == 1:
             own = conv2d(x, self.depthwise_filter, padding=1, groups=x.shape[1])
         else:
