@@ -20,7 +20,7 @@ from latentclr.errors import InputError, UnsafeFileError
 MAX_DIMENSIONS = 16
 """Maximum number of dimensions of a tensor. Convolutions over time have five."""
 MAX_ELEMENTS = 1 << 32
-"""Maximum number of elements of an empty tensor, if its empty dimensions had one: its sizes must be credible too."""
+"""Maximum number of elements that an empty tensor would have with 1 in the place of each 0."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ from typing import Any
 from latentclr.errors import InputError, UnsafeFileError
 
 MAX_FILE = 4 << 30
-"""Largest file in bytes. The largest published generator (twice, with its discriminator) has a tenth of it."""
+"""Largest file in bytes. The largest published one (a generator, twice, and its discriminator) has a tenth."""
 MAX_OPCODES = 500_000
 """Maximum number of steps for all pickles of a file, a second. StyleGAN2 at 1024 pixels takes 60,000."""
 MAX_CONTAINERS = 200_000
 """Maximum number of lists, dicts, tuples, sets and stand-ins of a file: a single byte of it makes one."""
 MAX_TUPLE_KEYS = 1_000
-"""Maximum number of tuples as keys. Unlike texts, they can be given equal hashes, and are then all compared."""
+"""Maximum number of tuples as keys. Their hashes, unlike those of texts, can be made equal on purpose."""
 MAX_TUPLE_KEY_LENGTH = 16
 """Longest such tuple."""
 MAX_KEY_LENGTH = 1_000

@@ -17,7 +17,7 @@ from latentclr.errors import InputError, UnsafeFileError
 MAX_TENSORS = 20_000
 """Maximum number of tensors of a network."""
 MAX_VISITS = 100_000
-"""Maximum number of modules, attributes and tensors that a walk visits. A 1024-pixel StyleGAN3 has about 6,000."""
+"""Maximum number of modules, attributes and tensors of a walk. A 1024-pixel StyleGAN3 has about 6,000."""
 MAX_NAME = 300
 """Longest name of a tensor in characters."""
 MAX_ITEMS = 1_000

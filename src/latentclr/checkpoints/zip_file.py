@@ -13,7 +13,7 @@ from typing import Any
 from latentclr.errors import InputError, UnsafeFileError
 
 MAX_MEMBERS = 20_000
-"""Maximum number of members: one for each tensor and a few more. The largest training checkpoints have some thousands."""
+"""Maximum number of members: one for each tensor and a few more. The largest have some thousands."""
 
 _END = struct.Struct("<4s4H2IH")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
