@@ -12,7 +12,7 @@ from typing import Any
 from latentclr.errors import InputError, UnsafeFileError
 
 MAX_FILE = 4 << 30
-"""Largest file in bytes. The largest published one (a generator, twice, and its discriminator) has a tenth."""
+"""Largest file in bytes. The largest published one (two generators and a discriminator) has a tenth of it."""
 MAX_OPCODES = 500_000
 """Maximum number of steps for all pickles of a file, a second. StyleGAN2 at 1024 pixels takes 60,000."""
 MAX_CONTAINERS = 200_000
