@@ -2,12 +2,11 @@
 
 import torch
 from tests.conftest import small_dcgan
+from tests.invert.stopping import course
 from tests.rounding import assert_rounded
 from torch import Tensor
 from torch.testing import assert_close
 
-from latentclr.engine.training import Course
-from latentclr.engine.world import ALONE
 from latentclr.invert.newton import newton_step
 from latentclr.invert.objective import Objective, Target
 from latentclr.invert.optimise import Starts, optimise
@@ -65,8 +64,7 @@ def test_the_last_steps_find_what_adam_only_nears() -> None:
     for finish in (0, 6):
         objective = Objective(generator, Target(generator(z), None), Weights(lpips=0.0), Prior.of(generator))
         schedule = Schedule(steps=30, explore=0, finish=finish)
-        course = Course({}, lambda _step, _values: None, lambda: False, None, ALONE)
-        found = optimise(objective, near, schedule, course)
+        found = optimise(objective, near, schedule, course())
         errors.append(found.differences.pixel)
     assert (errors[1] < 0.05 * errors[0]).all()
     assert errors[1].max() < 1e-4

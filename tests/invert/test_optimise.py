@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 import torch
-from tests.invert.stopping import stop_after
+from tests.invert.stopping import course, stop_after
 from tests.toy import Toy
 from torch import Tensor
 from torch.testing import assert_close
 
 from latentclr import Generator, InputError
 from latentclr.engine.checkpoint import Keeper
-from latentclr.engine.training import Course, Log, Stop
-from latentclr.engine.world import ALONE
+from latentclr.engine.training import Course
 from latentclr.invert.objective import Objective, Target
 from latentclr.invert.optimise import Found, Show, Starts, optimise
 from latentclr.invert.prior import Prior
@@ -39,19 +38,13 @@ def search(
     begin: Starts,
     *,
     schedule: Schedule = SHORT,
-    weights: Weights = PIXELS,
-    prior: Prior | None = None,
-    about: str = "",
-    log: Log = lambda _step, _values: None,
-    stop: Stop = lambda: False,
-    keep: Keeper | None = None,
+    kept: Course | None = None,
     show: Show = lambda _step, _latents, _labels: None,
     **more: Any,
 ) -> Found:
-    wanted, usual = Target(target, None), prior or Prior.of(generator)
-    objective = Objective(generator, wanted, weights, usual, **more)
-    course = Course({"what": about}, log, stop, keep, ALONE)
-    return optimise(objective, begin, schedule, course, show=show)
+    given = {"weights": PIXELS, "prior": more.get("prior") or Prior.of(generator), **more}
+    objective = Objective(generator, Target(target, None), **given)
+    return optimise(objective, begin, schedule, kept or course(), show=show)
 
 
 @pytest.mark.parametrize("space", ["shared", "slots"])
@@ -106,13 +99,14 @@ def test_stopped_and_gone_on_with_is_as_never_stopped(toy: Toy, tmp_path: Path) 
     whole = search(toy, wanted, begin, schedule=brief)
     for folder, at in (("a", 2), ("b", 11), ("c", 18)):  # while it explores, goes on, and finishes
         (tmp_path / folder).mkdir()
-        given: dict[str, Any] = {"keep": Keeper(tmp_path / folder, every=0.0), "schedule": brief}
-        part = search(toy, wanted, begin, stop=stop_after(at), about="one", **given)
+        keep = Keeper(tmp_path / folder, every=0.0)
+        one, other = course(about={"what": 1}, keep=keep), course(about={"what": 2}, keep=keep)
+        part = search(toy, wanted, begin, schedule=brief, kept=replace(one, stop=stop_after(at)))
         assert part.steps == at
-        again = search(toy, wanted, begin, about="one", **given)
+        again = search(toy, wanted, begin, schedule=brief, kept=one)
         assert torch.equal(again.latents, whole.latents)
-        with pytest.raises(InputError, match="what=one, now what=other"):
-            search(toy, wanted, begin, about="other", **given)
+        with pytest.raises(InputError, match="what=1, now what=2"):
+            search(toy, wanted, begin, schedule=brief, kept=other)
 
 
 def test_it_shows_what_it_has(toy: Toy) -> None:
@@ -123,7 +117,7 @@ def test_it_shows_what_it_has(toy: Toy) -> None:
         toy(truth(toy)),
         starts(toy),
         show=lambda step, latents, labels: shown.append((step, latents.clone())),
-        log=lambda step, values: logged.append(values["psnr"]) if "psnr" in values else None,
+        kept=course(log=lambda _, values: logged.append(values["psnr"]) if "psnr" in values else None),
     )
     assert [step for step, _ in shown] == [10, 20, 30, 40, 50, 60]
     assert torch.equal(shown[-1][1], found.latents)

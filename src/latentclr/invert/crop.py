@@ -11,7 +11,7 @@ from latentclr.checkpoints.crops import CENTRE, Centre, Crop
 from latentclr.checkpoints.zoo import ZOO
 from latentclr.errors import InputError, did_you_mean
 from latentclr.generators import Generator
-from latentclr.invert.align import Networks, face_frame, find_anchors
+from latentclr.invert.align import Anchors, Networks, face_frame, find_anchors
 from latentclr.invert.artefact import Photo
 from latentclr.invert.frames import Frame, cut
 from latentclr.invert.objective import picture_size as picture_size
@@ -108,30 +108,24 @@ def crop_photo(
         InputError: no face is found where the rule needs one, or not that many; a box beyond the photo or of
             another shape; fewer pixels than `LEAST`; weights that cannot be fetched.
     """
-    notes: tuple[str, ...] = tuple(f"{photo.name} {note}" for note in photo.notes)
+    notes = [f"{photo.name} {note}" for note in photo.notes]
     if box is not None:
         frame = _by_hand(photo, size, box)
     elif isinstance(rule, Centre):
         frame = _middle(photo, size)
     else:
-        found = find_anchors(photo.pixels, _networks())
-        if not found:
+        faces = _faces(photo, words)
+        if face is not None and not 0 <= face < len(faces):
             raise InputError(
-                f"no face is found in {photo.name}: give the place of one with {words.box}, take the middle "
-                f"with {words.middle}, or send a photo that shows it larger, upright and from the front."
+                f"{words.face} {face}: {photo.name} shows faces 0 to {len(faces) - 1}, from the left."
             )
-        if face is not None and not 0 <= face < len(found):
-            raise InputError(
-                f"{words.face} {face}: {photo.name} shows faces 0 to {len(found) - 1}, from the left."
+        largest = max(range(len(faces)), key=lambda i: faces[i].between_eyes)
+        if face is None and len(faces) > 1:
+            notes.append(
+                f"{photo.name} shows {len(faces)} faces: number {largest} from the left, the largest, is "
+                f"taken ({words.face} 0 to {len(faces) - 1} takes another)"
             )
-        largest = max(range(len(found)), key=lambda i: found[i].between_eyes)
-        chosen = largest if face is None else face
-        if face is None and len(found) > 1:
-            notes += (
-                f"{photo.name} shows {len(found)} faces: number {chosen} from the left, the largest, is "
-                f"taken ({words.face} 0 to {len(found) - 1} takes another)",
-            )
-        frame = face_frame(found[chosen], rule)
+        frame = face_frame(faces[largest if face is None else face], rule)
     wide, high = frame.width * photo.factor, frame.height * photo.factor
     if min(wide, high) < LEAST:
         raise InputError(
@@ -139,11 +133,21 @@ def crop_photo(
             "on each side, so send a larger photo."
         )
     if high < 0.75 * size[0]:
-        notes += (
+        notes.append(
             f"what is cut out of {photo.name} has only {wide:.0f} x {high:.0f} pixels and is scaled up to "
-            f"{size[1]} x {size[0]}",
+            f"{size[1]} x {size[0]}"
         )
-    return Cropped(cut(photo.pixels, frame, size), frame, photo, notes)
+    return Cropped(cut(photo.pixels, frame, size), frame, photo, tuple(notes))
+
+
+def _faces(photo: Decoded, words: Words) -> list[Anchors]:
+    found = find_anchors(photo.pixels, _networks())
+    if not found:
+        raise InputError(
+            f"no face is found in {photo.name}: give the place of one with {words.box}, take the middle "
+            f"with {words.middle}, or send a photo that shows it larger, upright and from the front."
+        )
+    return found
 
 
 def _middle(photo: Decoded, size: tuple[int, int]) -> Frame:

@@ -60,11 +60,9 @@ class Schedule(_Checked):
     """
 
     limits: ClassVar[Limits] = {
-        "steps": at_least(1),
-        "explore": at_least(0),
+        **dict.fromkeys(("steps", "validate_every"), at_least(1)),
+        **dict.fromkeys(("explore", "finish"), at_least(0)),
         "rate": POSITIVE,
-        "validate_every": at_least(1),
-        "finish": at_least(0),
     }
 
     steps: int = 400
@@ -85,16 +83,10 @@ class Settings(_Checked):
     """How photos are inverted. The docstring of each field is the help of its option."""
 
     limits: ClassVar[Limits] = {
-        "steps": at_least(1),
-        "finish": at_least(0),
-        "starts": at_least(1),
+        **dict.fromkeys(("steps", "starts", "batch"), at_least(1)),
+        **dict.fromkeys(("pixel_weight", "lpips_weight", "prior_weight"), NOT_NEGATIVE),
+        **dict.fromkeys(("spread_weight", "domain_weight", "finish"), NOT_NEGATIVE),
         "rate": POSITIVE,
-        "pixel_weight": NOT_NEGATIVE,
-        "lpips_weight": NOT_NEGATIVE,
-        "prior_weight": NOT_NEGATIVE,
-        "spread_weight": NOT_NEGATIVE,
-        "domain_weight": NOT_NEGATIVE,
-        "batch": at_least(1),
     }
 
     method: Method = "optimise"
@@ -151,14 +143,9 @@ class Tuning(_Checked):
     """How a generator is tuned. The docstring of each field is the help of its option."""
 
     limits: ClassVar[Limits] = {
-        "steps": at_least(1),
-        "rank": at_least(1),
-        "rate": NOT_NEGATIVE,
-        "pixel_weight": NOT_NEGATIVE,
-        "lpips_weight": NOT_NEGATIVE,
-        "locality_weight": NOT_NEGATIVE,
+        **dict.fromkeys(("steps", "rank", "batch"), at_least(1)),
+        **dict.fromkeys(("pixel_weight", "lpips_weight", "locality_weight", "rate"), NOT_NEGATIVE),
         "locality": at_least(0),
-        "batch": at_least(1),
     }
 
     steps: int = 150
@@ -186,18 +173,10 @@ class EncoderSettings(_Checked):
     """How an encoder is trained. The docstring of each field is the help of its option."""
 
     limits: ClassVar[Limits] = {
-        "steps": at_least(2),
-        "latents_only": at_least(0),
-        "batch": at_least(2),
-        "pictures": at_least(2),
+        **dict.fromkeys(("steps", "batch", "pictures", "held_out", "validate_every"), at_least(2)),
+        **dict.fromkeys(("pixel_weight", "lpips_weight", "adversarial_weight"), NOT_NEGATIVE),
+        **dict.fromkeys(("r1_gamma", "class_weight", "latents_only"), NOT_NEGATIVE),
         "learning_rate": POSITIVE,
-        "pixel_weight": NOT_NEGATIVE,
-        "lpips_weight": NOT_NEGATIVE,
-        "adversarial_weight": NOT_NEGATIVE,
-        "r1_gamma": NOT_NEGATIVE,
-        "class_weight": NOT_NEGATIVE,
-        "held_out": at_least(2),
-        "validate_every": at_least(2),
     }
 
     steps: int = 2200
