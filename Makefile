@@ -1,10 +1,10 @@
 # make demo   directions of a real face GAN, from nothing, in a few minutes
-# make test   what every commit passes: format, lint, types, import rules, and the tests that prove the code, in
-#             minutes (WORKERS=n: in so many processes, of one thread each)
+# make test   what every commit passes: format, lint, dead code, types, import rules, and the tests that prove the
+#             code, in minutes (WORKERS=n: in so many processes, of one thread each)
 # make test-all      make test, then make test-rest
 # make test-rest     the long tests: killed processes, pages in the browser, fuzzing, trainings, and test-kernels
 # make test-kernels  the numeric tests with the kernels of other processors and other numbers of threads
-# make check  format, lint, types and import rules alone
+# make check  format, lint, dead code, types and import rules alone
 # make fuzz   a million changed checkpoint files for the reader (FUZZ=n: so many); goes on where it was stopped
 # make mutants  which faults, planted one at a time, the tests find; takes an hour
 # make reproduce  measure the figures of the docs again; fails where one is outside its stated interval
@@ -43,6 +43,7 @@ test-kernels: $(VENV)/.developing
 check: $(VENV)/.developing
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/vulture
 	$(BIN)/mypy --num-workers 2
 	$(BIN)/lint-imports
 

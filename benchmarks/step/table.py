@@ -1,7 +1,6 @@
 """The table of a benchmark of steps: its rows, how they are printed, and the figure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -14,71 +13,43 @@ from benchmarks.step.measuring import done
 from latentclr.discover.latentclr import PRESETS, LatentCLR
 
 
-@dataclass(frozen=True)
-class Row:
-    """One way to compute a step.
+def measure(what: str, job: Job, limits: Mapping[str, Any]) -> dict[str, Any]:
+    """Do a job, and compare the result with the machine's limits.
 
-    Attributes:
-        what: in words.
-        seconds: of one step.
-        loss: of the first step (of a training: of its best validation).
-        peak: bytes of the process, on a GPU of its tensors.
-        growth: what of this came after the generator was there.
-        ratio: times as fast as the reference that is not frozen.
-        rate: operations of the formula, a second.
-        gemm: what a large square product reached in the same process.
-        of_gemm: the rate as a share of that.
-        bound: seconds below which no such step is.
-        of_bound: the bound as a share of the time.
-        more: what only this row has.
+    Args:
+        what: name of the row.
+        job: to do.
+        limits: of the machine, from `limits_of`.
+
+    Returns:
+        A row: "seconds" of a step, "loss" of the first step (of a training: of its best validation), "peak"
+        bytes of the process (on a GPU of its tensors) and their "growth" over the generator's, and what only
+        this job gives as "more". Of ours, also "rate" and "gemm", the operations a second of the formula and
+        of a large square product, "bound", the least seconds that such a step takes, and the shares "of_gemm"
+        and "of_bound".
     """
-
-    what: str
-    seconds: float
-    loss: float
-    peak: int
-    growth: int
-    ratio: float | None = None
-    rate: float | None = None
-    gemm: float | None = None
-    of_gemm: float | None = None
-    bound: float | None = None
-    of_bound: float | None = None
-    more: dict[str, Any] = field(default_factory=dict)
-
-
-def measure(what: str, job: Job, limits: Mapping[str, Any]) -> Row:
-    """Do a job, and compare the result with the machine's limits."""
     found = done(job)
-    common = {key: found.pop(key) for key in ("loss", "peak", "growth")}
-    seconds, batch = found.pop("seconds"), LatentCLR(**PRESETS[job.preset]).batch
+    row = {"what": what, **{key: found.pop(key) for key in ("seconds", "loss", "peak", "growth")}}
+    row |= dict.fromkeys(("ratio", "rate", "gemm", "of_gemm", "bound", "of_bound"))
+    batch = LatentCLR(**PRESETS[job.preset]).batch
     if job.kind == "reference":
         if found["batch"] != batch:
-            found["measured_seconds"] = seconds
-            seconds *= batch / found["batch"]
-            what += f" (measured at N {found['batch']}, scaled)"
-        return Row(what, seconds, **common, more=found)
+            found["measured_seconds"] = row["seconds"]
+            row["seconds"] *= batch / found["batch"]
+            row["what"] += f" (measured at N {found['batch']}, scaled)"
+        return row | {"more": found}
     counts, gemm = Counts(**limits["counts"]), found.pop("gemm")
     counts = counts.fused() if job.fuse else counts
     bound = sum(counts.bounds(gemm, max(limits["bandwidth"].values())).values())
-    rate = counts.total / seconds
-    kept = {key: value for key, value in found.items() if value is not None}
-    return Row(
-        what,
-        seconds,
-        **common,
-        rate=rate,
-        gemm=gemm,
-        of_gemm=rate / gemm,
-        bound=bound,
-        of_bound=bound / seconds,
-        more=kept,
-    )
+    rate = counts.total / row["seconds"]
+    row |= {"rate": rate, "gemm": gemm, "of_gemm": rate / gemm}
+    row |= {"bound": bound, "of_bound": bound / row["seconds"]}
+    return row | {"more": {key: value for key, value in found.items() if value is not None}}
 
 
-def merged(old: Sequence[Mapping[str, Any]], new: Sequence[Row]) -> list[dict[str, Any]]:
+def merged(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows of an earlier run and new ones, with their ratios to the reference."""
-    rows = {row["what"]: dict(row) for row in old} | {row.what: asdict(row) for row in new}
+    rows = {row["what"]: dict(row) for row in (*old, *new)}
     reference = [row for what, row in rows.items() if what.startswith(REFERENCE)]
     for row in rows.values():
         row["ratio"] = reference[0]["seconds"] / row["seconds"] if reference else None

@@ -5,7 +5,7 @@ import torch
 from benchmarks.plain import PlainBigGANDeep, PlainDirections, PlainStyleGAN2, plain_step
 from benchmarks.step.counts import Counts, counted, generator_operations
 from benchmarks.step.measuring import copy_networks
-from benchmarks.step.table import Row, merged
+from benchmarks.step.table import merged
 from tests.generators.small_biggan import small_biggan_deep
 from tests.generators.small_stylegan2 import small_stylegan2
 from torch.utils.flop_counter import FlopCounterMode
@@ -113,9 +113,8 @@ def compare(generator: Generator, plain: PlainStyleGAN2 | PlainBigGANDeep, layer
 
 
 def test_rows_are_replaced_by_name_and_have_their_ratio() -> None:
-    old = merged([], [Row("ours", 2.0, 0.0, 1, 1)])
+    old = merged([], [{"what": "ours", "seconds": 2.0}])
     assert old[0]["ratio"] is None
-    both = merged(
-        old, [Row("reference, generator not frozen (scaled)", 6.0, 0.0, 1, 1), Row("ours", 1.5, 0.0, 1, 1)]
-    )
+    reference = {"what": "reference, generator not frozen (scaled)", "seconds": 6.0}
+    both = merged(old, [reference, {"what": "ours", "seconds": 1.5}])
     assert [(row["what"][:4], row["ratio"]) for row in both] == [("refe", 1.0), ("ours", 4.0)]
