@@ -27,10 +27,8 @@ ANCHORS = (
     (9.041765, 10.66308),
 )
 """Widths and heights of the anchors, in cells."""
-CELL = 32
-"""Pixels from one cell of the grid to the next."""
 SIZES = (128, 224, 416, 640, 896)
-"""Sides in pixels to which photographs are scaled, multiples of `CELL`. Faces of about 60 to 150 pixels are
+"""Sides in pixels to which photographs are scaled, multiples of 32, the pixels of a cell. Faces of about 60 to 150 pixels are
 found best, so the smallest is for faces that fill the photograph."""
 SCORE = 0.5
 """Least score of a face, as its authors set it."""
@@ -94,7 +92,7 @@ class Detector(nn.Module):
         """All boxes that the network gives.
 
         Args:
-            pictures: in [-1, 1]; the side is a multiple of `CELL`.
+            pictures: in [-1, 1]; the side is a multiple of 32.
         """
         x = ((pictures + 1) * 127.5 - pictures.new_tensor(MEAN).view(3, 1, 1)) / 255
         x = _halved(leaky_relu(self.conv0(x), SLOPE))  # the one convolution without padding
