@@ -28,8 +28,8 @@ ANCHORS = (
 )
 """Widths and heights of the anchors, in cells."""
 SIZES = (128, 224, 416, 640, 896)
-"""Sides in pixels to which photographs are scaled, multiples of 32, the pixels of a cell. Faces of about 60 to 150 pixels are
-found best, so the smallest is for faces that fill the photograph."""
+"""Sides in pixels to which photographs are scaled, multiples of the 32 pixels of a cell. Faces of about 60 to
+150 pixels are found best, so the smallest is for faces that fill the photograph."""
 SCORE = 0.5
 """Least score of a face, as its authors set it."""
 OVERLAP = 0.4
