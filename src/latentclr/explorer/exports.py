@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -48,30 +49,26 @@ def add_exports(app: "FastAPI", shelf: Shelf) -> None:
 
         app.add_api_route(f"/{name}", answer, response_model=None)
 
-    def picture(kind: PictureKind) -> Callable[[View, Size], bytes]:
-        def make(view: View, size: Size) -> bytes:
-            still = replace(view, mode=PICTURE) if view.mode == LOOP else view
-            return picture_file(in_one(rows(shelf, still, size=size)), exported(still), kind)
-
-        return make
-
-    def loop(kind: LoopKind) -> Callable[[View, Size], bytes]:
-        def make(view: View, size: Size) -> bytes:
-            recipe = looped(shelf, view)
-            return loop_file(frames(shelf, recipe, size=size), recipe, kind)
-
-        return make
-
     async def opened(request: Request) -> Response:
         found = with_recipe(shelf, read_recipe(await request.body()))
         return JSONResponse({"query": to_query(found)})
 
     for still in PICTURES:
-        exports(f"picture.{still}", picture(still))
+        exports(f"picture.{still}", partial(_picture, shelf, still))
     for moving in LOOPS:
-        exports(f"loop.{moving}", loop(moving))
+        exports(f"loop.{moving}", partial(_loop, shelf, moving))
     exports("recipe.json", lambda view, _: exported(view).to_json().encode())
     app.add_api_route("/open", opened, methods=["POST"], response_model=None)
+
+
+def _picture(shelf: Shelf, kind: PictureKind, view: View, size: Size) -> bytes:
+    still = replace(view, mode=PICTURE) if view.mode == LOOP else view
+    return picture_file(in_one(rows(shelf, still, size=size)), exported(still), kind)
+
+
+def _loop(shelf: Shelf, kind: LoopKind, view: View, size: Size) -> bytes:
+    recipe = looped(shelf, view)
+    return loop_file(frames(shelf, recipe, size=size), recipe, kind)
 
 
 def exported(view: View) -> Recipe:
