@@ -26,6 +26,7 @@ from latentclr import Directions, load_generator
 from latentclr.engine.memory import keep_memory
 from latentclr.evaluate.attributes import scorer_of
 from latentclr.evaluate.calibration import calibrate
+from latentclr.evaluate.encoder import EncoderSettings
 from latentclr.evaluate.intervals import over_runs, two_decimals
 from latentclr.evaluate.leakage import change_matrix
 from latentclr.evaluate.measuring import measure as measure_edits
@@ -93,9 +94,8 @@ def scores(
     seed: int,
     pictures: int = PICTURES,
 ) -> dict[str, Any]:
-    found = evaluate_disentanglement(
-        generator, directions, shown=shown, steps=steps, pictures=pictures, seed=seed
-    )
+    settings = EncoderSettings(steps=steps, pictures=pictures, seed=seed)
+    found = evaluate_disentanglement(generator, directions, settings, shown=shown)
     return {
         "mig": found.mig.score.value,
         "dci": found.dci.disentanglement,

@@ -11,14 +11,22 @@ from torch.testing import assert_close
 
 from latentclr import InputError, Random
 from latentclr.directions import Linear
-from latentclr.evaluate.encoder import REACH, draw_edits, draw_places, make_encoder, train_encoder
+from latentclr.evaluate.edits import Edits
+from latentclr.evaluate.encoder import (
+    REACH,
+    EncoderSettings,
+    coordinate_examples,
+    make_encoder,
+    shift_examples,
+    train_encoder,
+)
 from latentclr.evaluate.representation import Renders, evaluate_disentanglement, renders, scores
 from latentclr.generators import Generator
 from latentclr.scenes import BY_NAME
 
 STRENGTHS = (0.1, 0.1, 0.1, 0.1)
 BASIS = torch.eye(4)
-SMALL = {"steps": 120, "batch": 24, "pictures": 1000}
+SMALL = EncoderSettings(steps=120, batch=24, pictures=1000)
 ONES = torch.ones(4)
 
 
@@ -41,7 +49,8 @@ def correlations(codes: Float[Tensor, "n k"], z: Float[Tensor, "n d"]) -> Float[
 def test_codes_of_planted_directions_are_their_coordinates(target: str) -> None:
     generator = flat()
     directions = planted(generator, BASIS, slots=(0, 1))
-    taught = train_encoder(generator, directions, target=target, lengths=ONES, **SMALL)  # type: ignore[arg-type]
+    settings = replace(SMALL, target=target)  # type: ignore[arg-type]
+    taught = train_encoder(generator, directions, settings, lengths=ONES)
     pictures, z = shown(generator)
     found = correlations(taught.encoder.codes(pictures.pictures), z)
     assert float(found.diagonal().min()) > 0.85
@@ -58,7 +67,7 @@ def test_scores_tell_planted_directions_from_turned_ones() -> None:
     found = []
     for rows in (BASIS, turn):
         directions = planted(generator, rows, slots=(0, 1))
-        taught = train_encoder(generator, directions, lengths=ONES, **SMALL)  # type: ignore[arg-type]
+        taught = train_encoder(generator, directions, SMALL, lengths=ONES)
         found.append(scores(taught.encoder.codes(pictures.pictures), pictures, labels=tuple("0123")))
     straight, turned = found
     assert straight.mig.score.value > turned.mig.score.value + 0.1
@@ -71,7 +80,9 @@ def test_directions_are_calibrated_taught_and_scored() -> None:
     generator = flat()
     pictures, _ = shown(generator, 30)
     directions = planted(generator, BASIS, slots=(0, 1)).rename({1: "second"})
-    found = evaluate_disentanglement(generator, directions, shown=pictures, steps=5, pictures=40)
+    found = evaluate_disentanglement(
+        generator, directions, EncoderSettings(steps=5, pictures=40), shown=pictures
+    )
     assert found.labels == ("0", "1 second", "2", "3")
     assert 0 < found.left < 1.5
     table = found.by_factor()
@@ -84,11 +95,11 @@ def test_same_seed_same_encoder_and_nothing_else_is_changed() -> None:
     generator, state = flat(), torch.get_rng_state()
     directions = planted(generator, BASIS)
     before = generator.fingerprint(), directions.model.state_dict()["theta"].clone()
-    few = {"steps": 12, "batch": 4, "pictures": 30}
+    few = EncoderSettings(steps=12, batch=4, pictures=30)
     told: list[tuple[int, float]] = []
-    one = train_encoder(generator, directions, log=lambda i, v: told.append((i, v["loss"])), **few)  # type: ignore[arg-type]
-    two = train_encoder(generator, directions, **few)  # type: ignore[arg-type]
-    other = train_encoder(generator, directions, seed=1, **few)  # type: ignore[arg-type]
+    one = train_encoder(generator, directions, few, log=lambda i, v: told.append((i, v["loss"])))
+    two = train_encoder(generator, directions, few)
+    other = train_encoder(generator, directions, replace(few, seed=1))
     pictures = shown(generator, 20)[0].pictures
     assert torch.equal(one.encoder.codes(pictures), two.encoder.codes(pictures))
     assert not torch.equal(one.encoder.codes(pictures), other.encoder.codes(pictures))
@@ -101,10 +112,9 @@ def test_same_seed_same_encoder_and_nothing_else_is_changed() -> None:
 def test_an_edit_is_epsilon_calibrated_lengths() -> None:
     generator = flat()
     lengths = torch.tensor([1.0, 2.0, 3.0, 4.0])
-    directions = planted(generator, BASIS)
-    rng = torch.Generator().manual_seed(0)
-    found = draw_edits([generator], directions, lengths, latents=40, slots=(0,), rng=rng)
-    assert found.size == 160
+    edits = Edits(planted(generator, BASIS).model, lengths, (0,))
+    found = shift_examples([generator], edits, 40, torch.Generator().manual_seed(0))
+    assert len(found) == 160
     assert float(found.epsilon.abs().max()) <= REACH
     # Pictures of 4 pixels on a side are repeated up to 32.
     change = (found.after - found.before.unsqueeze(1)).square().mean((2, 3, 4)).sqrt()
@@ -114,9 +124,9 @@ def test_an_edit_is_epsilon_calibrated_lengths() -> None:
 def test_coordinates_of_oblique_directions_are_those_of_least_squares() -> None:
     generator = flat()
     rows = torch.tensor([[1.0, 0, 0, 0], [0.6, 0.8, 0, 0]])
-    rng = torch.Generator().manual_seed(0)
     lengths = torch.tensor([1.0, 2.0])
-    found = draw_places([generator], planted(generator, rows), lengths, latents=90, slots=(0,), rng=rng)
+    edits = Edits(planted(generator, rows).model, lengths, (0,))
+    found = coordinate_examples([generator], edits, 90, torch.Generator().manual_seed(0))
     # Patterns are orthonormal but for their strength; slot 1 holds the same latent, half as strong.
     pixels = found.pictures[:, :, :: 32 // PIXELS, :: 32 // PIXELS].flatten(1)
     ours, theirs = generator.patterns.detach().chunk(2)
@@ -127,15 +137,15 @@ def test_coordinates_of_oblique_directions_are_those_of_least_squares() -> None:
 
 
 def test_codes_that_never_change_have_a_loss_of_one() -> None:
-    generator, directions = flat(), planted(flat(), BASIS)
+    generator, edits = flat(), Edits(planted(flat(), BASIS).model, ONES, (0,))
     encoder = make_encoder(4, torch.Generator().manual_seed(0))
     with torch.no_grad():
         encoder.head.weight.zero_()
     rng = torch.Generator().manual_seed(0)
-    edits = draw_edits([generator], directions, ONES, latents=5, slots=(0,), rng=rng)
-    places = draw_places([generator], directions, ONES, latents=80, slots=(0,), rng=rng)
+    shifts = shift_examples([generator], edits, 5, rng)
+    places = coordinate_examples([generator], edits, 80, rng)
     encoder.requires_grad_(False)
-    assert float(edits.loss(encoder, torch.arange(20))) == pytest.approx(1.0)
+    assert float(shifts.loss(encoder, torch.arange(20))) == pytest.approx(1.0)
     assert float(places.loss(encoder, torch.arange(80))) == pytest.approx(79 / 80)
 
 
@@ -143,10 +153,10 @@ def test_conditional_directions_have_shifts_but_no_coordinates() -> None:
     generator = flat()
     linear = Linear(2, 4, rng=torch.Generator().manual_seed(0))
     directions = replace(Random(k=2).fit(generator), model=linear)
-    few = {"steps": 2, "batch": 4, "pictures": 12}
-    assert train_encoder(generator, directions, lengths=torch.ones(2), **few).left > 0  # type: ignore[arg-type]
+    few = EncoderSettings(steps=2, batch=4, pictures=12)
+    assert train_encoder(generator, directions, few, lengths=torch.ones(2)).left > 0
     with pytest.raises(InputError, match="target='shift'"):
-        train_encoder(generator, directions, lengths=torch.ones(2), target="projection", **few)  # type: ignore[arg-type]
+        train_encoder(generator, directions, replace(few, target="projection"), lengths=torch.ones(2))
 
 
 def test_renders_have_the_values_of_3d_shapes() -> None:
@@ -172,9 +182,9 @@ def test_what_cannot_be_taught_is_refused() -> None:
     generator = flat()
     directions = planted(generator, BASIS)
     with pytest.raises(InputError, match="steps=0"):
-        train_encoder(generator, directions, steps=0)
+        EncoderSettings(steps=0)
     with pytest.raises(InputError, match="learning_rate"):
-        train_encoder(generator, directions, learning_rate=0.0)
+        EncoderSettings(learning_rate=0.0)
     with pytest.raises(InputError, match="do not fit"):
         train_encoder(Flat((1.0, 2.0)), directions)
     with pytest.raises(InputError, match="no gap"):

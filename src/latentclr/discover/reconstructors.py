@@ -6,9 +6,8 @@ ResNet-18; these are written anew, for pictures of any size.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from itertools import pairwise
-from typing import TypeVar, final
+from typing import final
 
 import torch
 from jaxtyping import Float
@@ -16,9 +15,8 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, relu
 
 from latentclr.discover.settings.voynov import Network as Network
+from latentclr.engine.initial import he_initialised
 from latentclr.generators.base import shrink
-
-Net = TypeVar("Net", bound=nn.Module)
 
 GROUP = 4
 """Channels that are normalised together."""
@@ -147,26 +145,6 @@ class _Block(nn.Module):
         return relu(self.inner(x) + self.around(x))
 
 
-def started(make: Callable[[], Net], rng: torch.Generator) -> Net:
-    """A network on the CPU whose weights all come from rng: convolutions and products as He et al. 2015.
-
-    Args:
-        make: constructs the network; it is called on the meta device.
-        rng: draws the weights.
-    """
-    with torch.device("meta"):  # torch's own start would draw from the global random state
-        empty = make()
-    made = empty.to_empty(device="cpu")
-    for module in made.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=rng)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.GroupNorm):
-            module.reset_parameters()
-    return made
-
-
 def make_reconstructor(network: Network, k: int, *, pixels: int = 32, rng: torch.Generator) -> Reconstructor:
     """A reconstructor of k directions, on the CPU, whose weights all come from rng.
 
@@ -180,7 +158,7 @@ def make_reconstructor(network: Network, k: int, *, pixels: int = 32, rng: torch
         rng: draws the weights.
     """
     kind: type[LeNet] | type[ResNet] = LeNet if network == "lenet" else ResNet
-    made = started(lambda: kind(k, pixels=pixels), rng)
+    made = he_initialised(lambda: kind(k, pixels=pixels), rng)
     with torch.no_grad():
         for head in (made.which, made.shift):
             head.weight.mul_(0.1)

@@ -1,11 +1,11 @@
-"""How well codes separate factors: MIG, DCI and the FactorVAE score, of a table of codes and one of factors.
+"""How well codes separate factors: MIG, DCI and FactorVAE score, from a table of codes and one of factors.
 
-A code is a number that is read off a picture (n pictures have n rows of d codes); factors are what is known
-of the picture. All three are 1 for codes that are the factors, in any order, on any scale.
+A code is a number that is read off a picture (n pictures have n rows of d codes); factors are the known
+properties of the picture. All three scores are 1 for codes that are the factors, in any order and scale.
 
-A circular factor has no beginning, so it is no number: it is cut into arcs where a metric needs classes, and
-is a point of the circle where one needs a target. No code of one real number can follow a circle without a
-jump; see `Mig` and `Dci` for what such a factor can reach.
+Circular factors are cut into arcs where a metric needs classes, and are points of a circle where it needs
+targets. No code of one real number can follow a circle without a jump; `Mig` and `Dci` say which scores such
+a factor can reach.
 """
 
 import math
@@ -22,32 +22,32 @@ from latentclr.evaluate.attributes import Kind
 from latentclr.evaluate.intervals import Bootstrap, Interval, quantile, weighted_means
 
 CODE_BINS = 20
-"""Bins of equal width that a code is cut into for MIG (disentanglement_lib's)."""
+"""Number of bins of equal width into which a code is cut for MIG (disentanglement_lib's)."""
 FACTOR_BINS = 10
-"""Classes that a factor of many values is cut into: as 3D Shapes has of its hues."""
+"""Number of classes into which a factor with many values is cut: that of the hues in 3D Shapes."""
 FEW = 20
-"""A factor of so many different values, or fewer, is not cut: each of its values is a class."""
+"""Largest number of different values that are classes themselves; a factor with more values is cut."""
 LEAST = 20
-"""Rows below which no score is told."""
+"""Smallest number of rows for a score."""
 
 Codes = Float[Tensor, "n d"]
 Batch = Callable[[int, int, torch.Generator], Float[Tensor, "batch d"]]
-"""From (number of a factor, size, random numbers) to codes of pictures that have one value of this factor."""
+"""From (number of a factor, size, random numbers) to codes of pictures that share its value."""
 
 
 @dataclass(frozen=True)
 class Mig:
     """Mutual information gap (Chen et al., NeurIPS 2018, equation 6).
 
-    A circular factor reaches 1 with a code that goes round with it once and jumps at one place. A code
-    that is a projection of the circle (its cosine, say) cannot tell two halves apart and reaches
-    log 5 / log 10 = .70 of ten arcs; a second projection beside it, which knows as much, makes the gap 0.
+    A circular factor reaches 1 with a code that follows it once round and jumps at one place. A code that is
+    a projection of the circle (such as its cosine) cannot distinguish two halves and reaches
+    log 5 / log 10 = .70 for ten arcs; a second projection with as much information makes the gap 0.
 
     Attributes:
         score: mean of the gaps.
-        gaps: (f,), between the two codes that know most of a factor.
+        gaps: (f,), differences between the two largest mutual informations of each factor.
         information: (d, f), mutual information of code and factor as a share of the factor's entropy. It is
-            estimated from counts, which overstates it by about cells / 2n nats (the same for every code).
+            estimated from counts, which overestimates it by about cells / 2n nats (equally for all codes).
     """
 
     score: Interval
@@ -59,13 +59,14 @@ class Mig:
 class Dci:
     """Disentanglement, completeness, informativeness (Eastwood and Williams, ICLR 2018, section 2).
 
-    A circular factor that two codes share as cosine and sine costs completeness, not disentanglement.
+    A circular factor that two codes share as cosine and sine lowers completeness, not disentanglement.
 
     Attributes:
-        disentanglement: 1 where every code matters for one factor only; codes count as much as they matter.
-        completeness: 1 where for every factor one code matters only.
-        informativeness: how well factors are predicted from all codes, on rows that were not learnt from:
-            accuracy of classes, R^2 (at least 0) of numbers; mean over factors.
+        disentanglement: 1 where every code is important for one factor only; mean over codes, weighted by
+            importance.
+        completeness: 1 where for every factor only one code is important.
+        informativeness: how well factors are predicted from all codes, on test rows: accuracy of classes,
+            R^2 (at least 0) of numbers; mean over factors.
         importance: (d, f), of each code for predicting each factor; columns sum to 1.
         by_code: (d,), disentanglement of each code.
         by_factor: (f,), completeness of each factor.
@@ -86,8 +87,8 @@ class FactorVae:
     """Score of Kim and Mnih (ICML 2018, section 4): which factor did not vary?
 
     Attributes:
-        score: share of test votes that are called right.
-        votes: (d, f), of the training.
+        score: accuracy on test votes.
+        votes: (d, f), training votes.
         alive: (d,), whether each code varies enough to be voted for.
     """
 
@@ -98,6 +99,11 @@ class FactorVae:
 
 def classes(values: Float[Tensor, " n"], kind: Kind, bins: int = FACTOR_BINS) -> Int[Tensor, " n"]:
     """A factor as classes: its values where these are few, else bins of equal width (arcs, if circular).
+
+    Args:
+        values: of the factor.
+        kind: of the factor.
+        bins: number of bins or arcs.
 
     >>> classes(torch.tensor([0.0, 0.5, 2.0]), "interval").tolist()
     [0, 1, 2]
@@ -123,12 +129,11 @@ def mutual_information(
 
     Args:
         codes: of n pictures.
-        factors: of the same ones; one that does not vary has no entropy, and 0 is told of it.
+        factors: of the same pictures; for one that does not vary, and has no entropy, the result is 0.
         kinds: of the factors.
         weights: how often each picture counts, in each of b resamples; None: once.
     """
-    if weights is None:
-        weights = torch.ones(1, len(codes), dtype=torch.float64)
+    weights = torch.ones(1, len(codes), dtype=torch.float64) if weights is None else weights
     cut = _cut(codes, CODE_BINS)
     columns = []
     for factor, kind in zip(factors.unbind(1), kinds, strict=True):
@@ -158,25 +163,21 @@ def mig(
         codes: (n, d), any unit.
         factors: (n, f); circular ones in turns.
         kinds: of the factors.
-        bootstrap: over pictures; None: 200 resamples. Its interval is moved so that the resamples have the
-            score as their mean: their counts are more uneven than those of the pictures, which moves them
-            all one way. What other encoders or directions would change is not in it.
+        bootstrap: over pictures; None: 200 resamples. The interval is shifted so that the mean of the
+            resamples is the score: their counts are more uneven than those of the pictures, which biases
+            them. It does not cover the variance between encoders or runs.
 
     Raises:
         InputError: tables that do not fit each other, too few rows, or values that are not finite.
     """
     _check(codes, factors, kinds)
-    known = mutual_information(codes, factors, kinds)[0]
-
-    def statistic(weights: Float[Tensor, "b n"]) -> Float[Tensor, " b"]:
-        return _gaps(mutual_information(codes, factors, kinds, weights=weights)).mean(1)
-
-    found = _gaps(known.unsqueeze(0))[0]
+    known = mutual_information(codes, factors, kinds)
+    found = _gaps(known)[0]
     boot, score = bootstrap or Bootstrap(draws=200), float(found.mean())
-    drawn = statistic(boot.weights(len(codes)))
+    drawn = _gaps(mutual_information(codes, factors, kinds, weights=boot.weights(len(codes)))).mean(1)
     ends = (quantile(drawn, torch.tensor((1 + sign * boot.level) / 2, dtype=drawn.dtype)) for sign in (-1, 1))
     low, high = (min(1.0, max(0.0, score + float(end - drawn.mean()))) for end in ends)
-    return Mig(Interval(score, low, high, boot.level), found, known)
+    return Mig(Interval(score, low, high, boot.level), found, known[0])
 
 
 def dci(
@@ -190,20 +191,20 @@ def dci(
 ) -> Dci:
     """Disentanglement, completeness and informativeness, by the importances of boosted trees.
 
-    Two thirds of the rows are learnt from. The trees are scikit-learn's GradientBoosting with its defaults:
-    those of disentanglement_lib, which makes classes of all factors. Here numbers are predicted as numbers
-    (as in the paper) and a circular factor as its cosine and sine, of whose importances the mean is taken:
-    that is faster, and ten classes of few rows each let codes matter that only look as if they did. Forests
-    would be faster still, but give every code some importance: of pure noise beside a code too much.
+    Two thirds of the rows are for training. The trees are scikit-learn's GradientBoosting with its defaults,
+    as in disentanglement_lib, which makes classes of all factors. Here numbers are predicted as numbers (as
+    in the paper) and a circular factor as its cosine and sine, with the mean of their importances: this is
+    faster, and with ten classes of few rows each, codes seem important that are not. Random forests would be
+    faster still, but they give importance to every code, and to pure noise too much.
 
     Args:
         codes: (n, d), any unit.
         factors: (n, f); circular ones in turns.
         kinds: of the factors.
         as_classes: predict classes of all factors, as disentanglement_lib does; `predicted` is accuracy then.
-            The scores are lower (on `scenes` .37 where it is .54 without); only these, of 10,000 rows to
-            learn from, may be held against what is published with that library.
-        trees: of each number, or of each class.
+            The scores are lower (on `scenes` .37 instead of .54); only these, with 10,000 training rows, are
+            comparable with results of that library.
+        trees: number for each number or class that is predicted.
         seed: of the trees.
 
     Raises:
@@ -248,21 +249,22 @@ def factor_vae(
     seed: int = 0,
     bootstrap: Bootstrap | None = None,
 ) -> FactorVae:
-    """Score by votes: in pictures that share one factor, which code varies least, for its usual variance?
+    """Score by votes: in pictures that share one factor, which code varies least, relative to its variance?
 
-    Each code is then taken for the factor for which it got most votes, and that is tested on fresh votes.
-    (The authors learn from 800 votes; disentanglement_lib from 10,000, of 64 pictures, and tests with 5,000.)
+    Each code predicts the factor for which it got most votes in training; the score is the accuracy on new
+    votes. (The authors train with 800 votes; disentanglement_lib with 10,000 of 64 pictures, and 5,000 for
+    the test.)
 
     Args:
-        draw: gives codes of pictures with one factor fixed: at a random value, anew in each call.
-        deviations: of the codes over all pictures.
-        factors: how many there are.
-        dead: codes that deviate by this or less are not voted for, in the codes' own unit.
-        batch: pictures of a vote.
-        training: votes that are learnt from.
-        testing: votes that are tested.
-        seed: of all that is drawn.
-        bootstrap: over test votes; None: 1000 resamples.
+        draw: gives codes of pictures that share a value of one factor, another random value in each call.
+        deviations: standard deviations of the codes over all pictures.
+        factors: number of factors.
+        dead: codes with this standard deviation or a smaller one get no votes; in the unit of the codes.
+        batch: number of pictures of a vote.
+        training: number of training votes.
+        testing: number of test votes.
+        seed: of everything random.
+        bootstrap: over test votes; None: the usual one.
 
     Raises:
         InputError: fewer than two pictures a vote, or no votes.
@@ -299,8 +301,13 @@ def factor_vae(
 def of_table(codes: Codes, factors: Float[Tensor, "n f"], kinds: Sequence[Kind]) -> Batch:
     """Batches for `factor_vae` from a table: rows (drawn with replacement) that share a factor's class.
 
-    The factor is fixed exactly where it has few values in the table; else its classes, which are bins, leave
-    it a hundredth of its variance.
+    A factor with few values is constant in a batch; one with many values, whose classes are bins, keeps a
+    hundredth of its variance.
+
+    Args:
+        codes: of n pictures.
+        factors: of the same pictures.
+        kinds: of the factors.
     """
     of_factor = [classes(factor, kind) for factor, kind in zip(factors.unbind(1), kinds, strict=True)]
     rows = [[(each == value).nonzero()[:, 0] for value in range(int(each.max()) + 1)] for each in of_factor]
@@ -321,14 +328,14 @@ def _predicted(
     settings: dict[str, int],
 ) -> tuple[Float[Tensor, " d"], float]:
     """Importances of the codes for one factor, and how well it is predicted."""
-    # A second of imports that nothing else here needs.
+    # Imported only here, since it takes a second.
     from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 
     learnt = len(x) * 2 // 3
     if kind == "category" or as_classes:
         y = classes(factor, kind).numpy()
         classifier = GradientBoostingClassifier(**settings)
-        if len(np.unique(y[:learnt])) < 2:  # nothing to tell apart
+        if len(np.unique(y[:learnt])) < 2:  # there is nothing to predict
             return torch.zeros(x.shape[1], dtype=torch.float64), 1.0
         classifier.fit(x[:learnt], y[:learnt])
         score = float(classifier.score(x[learnt:], y[learnt:]))
@@ -346,7 +353,7 @@ def _predicted(
 
 
 def _purity(importance: Float[Tensor, "rows columns"]) -> Float[Tensor, " rows"]:
-    """One minus the entropy of each row as shares, in units of that of equal shares; 0 for a row of zeros."""
+    """1 - entropy of each row's shares / entropy of equal shares; 0 for a row of zeros."""
     total = importance.sum(1, keepdim=True)
     shares = importance / total.clamp(min=1e-12)
     pure = 1 + torch.xlogy(shares, shares).sum(1) / math.log(importance.shape[1])
@@ -354,14 +361,14 @@ def _purity(importance: Float[Tensor, "rows columns"]) -> Float[Tensor, " rows"]
 
 
 def _gaps(information: Float[Tensor, "b d f"]) -> Float[Tensor, "b f"]:
-    """From the best code to the second (a single code has none beside it)."""
+    """Difference between the best code and the second; the information of a single code itself."""
     best = information.topk(min(2, information.shape[1]), dim=1).values
-    found: Float[Tensor, "b f"] = best[:, 0] - best[:, 1] if best.shape[1] > 1 else best[:, 0]
-    return found
+    gaps: Tensor = best[:, 0] - best[:, 1:].sum(1)
+    return gaps
 
 
 def _cut(codes: Codes, bins: int) -> Int[Tensor, "n d"]:
-    """Numbers of bins of equal width from each column's smallest value to its largest."""
+    """The number of each value's bin, of equal bins between the smallest and largest value of its column."""
     codes = codes.double()
     low, high = codes.amin(0), codes.amax(0)
     width = torch.where(high > low, high - low, 1.0)
@@ -374,7 +381,6 @@ def _tally(numbers: Int[Tensor, " n"], count: int, weights: Float[Tensor, "b n"]
 
 
 def _entropy(tally: Float[Tensor, "b count"]) -> Float[Tensor, " b"]:
-    """In nats."""
     shares = tally / tally.sum(1, keepdim=True)
     return -torch.xlogy(shares, shares).sum(1)
 

@@ -1,23 +1,22 @@
-"""Codes of pictures from directions: an encoder that is taught on a generator's edits, and its scores.
+"""Codes of pictures from directions: an encoder that is trained on a generator's edits.
 
 Directions are no codes: MIG, DCI and the FactorVAE score are defined on numbers that are read off pictures.
 For methods that find directions, Ren et al. (DisCo, ICLR 2022) train an encoder on the generator's pictures,
-as Khrulkov et al. (2021) did, and score what it says of pictures whose factors are known. How it is trained,
-we know in outline only, so there are two ways here, both ours:
+as Khrulkov et al. (2021) did, and score its codes of pictures whose factors are known. How it is trained is
+known in outline only; there are two ways here, both ours:
 
 - "shift": the codes of a picture and its edit along direction k by epsilon differ by epsilon in code k and
   not at all in the others. For any directions, conditional ones too.
-- "projection": the code is the latent's coordinate along direction k (those of least squares, where
+- "projection": the code is the latent's coordinate along direction k (the one of least squares, where
   directions are not orthogonal). Only directions that are the same everywhere have coordinates.
 
-Edits are as long as calibration makes them (equal visible change), so one unit of every code is equally much
-to be seen.
+Edits have the lengths of calibration (equal visible change), so one unit of every code is equally visible.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -27,11 +26,13 @@ from torch.nn.functional import adaptive_avg_pool2d, one_hot, relu
 from latentclr.directions import Directions, Global
 from latentclr.directions.edits import moved, read
 from latentclr.discover.base import no_log
-from latentclr.discover.reconstructors import started
+from latentclr.engine.initial import he_initialised
 from latentclr.engine.training import LOG_EVERY, Log, adam, set_rate
 from latentclr.errors import InputError
 from latentclr.evaluate.calibration import SAMPLES, SEED, strengths
-from latentclr.generators import Generator
+from latentclr.evaluate.edits import Edits
+from latentclr.generators import Generator, Latents
+from latentclr.limits import POSITIVE, Limits, at_least, check_settings
 
 Target = Literal["shift", "projection"]
 Pictures = Float[Tensor, "n 3 h w"]
@@ -43,11 +44,43 @@ HIDDEN = 128
 GROUP = 4
 """Channels that are normalised together."""
 REACH = 2.0
-"""Edits are up to so many calibrated lengths, either way: 6 in the median, as in `Voynov`."""
+"""Longest edit either way, in calibrated lengths: 6 in the median, as in `Voynov`."""
 HELD_OUT = 32
-"""Latents that an encoder is tested on."""
+"""Number of latents on which an encoder is tested."""
 CHUNK = 64
-"""Pictures at once where there is no gradient."""
+"""Pictures that are drawn at once."""
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """How an encoder is trained.
+
+    Attributes:
+        target: what codes are, see the docstring of this module.
+        steps: of training.
+        batch: edits in a step; for "projection" latents.
+        pictures: approximate number of pictures that are drawn for training; each is used many times.
+        learning_rate: of Adam; decreases linearly in the second half.
+        seed: same seed, same encoder (on one machine, with the same number of threads).
+
+    Raises:
+        InputError: a value is out of range.
+    """
+
+    limits: ClassVar[Limits] = {
+        **dict.fromkeys(("steps", "batch", "pictures"), at_least(1)),
+        "learning_rate": POSITIVE,
+    }
+
+    target: Target = "shift"
+    steps: int = 800
+    batch: int = 64
+    pictures: int = 10_000
+    learning_rate: float = 2e-3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
 
 class Encoder(nn.Module):
@@ -76,31 +109,34 @@ class Encoder(nn.Module):
 
     @torch.no_grad()
     def codes(self, pictures: Pictures) -> Float[Tensor, "n k"]:
-        """The same without a gradient, few at a time."""
+        """Codes without gradients, of a few pictures at a time."""
         return torch.cat([self(some) for some in pictures.split(4 * CHUNK)])
 
 
 @dataclass(frozen=True)
-class Edits:
-    """Pictures of latents, and of each of these after an edit along every direction: lessons of "shift".
+class ShiftExamples:
+    """Pictures before and after edits: the examples of "shift".
 
     Attributes:
-        before: pictures of m latents, of `PIXELS` on a side.
+        before: pictures of m latents, with sides of `PIXELS`.
         after: pictures of the same latents, edited along each of k directions.
-        epsilon: (m, k), how far, in calibrated lengths.
+        epsilon: (m, k), lengths of the edits, with their signs, in calibrated lengths.
     """
 
     before: Pictures
     after: Float[Tensor, "m k 3 h w"]
     epsilon: Float[Tensor, "m k"]
 
-    @property
-    def size(self) -> int:
-        """Number of edits."""
+    def __len__(self) -> int:
         return self.epsilon.numel()
 
     def loss(self, encoder: Encoder, which: Int[Tensor, " b"]) -> Float[Tensor, ""]:
-        """Squared error of differences between codes, as a share of that of codes that never change."""
+        """Squared error of differences between codes, as a share of the error of constant codes.
+
+        Args:
+            encoder: of the pictures.
+            which: numbers of edits.
+        """
         k = self.epsilon.shape[1]
         latent, along = which // k, which % k
         before, after = encoder(torch.cat([self.before[latent], self.after[latent, along]])).chunk(2)
@@ -110,37 +146,40 @@ class Edits:
 
 
 @dataclass(frozen=True)
-class Places:
-    """Pictures of latents, and where these are along the directions: lessons of "projection".
+class CoordinateExamples:
+    """Pictures, and the coordinates of their latents along directions: the examples of "projection".
 
     Attributes:
-        pictures: of m latents, of `PIXELS` on a side.
+        pictures: of m latents, with sides of `PIXELS`.
         coordinates: (m, k), of the latents, from their mean, in calibrated lengths.
     """
 
     pictures: Pictures
     coordinates: Float[Tensor, "m k"]
 
-    @property
-    def size(self) -> int:
-        """Number of latents."""
+    def __len__(self) -> int:
         return len(self.coordinates)
 
     def loss(self, encoder: Encoder, which: Int[Tensor, " b"]) -> Float[Tensor, ""]:
-        """Squared error of the codes, each as a share of its coordinate's variance."""
+        """Squared error of codes as a share of the variance of their coordinates, mean over codes.
+
+        Args:
+            encoder: of the pictures.
+            which: numbers of latents.
+        """
         error = (encoder(self.pictures[which]) - self.coordinates[which]).square().mean(0)
         left: Tensor = error / self.coordinates.var(0).clamp(min=1e-12)
         return left.mean()
 
 
 @dataclass(frozen=True)
-class Taught:
-    """An encoder and how well it learnt.
+class TrainedEncoder:
+    """An encoder and how well it was trained.
 
     Attributes:
         encoder: frozen.
         lengths: (k,), of edits of one unit of each code, in latent space.
-        left: squared error on held-out latents, as a share of what saying nothing would leave: 0 is perfect.
+        left: squared error on held-out latents, as a share of that of constant codes: 0 is perfect.
     """
 
     encoder: Encoder
@@ -151,62 +190,50 @@ class Taught:
 def train_encoder(
     generator: Generator,
     directions: Directions,
+    settings: EncoderSettings = EncoderSettings(),
     *,
-    target: Target = "shift",
-    steps: int = 800,
-    batch: int = 64,
-    pictures: int = 10_000,
-    learning_rate: float = 2e-3,
     lengths: Float[Tensor, " k"] | None = None,
-    slots: Sequence[int] | None = None,
-    seed: int = 0,
     log: Log = no_log,
-) -> Taught:
-    """Teach an encoder that its codes are what the directions change.
+) -> TrainedEncoder:
+    """Train an encoder whose codes are what the directions change.
 
-    All pictures are drawn once and used many times. Of a generator with classes of which none is chosen, all
-    are drawn in turn. Nothing global is changed, neither random states nor the generator or the directions.
+    Pictures of a generator with classes, none of which is chosen, are of all classes in turn. Nothing global
+    is changed, neither random states nor the generator or the directions.
 
     Args:
-        generator: of the directions.
-        directions: k of them.
-        target: "shift" or "projection", see the head of this module.
-        steps: of teaching.
-        batch: edits a step.
-        pictures: drawn for teaching, about; for "shift" k + 1 of each latent.
-        learning_rate: of Adam; falls in a straight line in the second half.
+        generator: the directions' generator.
+        directions: k directions.
+        settings: of the training.
         lengths: (k,), of edits of one unit, in latent space; None: those of equal visible change.
-        slots: that edits move; None: the directions' own.
-        seed: same seed, same encoder (on one machine, with the same number of threads).
-        log: told "loss", the mean since the last time, as a share of what saying nothing costs.
+        log: receives "loss", the mean over the last `LOG_EVERY` steps, as a share of that of constant codes.
 
     Raises:
-        InputError: a number out of range, directions of another generator, or "projection" of directions that
-            differ from latent to latent.
+        InputError: directions of another generator, or "projection" of directions that differ between
+            latents.
     """
-    for name, value in (("steps", steps), ("batch", batch), ("pictures", pictures)):
-        if value < 1:
-            raise InputError(f"{name}={value} must be at least 1.")
-    if not 0 < learning_rate < float("inf"):
-        raise InputError(f"learning_rate={learning_rate} must be above 0 and finite.")
     directions.require(generator)
-    device, every = generator.device, _classes(generator)
-    chosen = directions.slots if slots is None else generator.check_slots(slots)
+    device, classes, k = generator.device, _classes(generator), directions.k
     if lengths is None:
-        latents = every[0].sample(SAMPLES, rng=torch.Generator().manual_seed(SEED))
-        lengths = strengths(every[0], directions, latents, slots=chosen).lengths
-    rng, k = torch.Generator().manual_seed(seed), directions.k
-    # For "shift", k + 1 pictures come of each latent.
-    drawn: Callable[..., Edits | Places] = draw_edits if target == "shift" else draw_places
-    counts = (max(1, pictures // (k + 1)), HELD_OUT) if target == "shift" else (pictures, HELD_OUT * k)
-    taught, asked = (drawn(every, directions, lengths, latents=m, slots=chosen, rng=rng) for m in counts)
-    encoder = make_encoder(directions.k, rng).to(device)
-    optimizer, total = adam(encoder.parameters(), learning_rate, 0.0, device), 0.0
-    for step in range(1, steps + 1):
-        set_rate(optimizer, learning_rate * min(1.0, 2 * (1 - (step - 1) / steps)))
-        which = torch.randint(taught.size, (batch,), generator=rng)
+        latents = classes[0].sample(SAMPLES, rng=torch.Generator().manual_seed(SEED))
+        lengths = strengths(classes[0], directions, latents).lengths
+    edits = Edits.along(directions, lengths, slots=None, device=device)
+    rng = torch.Generator().manual_seed(settings.seed)
+    training: ShiftExamples | CoordinateExamples
+    held_out: ShiftExamples | CoordinateExamples
+    if settings.target == "shift":  # k + 1 pictures of each latent
+        counts = max(1, settings.pictures // (k + 1)), HELD_OUT
+        training, held_out = (shift_examples(classes, edits, count, rng) for count in counts)
+    else:
+        counts = settings.pictures, HELD_OUT * k
+        training, held_out = (coordinate_examples(classes, edits, count, rng) for count in counts)
+    encoder = make_encoder(k, rng).to(device)
+    optimizer, total = adam(encoder.parameters(), settings.learning_rate, 0.0, device), 0.0
+    # `engine.training.run` would be longer: there is no validation, no checkpoint and no best state here.
+    for step in range(1, settings.steps + 1):
+        set_rate(optimizer, settings.learning_rate * min(1.0, 2 * (1 - (step - 1) / settings.steps)))
+        which = torch.randint(len(training), (settings.batch,), generator=rng)
         optimizer.zero_grad()
-        loss = taught.loss(encoder, which)
+        loss = training.loss(encoder, which)
         loss.backward()
         optimizer.step()
         total += float(loss.detach())
@@ -214,97 +241,92 @@ def train_encoder(
             log(step, {"loss": total / LOG_EVERY})
             total = 0.0
     encoder.eval().requires_grad_(False)
-    return Taught(encoder, lengths, float(asked.loss(encoder, torch.arange(asked.size))))
+    return TrainedEncoder(encoder, lengths, float(held_out.loss(encoder, torch.arange(len(held_out)))))
 
 
 @torch.no_grad()
-def draw_edits(
-    generators: Sequence[Generator],
-    directions: Directions,
-    lengths: Float[Tensor, " k"],
-    *,
-    latents: int,
-    slots: Sequence[int],
-    rng: torch.Generator,
-) -> Edits:
+def shift_examples(
+    generators: Sequence[Generator], edits: Edits, n: int, rng: torch.Generator
+) -> ShiftExamples:
     """Draw latents and edit each along all directions, by a uniform epsilon up to `REACH` either way.
 
     Args:
-        generators: that draw some latents each, in turn (one, or the classes of one).
-        directions: k of them.
-        lengths: of edits by an epsilon of 1.
-        latents: how many.
-        slots: that edits move.
+        generators: draw some latents each, in turn.
+        edits: along k directions; their lengths are those of epsilon = 1.
+        n: number of latents.
         rng: on the CPU.
     """
-    device, k = generators[0].device, directions.k
-    model = directions.model.select(list(range(k))).to(device)
-    before, after = [], []
-    epsilon = REACH * (2 * torch.rand(latents, k, generator=rng) - 1)
-    for number, some in enumerate(epsilon.split(max(1, CHUNK // k))):
-        generator = generators[number % len(generators)]
-        drawn = generator.sample(len(some), rng=rng)
-        shift = (some.T * lengths.unsqueeze(1)).unsqueeze(2).to(device) * model(read(drawn, slots))
-        edited = moved(drawn, shift, slots)  # (k, m, slots, dim)
-        seen = _sized(generator.preview(torch.cat([drawn, edited.flatten(0, 1)]), PIXELS))
+    k, before, after = edits.model.k, [], []
+    epsilon = REACH * (2 * torch.rand(n, k, generator=rng) - 1)
+    chunk = max(1, CHUNK // k)
+    for some, (generator, latents) in zip(
+        epsilon.split(chunk), _drawn(generators, n, chunk, rng), strict=True
+    ):
+        shift = (some.T * edits.lengths.unsqueeze(1)).unsqueeze(2).to(latents.device) * edits.vectors(latents)
+        edited = moved(latents, shift, edits.slots)  # (k, m, slots, dim)
+        seen = _sized(generator.preview(torch.cat([latents, edited.flatten(0, 1)]), PIXELS))
         before.append(seen[: len(some)])
         after.append(seen[len(some) :].unflatten(0, (k, len(some))).transpose(0, 1))
-    return Edits(torch.cat(before), torch.cat(after), epsilon.to(device))
+    return ShiftExamples(torch.cat(before), torch.cat(after), epsilon.to(before[0].device))
 
 
 @torch.no_grad()
-def draw_places(
-    generators: Sequence[Generator],
-    directions: Directions,
-    lengths: Float[Tensor, " k"],
-    *,
-    latents: int,
-    slots: Sequence[int],
-    rng: torch.Generator,
-) -> Places:
-    """Draw latents and tell their coordinates along directions that are the same everywhere.
+def coordinate_examples(
+    generators: Sequence[Generator], edits: Edits, n: int, rng: torch.Generator
+) -> CoordinateExamples:
+    """Draw latents and compute their coordinates along directions that are the same everywhere.
 
-    Arguments are those of `draw_edits`.
+    Args:
+        generators: see `shift_examples`.
+        edits: along k directions; their lengths are those of a coordinate of 1.
+        n: number of latents.
+        rng: on the CPU.
 
     Raises:
-        InputError: directions that differ from latent to latent.
+        InputError: directions that differ between latents.
     """
-    if not isinstance(directions.model, Global):
+    if not isinstance(edits.model, Global):
         raise InputError(
             "target='projection' needs directions that are the same at every latent; use target='shift'."
         )
-    device = generators[0].device
-    seen, places = [], []
-    for number, start in enumerate(range(0, latents, CHUNK)):
+    drawn = list(_drawn(generators, n, CHUNK, rng))
+    pictures = torch.cat([_sized(generator.preview(latents, PIXELS)) for generator, latents in drawn])
+    latents = torch.cat([latents for _, latents in drawn])
+    units = edits.lengths.unsqueeze(1).to(latents.device) * edits.vectors(latents[:1])[:, 0]  # (k, dim)
+    coordinates = read(latents, edits.slots) @ torch.linalg.pinv(units)
+    return CoordinateExamples(pictures, coordinates - coordinates.mean(0))
+
+
+def _drawn(
+    generators: Sequence[Generator], n: int, chunk: int, rng: torch.Generator
+) -> Iterator[tuple[Generator, Latents]]:
+    for number, start in enumerate(range(0, n, chunk)):
         generator = generators[number % len(generators)]
-        drawn = generator.sample(min(CHUNK, latents - start), rng=rng)
-        seen.append(_sized(generator.preview(drawn, PIXELS)))
-        places.append(read(drawn, slots))
-    model = directions.model.select(list(range(directions.k))).to(
-        device
-    )  # a copy: `to` would move the caller's
-    units = lengths.unsqueeze(1).to(device) * model(places[0][:1])[:, 0]  # (k, dim)
-    coordinates = torch.cat(places) @ torch.linalg.pinv(units)
-    return Places(torch.cat(seen), coordinates - coordinates.mean(0))
+        yield generator, generator.sample(min(chunk, n - start), rng=rng)
 
 
 def make_encoder(k: int, rng: torch.Generator) -> Encoder:
-    """An encoder on the CPU whose weights all come from rng (He et al. 2015); codes start small."""
-    made = started(lambda: Encoder(k), rng)
+    """An encoder on the CPU whose weights all come from rng (He et al. 2015); its first codes are small.
+
+    Args:
+        k: number of codes.
+        rng: draws the weights.
+    """
+    made = he_initialised(lambda: Encoder(k), rng)
     with torch.no_grad():
         made.head.weight.mul_(0.1)
     return made
 
 
 def _classes(generator: Generator) -> list[Generator]:
-    """The generator itself, or one view for each class where none is chosen."""
+    """A view for each class, or the generator itself if it has none or one is chosen."""
     if generator.num_classes and generator.label is None:
         return [generator.for_class(number).settled() for number in range(generator.num_classes)]
     return [generator.settled()]
 
 
 def _sized(pictures: Pictures) -> Float[Tensor, "n 3 pixels pixels"]:
-    """Of `PIXELS` on a side, averaged down or repeated up."""
+    """Pictures with sides of `PIXELS`, by averaging or repeating pixels."""
     if pictures.shape[-2:] == (PIXELS, PIXELS):
         return pictures
     found: Tensor = adaptive_avg_pool2d(pictures, PIXELS)

@@ -1,11 +1,6 @@
-"""The representation that directions give: codes of pictures with known factors, scored.
-
-An encoder is taught on a generator's edits (`encoder`), says its codes of renders, and these are scored
-(`disentanglement`).
-"""
+"""The disentanglement of directions: an encoder is trained on edits, and its codes of renders are scored."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,21 +22,21 @@ from latentclr.evaluate.disentanglement import (
     mig,
     of_table,
 )
-from latentclr.evaluate.encoder import PIXELS, Pictures, Target, train_encoder
+from latentclr.evaluate.encoder import PIXELS, EncoderSettings, Pictures, train_encoder
 from latentclr.generators import Generator
 from latentclr.scenes import BY_NAME, WORLDS, draw, render
 
 DEAD = 0.05
-"""A code that deviates by less, in calibrated lengths, gets no votes (disentanglement_lib's number)."""
+"""A code with a smaller standard deviation, in calibrated lengths, gets no votes (disentanglement_lib's)."""
 
 
 @dataclass(frozen=True)
 class Renders:
-    """Pictures whose factors are known.
+    """Pictures of scenes with known factors.
 
     Attributes:
         pictures: of n scenes.
-        factors: (n, f).
+        factors: values of f factors.
         names: of the factors.
         kinds: of the factors.
     """
@@ -52,7 +47,7 @@ class Renders:
     kinds: tuple[Kind, ...]
 
     def without(self, name: str) -> "Renders":
-        """The same with one factor less to be told apart; as it is where it has no such factor."""
+        """The same pictures without one of the factors, if it is among them."""
         kept = [i for i, other in enumerate(self.names) if other != name]
         names, kinds = tuple(self.names[i] for i in kept), tuple(self.kinds[i] for i in kept)
         return Renders(self.pictures, self.factors[:, kept], names, kinds)
@@ -65,10 +60,10 @@ class Disentanglement:
     Attributes:
         mig: mutual information gap.
         dci: disentanglement, completeness, informativeness.
-        factor_vae: score by votes.
-        factors: their names, f of them.
-        labels: of the d codes.
-        left: what the encoder did not learn (`Taught`); NaN: there was none.
+        factor_vae: FactorVAE score.
+        factors: names of the factors.
+        labels: of the codes.
+        left: error of the encoder (see `TrainedEncoder`); NaN: there was none.
     """
 
     mig: Mig
@@ -79,7 +74,7 @@ class Disentanglement:
     left: float
 
     def by_factor(self) -> dict[str, dict[str, float]]:
-        """For each factor: gap, completeness, informativeness, and which code knows most of it."""
+        """For each factor: gap, completeness, informativeness, and the code that knows most about it."""
         return {
             name: {
                 "gap": float(self.mig.gaps[i]),
@@ -93,16 +88,16 @@ class Disentanglement:
 
 
 def renders(world: str, *, n: int = 4000, shape: int | None = None, seed: int = 0) -> Renders:
-    """Pictures of scenes whose factors have the values of 3D Shapes (those that it has not: ten values each).
+    """Pictures of scenes whose factors have the values of 3D Shapes, or ten values each if it has none.
 
     Args:
-        world: of `latentclr.scenes.WORLDS`.
-        n: pictures; 4000 take about 6 seconds of a core.
-        shape: all have this one; None: all shapes of the world.
+        world: name in `latentclr.scenes.WORLDS`.
+        n: number of pictures; 4000 take about 6 seconds of a core.
+        shape: number of the only shape; None: all shapes of the world.
         seed: same seed, same pictures.
 
     Raises:
-        InputError: there is no such world, or fewer than `disentanglement.LEAST` pictures.
+        InputError: there is no such world.
     """
     if world not in WORLDS:
         raise InputError(f"there is no world {world!r}; there are {', '.join(WORLDS)}.")
@@ -122,46 +117,36 @@ def renders(world: str, *, n: int = 4000, shape: int | None = None, seed: int = 
 def evaluate_disentanglement(
     generator: Generator,
     directions: Directions,
+    settings: EncoderSettings = EncoderSettings(),  # noqa: B008  (a frozen value)
     *,
     shown: Renders | None = None,
-    target: Target = "shift",
-    steps: int = 800,
-    pictures: int = 10_000,
-    slots: Sequence[int] | None = None,
-    seed: int = 0,
     log: Log = no_log,
 ) -> Disentanglement:
-    """MIG, DCI and FactorVAE score of directions: of the codes of an encoder that was taught on them.
+    """MIG, DCI and FactorVAE score of directions: of the codes of an encoder that is trained on their edits.
 
     Args:
-        generator: of the directions, trained on a world of `latentclr.scenes`, whose name it has. Where it
-            has classes, these are the shapes, which no direction changes: shape is then no factor, and of a
+        generator: the directions' generator, trained on the world of `latentclr.scenes` with its name. Its
+            classes, if any, are the shapes, which no direction changes: shape is then no factor, and of a
             chosen class only that shape is shown.
         directions: two or more.
+        settings: of the encoder's training; the seed is that of trees and votes, too.
         shown: pictures with known factors; None: `renders` of the generator's world. (Give them where many
             directions are compared: the same pictures for all, drawn once.)
-        target: see `train_encoder`.
-        steps: see `train_encoder`.
-        pictures: see `train_encoder`.
-        slots: see `train_encoder`.
-        seed: of encoder, trees and votes.
         log: see `train_encoder`.
 
     Raises:
-        InputError: fewer than two directions, a generator of no known world where nothing is shown, or what
-            `train_encoder` refuses.
+        InputError: fewer than two directions, a generator of no known world where nothing is shown, or see
+            `train_encoder`.
     """
     if directions.k < 2:
         raise InputError(f"{directions.k} direction has no gap to a second: give two or more.")
     shown = renders(generator.name, shape=generator.label_number) if shown is None else shown
     if generator.num_classes:
         shown = shown.without("shape")
-    taught = train_encoder(
-        generator, directions, target=target, steps=steps, pictures=pictures, slots=slots, seed=seed, log=log
-    )
-    codes = taught.encoder.codes(shown.pictures.to(generator.device)).cpu()
+    trained = train_encoder(generator, directions, settings, log=log)
+    codes = trained.encoder.codes(shown.pictures.to(generator.device)).cpu()
     labels = tuple(directions.label(i) for i in range(directions.k))
-    return scores(codes, shown, labels=labels, left=taught.left, dead=DEAD, seed=seed)
+    return scores(codes, shown, labels=labels, left=trained.left, dead=DEAD, seed=settings.seed)
 
 
 def scores(
@@ -173,7 +158,16 @@ def scores(
     dead: float = 0.0,
     seed: int = 0,
 ) -> Disentanglement:
-    """All three scores of codes, however they were made, of pictures with known factors."""
+    """All three scores of codes of pictures with known factors.
+
+    Args:
+        codes: of the pictures, from any encoder.
+        shown: the pictures.
+        labels: of the codes.
+        left: error of the encoder; NaN: not known.
+        dead: see `factor_vae`.
+        seed: of trees and votes.
+    """
     tables = (codes, shown.factors, shown.kinds)
     votes = factor_vae(of_table(*tables), codes.std(0), factors=len(shown.kinds), dead=dead, seed=seed)
     return Disentanglement(mig(*tables), dci(*tables, seed=seed), votes, shown.names, labels, left)
