@@ -19,7 +19,6 @@ from latentclr.images import to_pil
 from latentclr.report.charts import shade
 from latentclr.report.comparison import (
     Comparison,
-    Entry,
     as_csv,
     as_markdown,
     best_pairs,
@@ -28,9 +27,9 @@ from latentclr.report.comparison import (
     notes,
     record,
     table,
-    told_settings,
 )
-from latentclr.report.side_by_side import Shown, overlap_map
+from latentclr.report.side_by_side import ComparisonSheets, overlap_map
+from latentclr.runs.discovery import Run, settings_text
 
 STRENGTHS = (1.0, 0.5, 3.0, 0.2, 1.5, 0.8)
 ORDER = [2, 0, 3, 1]
@@ -43,12 +42,12 @@ def flat() -> Flat:
     return Flat(STRENGTHS)
 
 
-def entry(name: str, directions: Directions, seconds: float | None = None) -> Entry:
-    return Entry(name, directions, directions.slots, seconds)
+def named(name: str, directions: Directions, seconds: float | None = None) -> Run:
+    return Run(name, directions, directions.slots, seconds)
 
 
 def compared(flat: Flat, *runs: Directions, strength: float | None = 0.5) -> Comparison:
-    entries = [entry(f"run{i}", run) for i, run in enumerate(runs)]
+    entries = [named(f"run{i}", run) for i, run in enumerate(runs)]
     return compare(
         entries, flat, flat.sample(4, rng=torch.Generator().manual_seed(0)), strength=strength, longest=12.0
     )
@@ -72,8 +71,8 @@ def test_the_same_directions_overlap_perfectly_and_the_order_is_found(flat: Flat
     assert overlap.pairs == tuple(sorted((axis, place) for place, axis in enumerate(ORDER)))
     assert overlap.mean_visible == pytest.approx(1.0, abs=1e-5)
     assert overlap.mean_latent == pytest.approx(1.0, abs=1e-5)
-    assert turned.alone(0) == turned.alone(1) == []
-    assert Shown(turned, flat, (0,), 24).alone(5) is None
+    assert turned.found_alone(0) == turned.found_alone(1) == []
+    assert ComparisonSheets(turned, flat, (0,), 24, 5).alone() is None
     assert turned.latent_repeats == turned.visible_repeats == ([], [])
 
 
@@ -93,8 +92,8 @@ def test_alone_is_what_none_of_several_runs_has(flat: Flat) -> None:
     axes = torch.eye(6)
     runs = [planted(flat, axes[list(which)]) for which in ([0, 1, 2], [1, 4], [2, 4])]
     comparison = compared(flat, *runs)
-    assert [comparison.alone(run) for run in range(3)] == [[0], [], []]
-    alone = Shown(comparison, flat, (0,), 24).alone(5)
+    assert [comparison.found_alone(run) for run in range(3)] == [[0], [], []]
+    alone = ComparisonSheets(comparison, flat, (0,), 24, 5).alone()
     assert alone is not None
     assert alone.width < 300, "one block"
     assert comparison.overlap(2, 1).pairs == tuple((j, i) for i, j in comparison.overlap(1, 2).pairs)
@@ -189,7 +188,7 @@ def test_the_record_is_json_and_whole(turned: Comparison) -> None:
 
 def test_settings_that_are_not_the_defaults_are_told(flat: Flat) -> None:
     directions = Random(k=2, seed=4, alpha=2.5).fit(flat)
-    assert told_settings(directions) == "seed 4, alpha 2.5"
+    assert settings_text(directions) == "seed 4, alpha 2.5"
 
 
 def test_what_cannot_be_compared_is_refused(flat: Flat) -> None:
@@ -197,16 +196,16 @@ def test_what_cannot_be_compared_is_refused(flat: Flat) -> None:
     one = planted(flat, axes)
     latents = flat.sample(2, rng=torch.Generator().manual_seed(0))
     with pytest.raises(InputError, match="at least two runs, not 1"):
-        compare([entry("a", one)], flat, latents)
+        compare([named("a", one)], flat, latents)
     blind = planted(flat, axes, slots=(1,))
     with pytest.raises(InputError, match="layer 'first' does not see the edits of b, which move slots 1"):
-        compare([entry("a", one), entry("b", blind)], flat, latents, layer="first")
+        compare([named("a", one), named("b", blind)], flat, latents, layer="first")
     frozen = Flat((0.0,) * 6)
     dead = planted(frozen, axes)
     with pytest.raises(InputError, match="most edits do not change the picture at all"):
-        compare([entry("a", dead), entry("b", dead)], frozen, latents)
+        compare([named("a", dead), named("b", dead)], frozen, latents)
     with pytest.raises(InputError, match="no layer 'second'"):
-        compare([entry("a", one), entry("b", one)], flat, latents, layer="second")
+        compare([named("a", one), named("b", one)], flat, latents, layer="second")
 
 
 def crop(sheet: Image.Image, x: int, y: int, tile: int) -> Float[Tensor, "h w c"]:
@@ -217,11 +216,11 @@ def test_tiles_are_the_edits_that_they_are_said_to_be() -> None:
     toy, tile = Toy(), 24
     axes = toy.axes.detach()
     runs = [planted(toy, axes[:3], slots=(0, 1)), planted(toy, -axes[[1, 0]], slots=(0, 1))]
-    entries = [entry(name, run) for name, run in zip("ab", runs, strict=True)]
+    entries = [named(name, run) for name, run in zip("ab", runs, strict=True)]
     comparison = compare(entries, toy, toy.sample(4, rng=torch.Generator().manual_seed(0)))
-    shown = Shown(comparison, toy, (4, 9), tile)
+    sheets = ComparisonSheets(comparison, toy, (4, 9), tile, 8)
     for row, index in ((0, 1), (1, 0)):
-        line = shown.matching(row, 1)
+        line = sheets.blocks[1].rows[row]
         assert line.label == str(index)
         alpha = -float(comparison.alphas(1)[index])  # turned to the reference's side
         assert f"alpha {alpha:+.3g}" in line.note
@@ -231,12 +230,11 @@ def test_tiles_are_the_edits_that_they_are_said_to_be() -> None:
                 expected = to_pil(toy(edited)[0]).resize((tile, tile), Image.Resampling.LANCZOS)
                 found = line.tiles[3 * s + t]
                 assert np.abs(np.asarray(found).astype(int) - np.asarray(expected)).max() <= 1
-    unmatched = shown.matching(2, 1)
+    unmatched = sheets.blocks[1].rows[2]
     assert unmatched.label == "no match"
     assert unmatched.tiles == ()
-    blocks = shown.blocks([0, 1, 2])
-    assert [block.title for block in blocks] == ["a (random)", "b (random)"]
-    assert shown.match(1, blocks, 1).width < shown.side_by_side(blocks).width
+    assert [block.title for block in sheets.blocks] == ["a (random)", "b (random)"]
+    assert sheets.match(1).width < sheets.side_by_side().width
 
 
 def test_a_heat_map_boxes_the_pairs(turned: Comparison) -> None:

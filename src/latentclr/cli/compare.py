@@ -63,9 +63,8 @@ class Command(SeveralRunsOptions, OverwriteOption):
 
         from latentclr.discover.ordering import SMALL
         from latentclr.files import write_bytes, write_json
-        from latentclr.report.comparison import Entry, as_csv, as_markdown, compare, record
+        from latentclr.report.comparison import as_csv, as_markdown, compare, record
         from latentclr.report.comparison import table as facts_by_run
-        from latentclr.runs.discovery import run_seconds
         from latentclr.runs.folders import COMPARISON
 
         seeds = tuple(numbers(self.seeds, int, "--seeds"))
@@ -74,14 +73,13 @@ class Command(SeveralRunsOptions, OverwriteOption):
         if self.layer is not None:
             generator.layer(self.layer)
         generator.from_seeds(seeds)  # so that wrong seeds are refused before the work
-        entries = [Entry(run.name, run.directions, run.slots, run_seconds(run.path)) for run in opened]
         samples = self.samples or SAMPLES[generator.resolution <= 2 * SMALL]
         latents = generator.sample(samples, rng=torch.Generator().manual_seed(SAMPLE_SEED))
         with COMPARISON.new(self.out, overwrite=self.overwrite) as folder:
             total = sum(run.directions.k for run in opened)
             say(f"matching the strengths of {total} directions on {samples} pictures, both ways")
             comparison = compare(
-                entries, generator, latents, layer=self.layer, strength=self.strength, longest=self.longest
+                opened, generator, latents, layer=self.layer, strength=self.strength, longest=self.longest
             )
             facts = record(comparison, self._settings(generator, seeds, samples))
             write_json(folder / COMPARISON.mark, facts)
@@ -143,21 +141,19 @@ def _draw(
     comparison: Comparison, generator: Generator, seeds: tuple[int, ...], rows: int, folder: Path
 ) -> None:
     from latentclr.images import save_picture
-    from latentclr.report.side_by_side import Shown, overlap_map
+    from latentclr.report.side_by_side import ComparisonSheets, overlap_map
 
     least, largest = TILE
     tile = min(max(generator.resolution, least), largest)
-    shown = Shown(comparison, generator, seeds, tile)
-    wanted = range(min(rows, comparison.entries[0].directions.k))
-    blocks = shown.blocks(wanted)
-    save_picture(shown.side_by_side(blocks), folder / "side-by-side.png")
-    for i, row in enumerate(wanted):
-        save_picture(shown.match(row, blocks, i), folder / "matches" / f"{row:02}.png")
-    alone = shown.alone(rows)
+    sheets = ComparisonSheets(comparison, generator, seeds, tile, rows)
+    save_picture(sheets.side_by_side(), folder / "side-by-side.png")
+    for row in range(len(sheets.blocks[0].rows)):
+        save_picture(sheets.match(row), folder / "matches" / f"{row:02}.png")
+    alone = sheets.alone()
     if alone is not None:
         save_picture(alone, folder / "alone.png")
     for (a, b), overlap in comparison.overlaps.items():
-        names = comparison.entries[a].name, comparison.entries[b].name
+        names = comparison.runs[a].name, comparison.runs[b].name
         for kind in ("visible", "latent"):
             picture = overlap_map(overlap, names, latent=kind == "latent")
             save_picture(picture, folder / "overlaps" / f"{kind}-{a + 1}-{b + 1}.png")

@@ -71,9 +71,8 @@ class Command(SeveralRunsOptions, OverwriteOption):
         from latentclr.evaluate.intervals import Bootstrap
         from latentclr.files import make_folder, write_bytes, write_json
         from latentclr.images import save_picture
-        from latentclr.report.evaluation import Subject, evaluate, record, run_record, strip, strip_name
+        from latentclr.report.evaluation import Evaluator, record, run_record, strip, strip_name
         from latentclr.report.page import page
-        from latentclr.runs.discovery import run_seconds
         from latentclr.runs.folders import EVALUATION
 
         self._check()
@@ -85,6 +84,7 @@ class Command(SeveralRunsOptions, OverwriteOption):
             target = usual_target(generator, distance=distance) if self.target is None else self.target
             latents = generator.sample(self.latents, rng=torch.Generator().manual_seed(LATENT_SEED))
             population = generator.sample(POPULATION, rng=torch.Generator().manual_seed(LATENT_SEED + 1))
+            evaluator = Evaluator(generator, reading, latents, population, self.separability)
             bootstrap = Bootstrap(level=self.level)
             rows: list[dict[str, Any]] = []
             done: list[Evaluated] = []
@@ -99,22 +99,14 @@ class Command(SeveralRunsOptions, OverwriteOption):
                     slots=run.slots,
                     longest=self.longest,
                 )
-                subject = Subject(run.name, calibrated, run.slots, run_seconds(run.path))
+                run = replace(run, directions=calibrated)
                 with counted(f"{run.name}: scoring edits", len(latents)) as log:
-                    measured = evaluate(
-                        subject,
-                        generator,
-                        reading,
-                        latents,
-                        population=population,
-                        teaching=self.separability,
-                        log=log,
-                    )
+                    measured = evaluator.evaluate(run, log=log)
                 measured.scored.save(make_folder(folder / "scores") / f"{number}.safetensors")
                 row = run_record(measured, bootstrap=bootstrap)
                 for k, about in enumerate(row["directions"]):
                     about["strip"] = strip_name(number, k)
-                    save_picture(strip(generator, subject, k), folder / about["strip"])
+                    save_picture(strip(generator, run, k), folder / about["strip"])
                 rows.append(row)
                 done.append(measured)
             settings = self._settings(target, len(latents))
@@ -171,7 +163,7 @@ class Command(SeveralRunsOptions, OverwriteOption):
         from latentclr.evaluate.naming import propose, unique_names
 
         if self.calibrate_runs:
-            found = one.subject.directions
+            found = one.run.directions
             now = replace(now, scale=found.scale, origin=found.origin)
         if self.name_runs:
             now = now.rename(unique_names(propose(one.scored), now.names))

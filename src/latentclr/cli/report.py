@@ -34,7 +34,7 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: the folder holds no evaluation, or one of another version.
     """
-    from latentclr.report.evaluation import FORMAT
+    from latentclr.report.measures import FORMAT
     from latentclr.runs.folders import EVALUATION
 
     path = folder / EVALUATION.mark

@@ -14,23 +14,7 @@ from latentclr.ranges import numbers
 if TYPE_CHECKING:
     from latentclr.directions import Directions
     from latentclr.generators import Generator
-
-
-@dataclass(frozen=True)
-class Opened:
-    """One of several runs.
-
-    Attributes:
-        path: its folder or directions file.
-        name: unique among the runs.
-        directions: that it found.
-        slots: that edits move.
-    """
-
-    path: Path
-    name: str
-    directions: Directions
-    slots: tuple[int, ...]
+    from latentclr.runs.discovery import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +77,7 @@ class RunOptions:
 class SeveralRunsOptions(RunOptions, DeviceOption):
     """Options of commands that put runs of one generator beside each other."""
 
-    def open(self, runs: Sequence[Path]) -> tuple[tuple[Opened, ...], Generator]:
+    def open(self, runs: Sequence[Path]) -> tuple[tuple[Run, ...], Generator]:
         """Read the runs, and load their generator at the truncation and of the class that is drawn.
 
         Raises:
@@ -101,7 +85,7 @@ class SeveralRunsOptions(RunOptions, DeviceOption):
                 class or slot.
         """
         from latentclr.directions import Directions
-        from latentclr.runs.discovery import directions_file, run_names
+        from latentclr.runs.discovery import Run, directions_file, run_names, run_seconds
 
         names, found = run_names(runs), [Directions.load(directions_file(run)) for run in runs]
         _check_same_generator(names, found)
@@ -111,7 +95,7 @@ class SeveralRunsOptions(RunOptions, DeviceOption):
         generator = generator.at(self.truncation_for(found[0])).settled()
         slots = None if self.moved is None else generator.check_slots(self.moved)
         opened = tuple(
-            Opened(path, name, directions, directions.slots if slots is None else slots)
+            Run(name, directions, slots or directions.slots, run_seconds(path))
             for path, name, directions in zip(runs, names, found, strict=True)
         )
         return opened, generator

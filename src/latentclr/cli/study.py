@@ -82,11 +82,11 @@ class Create(SeveralRunsOptions, OverwriteOption):
             create.Source(
                 run.name,
                 run.directions,
-                create.sha256_of(directions_file(run.path)),
+                create.sha256_of(directions_file(path)),
                 indices=wanted,
                 slots=run.slots,
             )
-            for run in opened
+            for path, run in zip(self.runs, opened, strict=True)
         ]
         create.check(sources, generator, self._options())
         with counted("drawing the pictures", create.picture_count(sources, self._options())) as log:

@@ -7,6 +7,7 @@ from typing import TypeVar
 from PIL import Image
 
 from latentclr.evaluate.intervals import Interval
+from latentclr.report.numbers import rounded as rounded
 from latentclr.tables import Cell as Cell
 
 Thing = TypeVar("Thing")
@@ -39,11 +40,6 @@ def cells(name: str, interval: Interval) -> dict[str, Cell]:
     """
     parts = {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
     return {key: rounded(value) for key, value in parts.items()}
-
-
-def rounded(value: float) -> float | None:
-    """A number with five digits, more than any measurement here is exact to; None: not finite."""
-    return float(f"{value:.5g}") if abs(value) < float("inf") else None
 
 
 def grouped(things: Sequence[Thing], by: Sequence[str]) -> dict[str, list[Thing]]:

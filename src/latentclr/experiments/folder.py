@@ -12,7 +12,7 @@ from latentclr.experiments.base import Run
 from latentclr.files import make_folder, write_bytes, write_json
 from latentclr.generators import Generator
 from latentclr.images import save_picture
-from latentclr.report.comparison import told_settings
+from latentclr.runs.discovery import settings_text
 from latentclr.runs.folders import LOCK, FolderKind, staged
 from latentclr.tables import csv_text
 
@@ -98,7 +98,7 @@ def write(
                 "k": one.directions.k,
                 "seed": one.seed,
                 "class": one.label,
-                "settings": told_settings(one.directions),
+                "settings": settings_text(one.directions),
             }
             for one in runs
         ],

@@ -1,6 +1,6 @@
-"""What people look at: contact sheets, run folders and comparisons of runs."""
+"""What people look at: sheets of edits, comparisons of runs, charts, and the pages of evaluations."""
 
-from latentclr.report.comparison import Comparison, Entry, compare
+from latentclr.report.comparison import Comparison, compare
 from latentclr.report.sheet import contact_sheet
 
-__all__ = ["Comparison", "Entry", "compare", "contact_sheet"]
+__all__ = ["Comparison", "compare", "contact_sheet"]

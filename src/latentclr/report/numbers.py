@@ -1,6 +1,7 @@
 """Numbers as a report prints them."""
 
 import math
+from typing import Any
 
 DASH = "\u2013"
 """Stands for what was not measured."""
@@ -14,6 +15,17 @@ def finite(value: object) -> bool:
     (True, False, False)
     """
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def rounded(value: Any) -> Any:
+    """A number, or nested lists of numbers, to five digits: more than any of them is exact to.
+
+    >>> rounded([0.123456789, [1234567.0]]), rounded(float("nan"))
+    ([0.12346, [1234600.0]], None)
+    """
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    return float(f"{value:.5g}") if math.isfinite(value) else None
 
 
 def number(value: object, *, sign: bool = False, short: bool = False, fixed: bool = False) -> str:

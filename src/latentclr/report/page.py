@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from latentclr.errors import InputError
 from latentclr.report import curves
+from latentclr.report.measures import FORMAT
 from latentclr.report.numbers import duration, finite, number
 from latentclr.report.strips import Strip, embed
 from latentclr.templates import environment, source
@@ -21,8 +22,6 @@ from latentclr.templates import environment, source
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-FORMAT = 1
-"""Of metrics.json; another is refused."""
 SHADES = 6
 """Colours of a heat map on each side of 0."""
 SCALES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)

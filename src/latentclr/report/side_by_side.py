@@ -1,7 +1,7 @@
 """Pictures of a comparison: directions of several runs side by side, and heat maps of overlaps."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from PIL import Image
 
@@ -12,93 +12,83 @@ from latentclr.report.grid import Block, Row
 from latentclr.report.sheet import EditSheet
 
 EDITS, HEADS = (-1.0, 0.0, 1.0), ("-", "0", "+")
-"""Shares of the matched strength, and the heads of their columns."""
+"""Multiples of the matched strength, and the heads of their columns."""
 
 
 @dataclass(frozen=True)
-class Shown:
-    """Draws directions of a comparison at their matched strength.
+class ComparisonSheets:
+    """Draws directions of compared runs at their matched strength.
 
     Attributes:
-        comparison: whose directions these are.
-        generator: that draws.
+        comparison: of the runs.
+        generator: draws the edits.
         seeds: numbers of the pictures to edit.
         tile: size of one picture in pixels.
+        rows: largest number of directions to draw of one run.
     """
 
     comparison: Comparison
     generator: Generator
     seeds: tuple[int, ...]
     tile: int
+    rows: int
+
+    def side_by_side(self) -> Image.Image:
+        """The first directions of the reference run, and beside them those of the other runs that match."""
+        return self._sheet.draw("", self.blocks)
+
+    def match(self, index: int) -> Image.Image:
+        """One of these directions of the reference run, and below it those of the other runs that match."""
+        runs = self.comparison.runs
+        rows = []
+        for run, block in zip(runs, self.blocks, strict=True):
+            row = block.rows[index]
+            note = f"direction {row.label}\n{row.note}" if row.tiles else row.label
+            rows.append(Row(run.name, note, row.tiles))
+        title = f"direction {runs[0].directions.label(index)} of {runs[0].name}"
+        return self._sheet.draw("", [Block(title, tuple(rows))])
+
+    def alone(self) -> Image.Image | None:
+        """The first directions that each run alone has found; None: there are none."""
+        blocks = []
+        for a, run in enumerate(self.comparison.runs):
+            found = self.comparison.found_alone(a)
+            if found:
+                title = f"found by {run.name} alone: {len(found)} of {run.directions.k}"
+                blocks.append(Block(title, tuple(self._row(a, index) for index in found[: self.rows])))
+        return self._sheet.draw("", blocks) if blocks else None
 
     @property
-    def sheet(self) -> EditSheet:
-        """The columns of all pictures: each seed with its matched strength downwards, at 0 and upwards."""
+    def _sheet(self) -> EditSheet:
         return EditSheet(self.generator, self.seeds, EDITS, self.tile, HEADS)
 
-    def blocks(self, rows: Sequence[int]) -> list[Block]:
-        """A block for every run: rows of the reference run's directions and of those that match them."""
-        return [
-            Block(self.title(run), tuple(self.matching(row, run) for row in rows))
-            for run, entry in enumerate(self.comparison.entries)
-        ]
-
-    def side_by_side(self, blocks: Sequence[Block]) -> Image.Image:
-        """The blocks that `blocks` gave, in one picture."""
-        return self.sheet.draw("", blocks)
-
-    def match(self, row: int, blocks: Sequence[Block], line: int) -> Image.Image:
-        """One direction of the reference run, and below it what every other run has for it.
-
-        Args:
-            row: number of the direction.
-            blocks: as `blocks` gave them.
-            line: where the direction stands in them.
-        """
-        entries = self.comparison.entries
-        title = f"direction {entries[0].directions.label(row)} of {entries[0].name}"
-        lines = [(entry.name, block.rows[line]) for entry, block in zip(entries, blocks, strict=True)]
-        named = [
-            Row(name, f"direction {one.label}\n{one.note}" if one.tiles else one.label, one.tiles)
-            for name, one in lines
-        ]
-        return self.sheet.draw("", [Block(title, tuple(named))])
-
-    def alone(self, rows: int) -> Image.Image | None:
-        """The first directions of every run that no other one has; None: there are none."""
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """For each run, rows of the first directions of the reference run, or of those that match them."""
+        rows = range(min(self.rows, self.comparison.runs[0].directions.k))
         blocks = []
-        for run, entry in enumerate(self.comparison.entries):
-            found = self.comparison.alone(run)
-            if found:
-                title = f"found by {entry.name} alone: {len(found)} of {entry.directions.k}"
-                lines = tuple(self.row(run, index, 1.0, "") for index in found[:rows])
-                blocks.append(Block(title, lines))
-        return self.sheet.draw("", blocks) if blocks else None
+        for a, run in enumerate(self.comparison.runs):
+            method = run.directions.origin.method
+            title = run.name if method in run.name else f"{run.name} ({method})"
+            blocks.append(Block(title, tuple(self._matching_row(index, a) for index in rows)))
+        return blocks
 
-    def title(self, run: int) -> str:
-        """What a run is called above its block: its name, and its method if that says more."""
-        entry = self.comparison.entries[run]
-        method = entry.directions.origin.method
-        return entry.name if method in entry.name else f"{entry.name} ({method})"
-
-    def matching(self, row: int, run: int) -> Row:
-        """The direction of a run that matches one of the reference run's, turned to the same side."""
+    def _matching_row(self, index: int, run: int) -> Row:
         if run == 0:
-            return self.row(0, row, 1.0, "")
+            return self._row(0, index)
         overlap = self.comparison.overlap(0, run)
-        index = dict(overlap.pairs).get(row)
-        if index is None:
+        match = dict(overlap.pairs).get(index)
+        if match is None:
             return Row("no match", "all are\ntaken")
-        sign = -1.0 if overlap.signed[row, index] < 0 else 1.0
-        return self.row(run, index, sign, f"|cos| {float(overlap.visible[row, index]):.2f}\n")
+        sign = -1.0 if overlap.signed[index, match] < 0 else 1.0
+        return self._row(run, match, sign, f"|cos| {float(overlap.visible[index, match]):.2f}\n")
 
-    def row(self, run: int, index: int, sign: float, note: str) -> Row:
-        """One direction at its matched strength."""
-        entry, strengths = self.comparison.entries[run], self.comparison.strengths[run]
+    def _row(self, run: int, index: int, sign: float = 1.0, note: str = "") -> Row:
+        directions, slots = self.comparison.runs[run].directions, self.comparison.runs[run].slots
         alpha = sign * float(self.comparison.alphas(run)[index])
-        weak = "" if strengths.reached[index] else " (weak)"
-        tiles = self.sheet.tiles(entry.directions, index, scale=alpha, slots=entry.slots)
-        return Row(entry.directions.label(index), f"{note}alpha {alpha:+.3g}{weak}", tiles)
+        weak = "" if self.comparison.strengths[run].reached[index] else " (weak)"
+        tiles = self._sheet.tiles(directions, index, scale=alpha, slots=slots)
+        return Row(directions.label(index), f"{note}alpha {alpha:+.3g}{weak}", tiles)
 
 
 def overlap_map(overlap: Overlap, names: tuple[str, str], *, latent: bool) -> Image.Image:

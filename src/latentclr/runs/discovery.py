@@ -2,8 +2,11 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
+from latentclr.directions import Directions
+from latentclr.discover import DISCOVERERS
 from latentclr.errors import InputError
 from latentclr.runs.folders import FolderKind
 
@@ -12,6 +15,23 @@ SHEET = "sheet.png"
 RECORD = "run.json"
 LOG = "log.jsonl"
 RUN = FolderKind("a run", RECORD, checkpoints=("",))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One of several runs of a generator.
+
+    Attributes:
+        name: unique among the runs.
+        directions: that it found.
+        slots: of the generator that edits move.
+        seconds: how long the search took; None: not known.
+    """
+
+    name: str
+    directions: Directions
+    slots: tuple[int, ...]
+    seconds: float | None = None
 
 
 def directions_file(run: Path) -> Path:
@@ -65,3 +85,24 @@ def run_seconds(run: Path) -> float | None:
         return float(json.loads((_folder(run) / RECORD).read_bytes())["seconds"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def settings_text(directions: Directions) -> str:
+    """The seed, and the hyperparameters that differ from the method's defaults, in one line."""
+    method = DISCOVERERS.get(directions.origin.method)
+    defaults = {field.name: field.default for field in fields(method)} if method else {}
+    changed = {
+        name: value
+        for name, value in directions.origin.hyperparameters.items()
+        if name not in ("k", "slots")
+        and (name == "seed" or (tuple(value) if isinstance(value, list) else value) != defaults.get(name))
+    }
+    return ", ".join(f"{name} {_as_text(value)}" for name, value in changed.items())
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list):
+        return "+".join(map(_as_text, value)) or "none"
+    return str(value)
