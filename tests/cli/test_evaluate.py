@@ -16,7 +16,6 @@ from tests.rounding import rounding_bound
 
 from latentclr import Directions, load_generator
 from latentclr.cli import evaluate, main
-from latentclr.evaluate import calibration
 from latentclr.evaluate.calibration import rms
 from latentclr.evaluate.scored import Scored
 from latentclr.report.strips import embed
@@ -29,7 +28,6 @@ def few_samples() -> Iterator[None]:
     """Units and the usual strength are measured on few pictures."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluate, "POPULATION", 32)
-        patch.setattr(calibration, "ONES", 4)
         yield
 
 
