@@ -350,7 +350,7 @@ class _Findings:
         ]
 
     def _dependencies(self) -> list[Dependency]:
-        # Only the means of their values are reported. Two resamples make no interval, and cost next to nothing.
+        # Only means of their values are reported: no interval, so two resamples will do.
         cheap = Bootstrap(2, self.bootstrap.level, self.bootstrap.seed)
         units, scales = self.scored.units, self.scored.scales
         return [

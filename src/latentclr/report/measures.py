@@ -13,12 +13,16 @@ OF_RUNS = {
     "leakage": "mean effect of the same directions on the other attributes, in deviations",
     "leakage ratio": "leakage over diagonal",
     "selectivity": "largest effect of a direction as a share of all its effects, mean over all directions",
-    "mean-AD": "attribute dependency: mean change of the other attributes where the own one has changed by "
-    f"{AT:g} deviations, mean over assigned directions that get there",
+    "mean-AD": (
+        "attribute dependency: mean change of the other attributes where the own one has changed by "
+        f"{AT:g} deviations, mean over assigned directions that get there"
+    ),
     "max-AD": "the same for the attribute that changes most, picture by picture",
     "reached": "share of the attributes whose own direction gets there at all",
-    "separability": "accuracy of a network that is taught to tell the directions from pictures (RCA); guessing "
-    "gives 1 / K",
+    "separability": (
+        "accuracy of a network that is taught to tell the directions from pictures (RCA); "
+        "guessing gives 1 / K"
+    ),
     "distinct vectors": "groups of directions whose |cos| is above .9, as a share of K",
     "distinct looks": "the same of their changes of the picture",
     "distinct effects": "the same of their effects on the attributes of every picture",
