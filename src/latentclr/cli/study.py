@@ -107,21 +107,22 @@ class Serve:
     folder: Folder
     """Folder of the study."""
     database: str | None = None
-    """Where answers go: sqlite:///FILE or postgresql://USER@HOST/NAME; none: into the study's folder."""
+    """Database for the answers: sqlite:///FILE or postgresql://USER@HOST/NAME (default: a file in the folder of
+    the study)."""
     host: str = HOST
-    """Address to listen at. One that others can reach needs --participants, --codes or --open-to-all."""
+    """Address to listen at. One that other machines can reach needs --participants, --codes or --open-to-all."""
     port: int | None = None
-    """None: 7860, or a free one if that is taken; 0: any that is free."""
+    """Port to listen at; 0: any free one (default: 7860, or a free one if that is taken)."""
     address: str | None = None
-    """What participants type to come here, where that is something else (https://study.example.org)."""
+    """Address that participants type, if it differs from --host, such as https://study.example.org."""
     participants: int = 0
-    """Number of codes to make; nobody is let in without a code. They are printed, each with its link."""
+    """Number of new codes, which are printed, each with its link; only people with a code may begin."""
     codes_file: Path | None = None
-    """A new file for these codes (CSV) instead."""
+    """New file for these codes (CSV); then they are not printed."""
     codes: bool = False
-    """Let only people in who have a code that was made before."""
+    """Only people with a code that was made before may begin."""
     open_to_all: bool = False
-    """Let everybody begin who finds the page."""
+    """Everybody who finds the page may begin."""
 
     def run(self) -> None:
         """Serve until Ctrl-C."""

@@ -191,7 +191,6 @@ def random_pairs(rng: Random, sizes: Sequence[int], per_two: int) -> tuple[Pair,
 
 
 def _random_seeds(rng: Random, wanted: int) -> tuple[int, ...]:
-    """Different seeds of pictures."""
     found: dict[int, None] = {}
     while len(found) < wanted:
         found[int(rng.random() * SEEDS)] = None
@@ -199,7 +198,7 @@ def _random_seeds(rng: Random, wanted: int) -> tuple[int, ...]:
 
 
 def _balanced(rng: Random, size: int, wanted: int) -> list[int]:
-    """Numbers below `size`: all of them in a random order, again and again."""
+    """Numbers below `size`: all of them in random order, then all in another random order, and so on."""
     found: list[int] = []
     while len(found) < wanted:
         found += sorted(range(size), key=lambda _: rng.random())
@@ -273,7 +272,7 @@ def _edits(
     size: int,
     files: PictureFolder,
 ) -> Iterator[ShownDirection]:
-    """The directions that are shown, their pictures drawn and written."""
+    """The directions of a run that are shown; their pictures are drawn and written."""
     for index in source.shown:
         alpha = strength.alphas[index]
         edited = (
@@ -294,7 +293,7 @@ def _edits(
 def _strengths(sources: Sequence[Source], generator: Generator, options: Options) -> list[Strength]:
     """The strength of each run: one alpha for all, or the same visible change along every direction.
 
-    What is shown beside each other is measured together, however it was calibrated.
+    Several runs are calibrated together, even if they were calibrated before.
     """
     if options.alpha is not None:
         return [_constant(source.directions, options.alpha) for source in sources]
@@ -310,7 +309,7 @@ def _constant(directions: Directions, alpha: float) -> Strength:
 
 
 def _matched(source: Source, generator: Generator, multiple: float, target: float | None) -> Strength:
-    """A multiple of the lengths that change as much as `target`; None: of the calibration that is there."""
+    """A multiple of the lengths that change as much as `target`; None: of the run's own calibration."""
     found = own = source.directions
     if target is not None:
         found = calibrate(own, generator, target=target, slots=source.moved_slots)

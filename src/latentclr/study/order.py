@@ -109,7 +109,6 @@ class _Order:
         return self.study.sides == "random" and self._coin(f"side {item}")
 
     def _some(self, purpose: str) -> tuple[int, ...]:
-        """Numbers of the pictures that are shown: so many of all."""
         return tuple(
             self._shuffled(f"pictures {purpose}", range(len(self.study.pictures.seeds)))[: self.study.shown]
         )

@@ -1,4 +1,4 @@
-"""The server of a study, for participants alone: answers of others, or a report, are at no address of it."""
+"""The server of a study for participants: it has no address with answers of others or a report."""
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -14,12 +14,12 @@ from latentclr.study.plan import Study
 from latentclr.study.store import Store
 
 BODY = 2**16
-"""Bytes that a request may bring: a form of some answers."""
+"""Largest number of bytes of a request: a form with some answers."""
 CONTENT = (
     "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""What a page may load (content-security-policy): nothing that stands in it, nothing of another machine."""
+"""What a page may load (content-security-policy): no inline code, and nothing from other machines."""
 
 
 def application(study: Study, store: Store, *, open_to_all: bool, secure: bool = False) -> FastAPI:
@@ -28,8 +28,8 @@ def application(study: Study, store: Store, *, open_to_all: bool, secure: bool =
     Args:
         study: the plan. Consent and instructions are read now.
         store: where its answers go.
-        open_to_all: somebody without a code may begin.
-        secure: participants only come by https (a proxy's).
+        open_to_all: whether people without a code may begin.
+        secure: whether participants can only reach the pages by https (of a proxy).
 
     Raises:
         InputError: consent or instructions cannot be read.

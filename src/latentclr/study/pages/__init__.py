@@ -1,1 +1,1 @@
-"""What participants see: forms, views of items, templates, and the addresses that lead to them."""
+"""What participants see: addresses, forms and templates."""

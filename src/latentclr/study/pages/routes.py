@@ -33,13 +33,13 @@ router = APIRouter()
 
 @router.get("/")
 def start(site: CurrentSite, participant: Visitor) -> Response:
-    """The first page."""
+    """The start page, with or without a code in the cookie."""
     return _start(site, participant)
 
 
 @router.get("/j/{code}")
 def personal_link(site: CurrentSite, code: str) -> Response:
-    """Only asks: programs that look at links before people do change nothing, and no cookie is lost."""
+    """The start page with a code to confirm, so that programs that check links change nothing."""
     try:
         return _start(site, linked=grouped(code_of(code)))
     except UnknownCodeError as error:
@@ -48,7 +48,7 @@ def personal_link(site: CurrentSite, code: str) -> Response:
 
 @router.post("/enter")
 def enter(site: CurrentSite, fields: Form) -> Response:
-    """Continue with a code."""
+    """Keep a code in the cookie, and continue with it."""
     try:
         participant = site.store.join(code_of(only(fields, "code").get("code", "")))
     except UnknownCodeError as error:
@@ -65,7 +65,7 @@ def go_on(site: CurrentSite, participant: Consenting) -> Response:
 
 @router.get("/consent")
 def consent_form(site: CurrentSite, participant: Visitor) -> Response:
-    """The text to agree to."""
+    """The text that participants must agree to."""
     if participant is None and not site.open_to_all:
         return site.redirect("/")
     if participant is not None and participant.consented:
@@ -75,7 +75,7 @@ def consent_form(site: CurrentSite, participant: Visitor) -> Response:
 
 @router.post("/consent")
 def consent(site: CurrentSite, participant: Visitor, fields: Form) -> Response:
-    """Agree to take part; somebody without a code becomes a participant by that."""
+    """Agree to take part; somebody without a code becomes a participant."""
     only(fields, "agree", "shown")
     if participant is None and not site.open_to_all:
         raise RefusedError(401, "Please enter your code first.")
@@ -90,7 +90,7 @@ def consent(site: CurrentSite, participant: Visitor, fields: Form) -> Response:
 
 @router.get("/instructions")
 def instructions(site: CurrentSite, participant: Consenting) -> Response:
-    """What is shown and asked, before the first item."""
+    """Instructions and examples, before the first item."""
     progress = site.store.progress(participant.code)
     questions = [site.study.question(one) for one in site.steps(participant)[0].questions]
     return site.page(
@@ -105,7 +105,7 @@ def instructions(site: CurrentSite, participant: Consenting) -> Response:
 
 @router.get("/item/{number}")
 def item(site: CurrentSite, number: str, participant: Consenting, request: Request) -> Response:
-    """An item: its pictures and questions."""
+    """The pictures and questions of an item."""
     steps = site.steps(participant)
     index = _index(number, steps)
     step = steps[index]
@@ -163,7 +163,7 @@ def done(site: CurrentSite, participant: Consenting) -> Response:
 
 @router.get("/withdraw")
 def withdrawal_form(site: CurrentSite, participant: Consenting) -> Response:
-    """Asks whether everything shall be deleted."""
+    """The page that asks whether all answers shall be deleted."""
     return site.page("withdraw.html", participant)
 
 
@@ -188,7 +188,7 @@ def picture(site: CurrentSite, name: str) -> Response:
 
 @router.get("/static/{name}")
 def static(site: CurrentSite, name: str) -> Response:
-    """A file that pages load."""
+    """A style sheet or script that pages load."""
     if name not in site.assets:
         raise RefusedError(404, "There is no such file.")
     data, media_type = site.assets[name]
@@ -197,7 +197,7 @@ def static(site: CurrentSite, name: str) -> Response:
 
 @router.get("/robots.txt")
 async def robots() -> Response:
-    """Search engines shall list nothing."""
+    """Tells search engines to list nothing."""
     return Response("User-agent: *\nDisallow: /\n", media_type="text/plain")
 
 

@@ -1,4 +1,4 @@
-"""The tables of answers. Nothing in them says who somebody is, where they are, or at what hour."""
+"""The tables of answers. They hold no names, addresses or times of day of participants."""
 
 import datetime
 
@@ -7,7 +7,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Base(DeclarativeBase):
-    """All tables; constraints have names, so that migrations can change them."""
+    """Base of all tables; constraints have names, so that migrations can change them."""
 
     metadata = MetaData(
         naming_convention={
@@ -26,7 +26,7 @@ class StudyRow(Base):
     Attributes:
         digest: SHA-256 of its study.json.
         title: for people who look into the database.
-        joined: participants so far, those who have withdrawn among them: the next one's number.
+        joined: number of participants so far, including those who have withdrawn.
     """
 
     __tablename__ = "study"
@@ -38,14 +38,14 @@ class StudyRow(Base):
 
 
 class ParticipantRow(Base):
-    """Somebody who takes part.
+    """A participant.
 
     Attributes:
-        study_id: in what.
-        number: from 1 on, by which reports name them.
-        key: SHA-256 of their code; the code itself is nowhere.
-        consent: SHA-256 of the text that they agreed to; None: they have not.
-        day: on which they agreed, and no time of it; None: they have not.
+        study_id: of their study.
+        number: from 1 on, as in reports.
+        key: SHA-256 of their code; the code itself is not stored.
+        consent: SHA-256 of the text that they agreed to; None: they have not agreed.
+        day: on which they agreed; None: they have not.
     """
 
     __tablename__ = "participant"
@@ -66,10 +66,10 @@ class AnswerRow(Base):
     """The answer of a participant to one question of one item: one row, however often it is sent.
 
     Attributes:
-        participant_id: whose.
-        item: id of the step.
+        participant_id: of the participant.
+        item: id of the item.
         question: id of the question.
-        value: the last answer that was given.
+        value: the last answer.
         milliseconds: from the item's appearance to the first answer, as the page measured it; or None.
         revisions: how often the answer was changed.
     """

@@ -8,7 +8,6 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the tables."""
     op.create_table(
         "study",
         sa.Column("id", sa.Integer(), nullable=False),
