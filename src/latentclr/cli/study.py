@@ -107,10 +107,11 @@ class Serve:
     folder: Folder
     """Folder of the study."""
     database: str | None = None
-    """Database for the answers: sqlite:///FILE or postgresql://USER@HOST/NAME (default: a file in the folder of
-    the study)."""
+    """Database for the answers: sqlite:///FILE or postgresql://USER@HOST/NAME (default: a file in the folder
+    of the study)."""
     host: str = HOST
-    """Address to listen at. One that other machines can reach needs --participants, --codes or --open-to-all."""
+    """Address to listen at. One that other machines can reach needs --participants, --codes or
+    --open-to-all."""
     port: int | None = None
     """Port to listen at; 0: any free one (default: 7860, or a free one if that is taken)."""
     address: str | None = None

@@ -22,16 +22,15 @@ class ElsewhereError(Exception):
         self.address = address
 
 
-async def current_site(request: Request) -> Site:
-    """The study that the app serves."""
+async def _current_site(request: Request) -> Site:
     site: Site = request.app.state.site
     return site
 
 
-CurrentSite = Annotated[Site, Depends(current_site)]
+CurrentSite = Annotated[Site, Depends(_current_site)]
 
 
-def visitor(request: Request, site: CurrentSite) -> Participant | None:
+def _visitor(request: Request, site: CurrentSite) -> Participant | None:
     """The participant; None: there is no cookie, or its code is not known (any more)."""
     code = request.cookies.get(site.cookie)
     if code is None:
@@ -42,17 +41,11 @@ def visitor(request: Request, site: CurrentSite) -> Participant | None:
         return None
 
 
-Visitor = Annotated[Participant | None, Depends(visitor)]
+Visitor = Annotated[Participant | None, Depends(_visitor)]
 
 
-async def consenting(request: Request, participant: Visitor) -> Participant:
-    """A participant who has agreed to take part.
-
-    Raises:
-        ElsewhereError: a page was requested that another one must come before.
-        RefusedError: something was sent by somebody without a code.
-        NoConsentError: something was sent by a participant who has not agreed.
-    """
+async def _consenting(request: Request, participant: Visitor) -> Participant:
+    """A participant who has agreed to take part; others are sent to the page that comes first."""
     reads = request.method == "GET"
     if participant is None:
         raise ElsewhereError("/") if reads else RefusedError(401, "Please enter your code again.")
@@ -61,15 +54,10 @@ async def consenting(request: Request, participant: Visitor) -> Participant:
     return participant
 
 
-Consenting = Annotated[Participant, Depends(consenting)]
+Consenting = Annotated[Participant, Depends(_consenting)]
 
 
-async def form(request: Request) -> dict[str, str]:
-    """The fields that were sent.
-
-    Raises:
-        RefusedError: see `forms.parse`.
-    """
+async def _form(request: Request) -> dict[str, str]:
     try:
         body = await request.body()
     except ClientDisconnect:
@@ -77,4 +65,4 @@ async def form(request: Request) -> dict[str, str]:
     return parse(body, request.headers.get("content-type", ""))
 
 
-Form = Annotated[dict[str, str], Depends(form)]
+Form = Annotated[dict[str, str], Depends(_form)]

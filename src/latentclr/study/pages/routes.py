@@ -32,65 +32,60 @@ router = APIRouter()
 
 
 @router.get("/")
-def start(site: CurrentSite, participant: Visitor) -> Response:
-    """The start page, with or without a code in the cookie."""
-    return _start(site, participant)
+def _start(site: CurrentSite, participant: Visitor) -> Response:
+    return _start_page(site, participant)
 
 
 @router.get("/j/{code}")
-def personal_link(site: CurrentSite, code: str) -> Response:
+def _personal_link(site: CurrentSite, code: str) -> Response:
     """The start page with a code to confirm, so that programs that check links change nothing."""
     try:
-        return _start(site, linked=grouped(code_of(code)))
+        return _start_page(site, linked=grouped(code_of(code)))
     except UnknownCodeError as error:
-        return _start(site, problem=sentence(error))
+        return _start_page(site, problem=sentence(error))
 
 
 @router.post("/enter")
-def enter(site: CurrentSite, fields: Form) -> Response:
-    """Keep a code in the cookie, and continue with it."""
+def _enter(site: CurrentSite, fields: Form) -> Response:
     try:
         participant = site.store.join(code_of(only(fields, "code").get("code", "")))
     except UnknownCodeError as error:
-        return _start(site, problem=sentence(error))
+        return _start_page(site, problem=sentence(error))
     return site.remember(participant, site.redirect("/go"))
 
 
 @router.get("/go")
-def go_on(site: CurrentSite, participant: Consenting) -> Response:
-    """Continue with the first item that is not done."""
+def _go_on(site: CurrentSite, participant: Consenting) -> Response:
     progress = site.store.progress(participant.code)
     return site.redirect(_next(progress) if progress.answers else "/instructions")
 
 
 @router.get("/consent")
-def consent_form(site: CurrentSite, participant: Visitor) -> Response:
-    """The text that participants must agree to."""
+def _consent_form(site: CurrentSite, participant: Visitor) -> Response:
     if participant is None and not site.open_to_all:
         return site.redirect("/")
     if participant is not None and participant.consented:
         return site.redirect("/go")
-    return _consent(site, participant)
+    return _consent_page(site, participant)
 
 
 @router.post("/consent")
-def consent(site: CurrentSite, participant: Visitor, fields: Form) -> Response:
+def _consent(site: CurrentSite, participant: Visitor, fields: Form) -> Response:
     """Agree to take part; somebody without a code becomes a participant."""
     only(fields, "agree", "shown")
     if participant is None and not site.open_to_all:
         raise RefusedError(401, "Please enter your code first.")
     if fields.get("shown") != site.consent_digest:
-        return _consent(site, participant, "The text has been changed; please read it again.", 409)
+        return _consent_page(site, participant, "The text has been changed; please read it again.", 409)
     if fields.get("agree") != "yes":
-        return _consent(site, participant, "Without your consent the study cannot begin.", 400)
+        return _consent_page(site, participant, "Without your consent the study cannot begin.", 400)
     joined = participant or site.store.join()
     site.store.consent(joined.code, site.consent)
     return site.remember(joined, site.redirect("/go"))
 
 
 @router.get("/instructions")
-def instructions(site: CurrentSite, participant: Consenting) -> Response:
-    """Instructions and examples, before the first item."""
+def _instructions(site: CurrentSite, participant: Consenting) -> Response:
     progress = site.store.progress(participant.code)
     questions = [site.study.question(one) for one in site.steps(participant)[0].questions]
     return site.page(
@@ -104,8 +99,7 @@ def instructions(site: CurrentSite, participant: Consenting) -> Response:
 
 
 @router.get("/item/{number}")
-def item(site: CurrentSite, number: str, participant: Consenting, request: Request) -> Response:
-    """The pictures and questions of an item."""
+def _item(site: CurrentSite, number: str, participant: Consenting, request: Request) -> Response:
     steps = site.steps(participant)
     index = _index(number, steps)
     step = steps[index]
@@ -126,10 +120,9 @@ def item(site: CurrentSite, number: str, participant: Consenting, request: Reque
 
 
 @router.post("/item/{number}")
-def answer(
+def _answer(
     site: CurrentSite, number: str, participant: Consenting, fields: Form, request: Request
 ) -> Response:
-    """Store the answers to an item."""
     steps, study, store = site.steps(participant), site.study, site.store
     index = _index(number, steps)
     step = steps[index]
@@ -147,8 +140,7 @@ def answer(
 
 
 @router.get("/done")
-def done(site: CurrentSite, participant: Consenting) -> Response:
-    """Thanks and the completion code, or what is not answered yet."""
+def _done(site: CurrentSite, participant: Consenting) -> Response:
     steps, progress = site.steps(participant), site.store.progress(participant.code)
     left = [number for number, step in enumerate(steps, 1) if step.item not in progress.done]
     return site.page(
@@ -162,14 +154,12 @@ def done(site: CurrentSite, participant: Consenting) -> Response:
 
 
 @router.get("/withdraw")
-def withdrawal_form(site: CurrentSite, participant: Consenting) -> Response:
-    """The page that asks whether all answers shall be deleted."""
+def _withdrawal_form(site: CurrentSite, participant: Consenting) -> Response:
     return site.page("withdraw.html", participant)
 
 
 @router.post("/withdraw")
-def withdraw(site: CurrentSite, participant: Consenting, fields: Form) -> Response:
-    """Delete the participant and all answers."""
+def _withdraw(site: CurrentSite, participant: Consenting, fields: Form) -> Response:
     if only(fields, "sure").get("sure") != "yes":
         raise RefusedError(400, "Please say that you are sure.")
     site.store.withdraw(participant.code)
@@ -177,7 +167,7 @@ def withdraw(site: CurrentSite, participant: Consenting, fields: Form) -> Respon
 
 
 @router.get("/picture/{name}")
-def picture(site: CurrentSite, name: str) -> Response:
+def _picture(site: CurrentSite, name: str) -> Response:
     """A picture of the study: its name is looked up, never made a path."""
     try:
         data = site.study.picture(name).read_bytes()
@@ -187,8 +177,7 @@ def picture(site: CurrentSite, name: str) -> Response:
 
 
 @router.get("/static/{name}")
-def static(site: CurrentSite, name: str) -> Response:
-    """A style sheet or script that pages load."""
+def _static(site: CurrentSite, name: str) -> Response:
     if name not in site.assets:
         raise RefusedError(404, "There is no such file.")
     data, media_type = site.assets[name]
@@ -196,12 +185,11 @@ def static(site: CurrentSite, name: str) -> Response:
 
 
 @router.get("/robots.txt")
-async def robots() -> Response:
-    """Tells search engines to list nothing."""
+async def _robots() -> Response:
     return Response("User-agent: *\nDisallow: /\n", media_type="text/plain")
 
 
-def _start(
+def _start_page(
     site: Site, participant: Participant | None = None, *, linked: str = "", problem: str = ""
 ) -> Response:
     return site.page(
@@ -215,7 +203,9 @@ def _start(
     )
 
 
-def _consent(site: Site, participant: Participant | None, problem: str = "", status: int = 200) -> Response:
+def _consent_page(
+    site: Site, participant: Participant | None, problem: str = "", status: int = 200
+) -> Response:
     text = {"consent": site.consent, "shown": site.consent_digest, "problem": problem}
     return site.page("consent.html", participant, status=status, **text)
 

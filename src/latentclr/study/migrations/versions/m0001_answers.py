@@ -8,6 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
+    """Create the tables of studies, participants and answers."""
     op.create_table(
         "study",
         sa.Column("id", sa.Integer(), nullable=False),
