@@ -11,7 +11,7 @@ from latentclr.invert.newton import newton_step
 from latentclr.invert.objective import Objective, Target
 from latentclr.invert.optimise import Starts, optimise
 from latentclr.invert.prior import Prior
-from latentclr.invert.settings import Schedule, Weights
+from latentclr.invert.settings import Settings, Weights
 
 
 def test_a_linear_problem_is_solved_in_few_steps() -> None:
@@ -63,8 +63,7 @@ def test_the_last_steps_find_what_adam_only_nears() -> None:
     errors = []
     for finish in (0, 6):
         objective = Objective(generator, Target(generator(z), None), Weights(lpips=0.0), Prior.of(generator))
-        schedule = Schedule(steps=30, explore=0, finish=finish)
-        found = optimise(objective, near, schedule, course())
+        found = optimise(objective, near, Settings(steps=30, finish=finish), course())
         errors.append(found.differences.pixel)
     assert (errors[1] < 0.05 * errors[0]).all()
     assert errors[1].max() < 1e-4

@@ -27,9 +27,6 @@ from latentclr.invert.shipped import find_encoder
 from latentclr.invert.starts import encoded_starts, sampled_starts
 from latentclr.scorers.lpips import LPIPS, load_lpips
 
-SMALL = 128
-"""Resolution up to which pictures are drawn so fast that hundreds of them for one step are worth it."""
-
 
 def invert(
     generator: Generator,
@@ -105,8 +102,7 @@ def invert(
             "pictures": sha256(target.pictures.cpu().contiguous().numpy().tobytes()).hexdigest(),
             "labels": list(labels),
         }
-        schedule = settings.schedule(small=generator.resolution <= SMALL)
-        found = optimise(objective, starts, schedule, Course(about, log, stop, keep, ALONE), show=show)
+        found = optimise(objective, starts, settings, Course(about, log, stop, keep, ALONE), show=show)
     unknown = torch.full((len(pictures),), torch.nan)
     return Inversion(
         latents=found.latents.cpu(),

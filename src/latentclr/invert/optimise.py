@@ -14,11 +14,17 @@ from latentclr.errors import InputError
 from latentclr.generators import Latents
 from latentclr.invert.newton import newton_step
 from latentclr.invert.objective import Differences, Objective, psnr
-from latentclr.invert.settings import Schedule
+from latentclr.invert.settings import Settings
 
 Show = Callable[[int, Latents, tuple[int | None, ...]], None]
 """Called with the steps done, the best latents so far and their classes."""
 
+VALIDATE_EVERY = 25
+"""Steps from one validation (values for the log, `show`) to the next."""
+WARM_UP = 0.05
+"""Share of the steps of Adam in which the learning rate rises."""
+SMALL = 128
+"""Resolution up to which pictures are drawn so fast that hundreds of them for one step are worth it."""
 FEW = 256
 """Largest dimension of a latent for which steps of Levenberg and Marquardt are worth their price."""
 DAMPING = 0.1
@@ -59,12 +65,8 @@ class Found:
     steps: int
 
 
-class State(nn.Module):
-    """Everything that the optimisation changes, for each photo; latents are normalised.
-
-    Args:
-        start: where it begins.
-    """
+class _State(nn.Module):
+    """Everything that the optimisation changes, for each photo; latents are normalised."""
 
     best: Tensor
     best_values: Tensor
@@ -81,13 +83,7 @@ class State(nn.Module):
         self.register_buffer("best_start", torch.zeros(n, dtype=torch.long, device=start.device))
 
     def note(self, rows: Int[Tensor, " m"], starts: Int[Tensor, " m"], values: Float[Tensor, "m 3"]) -> None:
-        """Keep what is better than the best before.
-
-        Args:
-            rows: numbers of photos.
-            starts: number of a start of each.
-            values: of the latents that these are at now; see `Objective.values`.
-        """
+        """Keep the latents of some starts, given their `Objective.values`, where they are the best so far."""
         for row, start, value in zip(rows.tolist(), starts.tolist(), values, strict=True):
             if value[0] < self.best_values[row, 0]:
                 self.best_values[row] = value
@@ -98,7 +94,7 @@ class State(nn.Module):
 def optimise(
     objective: Objective,
     starts: Starts,
-    schedule: Schedule,
+    settings: Settings,
     course: Course,
     *,
     show: Show = lambda _step, _latents, _labels: None,
@@ -111,7 +107,7 @@ def optimise(
     Args:
         objective: to minimise.
         starts: of each photo, one or more.
-        schedule: numbers of steps.
+        settings: numbers and sizes of the steps.
         course: its log is given "validation_loss" (mean of the best objectives), "psnr" and "lpips" (means);
             once it stops, the best so far is returned.
         show: called with the best latents so far, now and then.
@@ -121,37 +117,50 @@ def optimise(
     """
     if objective.weights.domain and objective.encoder is None:
         raise InputError("the in-domain term needs an encoder of this generator.")
-    search = _Search(objective, starts, schedule, show)
+    search = _Search(objective, starts, settings, show)
     resume(search.training, course)
     run(
         search.training,
         search.learn,
         search.validate,
         course,
-        steps=schedule.steps,
-        validate_every=schedule.validate_every,
+        steps=settings.steps,
+        validate_every=VALIDATE_EVERY,
     )
     latents, labels = search.best()
     return Found(latents, labels, objective.differences(latents, labels), search.training.step)
 
 
+def rate_at(step: int, steps: int, largest: float) -> float:
+    """The learning rate of a step: a rise, then half a cosine down to 0.
+
+    Args:
+        step: number of the step, from 0.
+        steps: number of all steps.
+        largest: learning rate after the rise.
+    """
+    rise = min(1.0, (step + 1) / max(1.0, WARM_UP * steps))
+    return largest * rise * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
+
+
 class _Search:
-    def __init__(self, objective: Objective, starts: Starts, schedule: Schedule, show: Show) -> None:
-        self.objective, self.labels, self.schedule, self.show = objective, starts.labels, schedule, show
-        device = starts.latents.device
-        self.state = State(objective.normalize(starts.latents))
-        self.optimizer = adam([self.state.place], schedule.rate, 0.0, device)
+    def __init__(self, objective: Objective, starts: Starts, settings: Settings, show: Show) -> None:
+        self.objective, self.labels, self.settings, self.show = objective, starts.labels, settings, show
+        device, generator = starts.latents.device, objective.generator
+        self.state = _State(objective.normalize(starts.latents))
+        self.optimizer = adam([self.state.place], settings.rate, 0.0, device)
         self.training = Training(
             {"model": self.state},
             {"adam": self.optimizer},
             torch.Generator(),
             torch.zeros((), device=device),
         )
-        few = objective.space == "shared" and objective.generator.latent_dim <= FEW
-        self.newton_from = schedule.steps - schedule.finish if few else schedule.steps
+        finish = min(settings.finish, settings.steps // 4) if generator.resolution <= SMALL else 0
+        self.adam_steps = settings.steps - finish
+        self.finishes = objective.space == "shared" and generator.latent_dim <= FEW
 
     def learn(self) -> None:
-        if self.training.step < self.newton_from:
+        if self.training.step < self.adam_steps or not self.finishes:
             self.adam_step()
             return
         for row, start in enumerate(self.state.best_start.tolist()):
@@ -161,11 +170,11 @@ class _Search:
 
     def adam_step(self) -> None:
         state = self.state
-        set_rate(self.optimizer, self.schedule.rate_at(self.training.step))
+        set_rate(self.optimizer, rate_at(self.training.step, self.adam_steps, self.settings.rate))
         self.optimizer.zero_grad()
         rows, starts = torch.arange(len(state.place)), state.best_start.cpu()
         count = state.place.shape[1]
-        if self.training.step < self.schedule.explore and count > 1:
+        if self.training.step < self.settings.steps // 10 and count > 1:
             rows, starts = rows.repeat_interleave(count), torch.arange(count).repeat(len(rows))
         for part in torch.arange(len(rows)).split(self.objective.batch):
             some, which = rows[part], starts[part]

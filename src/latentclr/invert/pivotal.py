@@ -34,14 +34,8 @@ from latentclr.scorers.lpips import LPIPS
 VALIDATE_EVERY = 25
 
 
-class LowRank(nn.Module):
-    """The change of each weight: of a matrix A B, with B at first 0; of a vector the whole.
-
-    Args:
-        weights: those that are changed, by name.
-        rank: of A and B.
-        rng: draws A.
-    """
+class _LowRank(nn.Module):
+    """The changes of weights: of a matrix A B, with B at first 0; of a vector the whole."""
 
     def __init__(self, weights: Mapping[str, Tensor], rank: int, rng: torch.Generator) -> None:
         super().__init__()
@@ -72,7 +66,7 @@ class LowRank(nn.Module):
         return {name: weight + change_of(weight, name, tensors) for name, weight in self.weights.items()}
 
 
-class Drawer(nn.Module):
+class _Drawer(nn.Module):
     """A generator whose weights can be given for one call."""
 
     def __init__(self, generator: Generator) -> None:
@@ -80,24 +74,12 @@ class Drawer(nn.Module):
         self.generator = generator
 
     def forward(self, latents: Latents, labels: Labels) -> Float[Tensor, "n 3 h w"]:
-        """Pictures of latents.
-
-        Args:
-            latents: of the pictures.
-            labels: their classes.
-        """
         return draw(self.generator, latents, labels)
 
     def draw_with(
         self, weights: Mapping[str, Tensor], latents: Latents, labels: Labels
     ) -> Float[Tensor, "n 3 h w"]:
-        """Pictures by other weights.
-
-        Args:
-            weights: by name; the others stay as they are.
-            latents: of the pictures.
-            labels: their classes.
-        """
+        """Pictures where some weights, by name, are other ones."""
         given = {f"generator.{name}": value for name, value in weights.items()}
         pictures: Tensor = functional_call(self, given, (latents, labels))
         return pictures
@@ -173,10 +155,10 @@ class _Tuner:
         self.device, self.rng = base.device, torch.Generator().manual_seed(settings.seed)
         self.pivots, self.labels = inversion.latents.to(self.device), inversion.labels
         self.terms = Weights(settings.pixel_weight, settings.lpips_weight)
-        self.drawer = Drawer(_unfolded(base))
+        self.drawer = _Drawer(_unfolded(base))
         weights = dict(base.named_parameters())
         names = _used_weights(self.drawer, self.pivots[:1], self.labels[:1])
-        self.change = LowRank({name: weights[name].detach() for name in names}, settings.rank, self.rng)
+        self.change = _LowRank({name: weights[name].detach() for name in names}, settings.rank, self.rng)
         self.optimizer = adam(self.change.parameters(), settings.rate, 0.0, self.device)
         self.training = Training(
             {"model": self.change},
@@ -232,7 +214,7 @@ def _unfolded(generator: Generator) -> Generator:
     return copied
 
 
-def _used_weights(drawer: Drawer, latents: Latents, labels: Labels) -> list[str]:
+def _used_weights(drawer: _Drawer, latents: Latents, labels: Labels) -> list[str]:
     """Names of the weights that pictures depend on; a mapping network comes before the latents."""
     weights = {name: value.detach().requires_grad_() for name, value in drawer.generator.named_parameters()}
     with torch.enable_grad():

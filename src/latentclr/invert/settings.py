@@ -1,6 +1,5 @@
 """What can be chosen of an inversion, of tuning, and of the training of an encoder."""
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
@@ -12,9 +11,6 @@ METHODS: tuple[Method, ...] = get_args(Method)
 """By the encoder alone; by optimisation; by optimisation that stays where the encoder agrees."""
 Space = Literal["shared", "slots"]
 """What is free: one latent for all slots, or one for each."""
-
-WARM_UP = 0.05
-"""Share of the steps in which the learning rate rises."""
 
 
 @dataclass(frozen=True)
@@ -43,39 +39,6 @@ class _Checked:
     def __post_init__(self) -> None:
         """Raise an InputError where a value is out of range."""
         check_settings(self)
-
-
-@dataclass(frozen=True)
-class Schedule(_Checked):
-    """The steps of an optimisation.
-
-    Attributes:
-        steps: in all.
-        explore: number of first steps that go from every start; then the best start of each photo goes on
-            alone.
-        rate: of Adam at its largest, in units of the latents' scale; a rise, then half a cosine down to 0.
-        validate_every: steps from one validation (values for the log, `show`) to the next.
-        finish: number of last steps that are those of Levenberg and Marquardt (`newton`). They are for one
-            latent for all slots, of few numbers; elsewhere they are steps of Adam.
-    """
-
-    limits: ClassVar[Limits] = {
-        **dict.fromkeys(("steps", "validate_every"), at_least(1)),
-        **dict.fromkeys(("explore", "finish"), at_least(0)),
-        "rate": POSITIVE,
-    }
-
-    steps: int = 400
-    explore: int = 40
-    rate: float = 0.05
-    validate_every: int = 25
-    finish: int = 0
-
-    def rate_at(self, step: int) -> float:
-        """The learning rate of a step; the first step is 0."""
-        steps = max(1, self.steps - self.finish)
-        rise = min(1.0, (step + 1) / max(1.0, WARM_UP * steps))
-        return self.rate * rise * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
 
 
 @dataclass(frozen=True)
@@ -126,11 +89,6 @@ class Settings(_Checked):
         super().__post_init__()
         if not self.pixel_weight + self.lpips_weight > 0:
             raise InputError("pixel_weight and lpips_weight are both 0: nothing would be compared.")
-
-    def schedule(self, *, small: bool = True) -> Schedule:
-        """The steps in a generator of small pictures or of large ones."""
-        finish = min(self.finish, self.steps // 4) if small else 0
-        return Schedule(steps=self.steps, explore=self.steps // 10, rate=self.rate, finish=finish)
 
     def weights(self) -> Weights:
         """The weights of the objective's terms; the domain term is of in-domain inversion only."""
