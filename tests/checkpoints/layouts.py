@@ -11,17 +11,17 @@ from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d, pad
 
 from latentclr import Generator, InputError
-from latentclr.checkpoints.network import Format, Network
+from latentclr.checkpoints.network import Layout, Network
 
 Kind = TypeVar("Kind", bound=Generator)
 Read = Callable[[Network], tuple[Kind, list[str], str]]
 
 
-def reader(formats: Sequence[Format], expected: type[Kind]) -> Read[Kind]:
+def reader(layouts: Sequence[Layout], expected: type[Kind]) -> Read[Kind]:
     """A function that gives a network's generator, the tensors of no use, and the name of its layout."""
 
     def read(network: Network) -> tuple[Kind, list[str], str]:
-        kinds = [kind for kind in formats if kind.recognize(network)]
+        kinds = [kind for kind in layouts if kind.recognize(network)]
         assert len(kinds) == 1, kinds
         generator, ignored = kinds[0].build(network)
         assert isinstance(generator, expected)
@@ -42,7 +42,7 @@ def run_layer(x: Tensor, weight: Tensor, *, fused: bool) -> Tensor:
 
 
 def check_that_damage_is_named(
-    read: Read[Kind], formats: Sequence[Format], network: Network, damage: str, spared: Collection[str]
+    read: Read[Kind], layouts: Sequence[Layout], network: Network, damage: str, spared: Collection[str]
 ) -> None:
     """Lose each tensor, or give it another shape, or fill it with NaN; and add one that belongs nowhere."""
     for name, tensor in network.tensors.items():
@@ -54,7 +54,7 @@ def check_that_damage_is_named(
         else:
             tensors[name] = torch.zeros(2, 2, 2) if damage == "shape" else tensor * float("nan")
         damaged = Network(network.container, tensors, network.config)
-        if any(kind.recognize(damaged) for kind in formats):
+        if any(kind.recognize(damaged) for kind in layouts):
             with pytest.raises(InputError, match=re.escape(name)):
                 read(damaged)
     more = {**network.tensors, "stranger": torch.zeros(1)}

@@ -14,11 +14,11 @@ from torch.nn.functional import conv2d
 
 from latentclr import InputError
 from latentclr.checkpoints.network import Network
-from latentclr.checkpoints.progan import FORMATS
+from latentclr.checkpoints.progan import LAYOUTS
 from latentclr.generators.progan import ProGAN
 
 Tensors = dict[str, Tensor]
-read = reader(FORMATS, ProGAN)
+read = reader(LAYOUTS, ProGAN)
 
 
 # ---- writers, each from its layout's description ----------------------------------------------------------
@@ -105,7 +105,7 @@ def as_ptrblck(g: ProGAN) -> Network:
     return as_legacy(g, 0, "output", scaled=True)
 
 
-LAYOUTS: dict[str, tuple[Callable[[ProGAN], Network], str, int]] = {
+WRITERS: dict[str, tuple[Callable[[ProGAN], Network], str, int]] = {
     "tensorflow": (lambda g: as_tensorflow(g, fused=False), "ProGAN (NVIDIA, TensorFlow)", 5),
     "tensorflow-fused": (lambda g: as_tensorflow(g, fused=True), "ProGAN (NVIDIA, TensorFlow)", 5),
     "genforce": (lambda g: as_genforce(g, fused=False), "ProGAN (genforce)", 5),
@@ -116,13 +116,13 @@ LAYOUTS: dict[str, tuple[Callable[[ProGAN], Network], str, int]] = {
 """How each is written, its name, and how many tensors of it are of no use."""
 
 
-@pytest.fixture(params=LAYOUTS)
+@pytest.fixture(params=WRITERS)
 def layout(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 def test_import_gives_back_every_bit(layout: str) -> None:
-    write, kind, useless = LAYOUTS[layout]
+    write, kind, useless = WRITERS[layout]
     ours = small_progan()
     generator, ignored, name = read(write(ours))
     assert name == kind
@@ -135,7 +135,7 @@ def test_import_gives_back_every_bit(layout: str) -> None:
 def test_sizes_are_read_off_the_file(layout: str) -> None:
     for channels, z_dim in (((5,), 3), ((6, 5), 4), ((8, 8, 8, 4), 8)):
         ours = randomize(ProGAN(channels, z_dim))
-        assert read(LAYOUTS[layout][0](ours))[0].fingerprint() == ours.fingerprint()
+        assert read(WRITERS[layout][0](ours))[0].fingerprint() == ours.fingerprint()
 
 
 @pytest.mark.parametrize("fused", [True, False])
@@ -172,14 +172,14 @@ def test_stored_scales_are_put_into_the_weights() -> None:
 
 @pytest.mark.parametrize("damage", ["lost", "shape", "nan"])
 def test_every_damaged_tensor_is_named(layout: str, damage: str) -> None:
-    network = LAYOUTS[layout][0](small_progan())
-    check_that_damage_is_named(read, FORMATS, network, damage, spared=read(network)[1])
+    network = WRITERS[layout][0](small_progan())
+    check_that_damage_is_named(read, LAYOUTS, network, damage, spared=read(network)[1])
 
 
 @pytest.mark.parametrize("layout", ["tensorflow", "genforce"])
 @pytest.mark.parametrize("lod", [1.5, float("nan")])
 def test_a_network_that_is_still_growing_is_refused(layout: str, lod: float) -> None:
-    network = LAYOUTS[layout][0](small_progan())
+    network = WRITERS[layout][0](small_progan())
     tensors = {**network.tensors, "lod": torch.tensor(lod)}
     with pytest.raises(InputError, match=f"not fully grown: 'lod' is {lod}"):
         read(Network(network.container, tensors, network.config))
@@ -208,4 +208,4 @@ def test_no_other_network_is_recognized() -> None:
         ("features.0.weight", "classifier.0.weight"),  # VGG
     ):
         network = Network("torch file", dict.fromkeys(names, torch.zeros(1)))
-        assert not any(kind.recognize(network) for kind in FORMATS)
+        assert not any(kind.recognize(network) for kind in LAYOUTS)

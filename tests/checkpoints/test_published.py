@@ -24,7 +24,7 @@ from tests.generators.small_stylegan import small_progan
 
 from latentclr import Generator, InputError, load_generator
 from latentclr.checkpoints import biggan_deep, read_checkpoint
-from latentclr.checkpoints.load import FORMATS
+from latentclr.checkpoints.load import LAYOUTS
 from latentclr.checkpoints.network import Network
 
 DEEP = "hf_biggan_deep_w8"
@@ -63,7 +63,7 @@ def test_the_configuration_of_a_biggan_deep_is_found_beside_it(config: str, tmp_
 
 clamped = partial(stylegan2.exact, z_dim=12, clamp=256.0)
 plain = partial(stylegan2.exact, z_dim=12)
-LAYOUTS: dict[str, tuple[Callable[[Any], Network], Callable[[], Generator]]] = {
+WRITERS: dict[str, tuple[Callable[[Any], Network], Callable[[], Generator]]] = {
     "StyleGAN2 (NVIDIA, PyTorch)": (stylegan2.as_nvidia_torch, clamped),
     "StyleGAN2 (NVIDIA, TensorFlow)": (stylegan2.as_nvidia_tensorflow, clamped),
     "StyleGAN2 (rosinality)": (stylegan2.as_rosinality, plain),
@@ -87,7 +87,7 @@ LAYOUTS: dict[str, tuple[Callable[[Any], Network], Callable[[], Generator]]] = {
 
 
 def network_of(layout: str) -> tuple[Network, Generator]:
-    write, make = LAYOUTS[layout]
+    write, make = WRITERS[layout]
     made = make()
     return write(made), made
 
@@ -108,12 +108,12 @@ def written(layout: str, network: Network, protocol: int, *, zipped: bool) -> by
 
 def test_every_layout_is_written_here() -> None:
     refused = {"StyleGAN3 (alias-free)", "StyleGAN2 config B to D (progressive)"}
-    names = {layout.name for layout in FORMATS} - refused
-    assert names - set(LAYOUTS) <= {"ProGAN (ptrblck)"}
-    assert set(LAYOUTS) <= names
+    names = {layout.name for layout in LAYOUTS} - refused
+    assert names - set(WRITERS) <= {"ProGAN (ptrblck)"}
+    assert set(WRITERS) <= names
 
 
-@pytest.mark.parametrize(("number", "layout"), list(enumerate(LAYOUTS)))
+@pytest.mark.parametrize(("number", "layout"), list(enumerate(WRITERS)))
 def test_every_layout_comes_back_from_a_whole_file(number: int, layout: str, tmp_path: Path) -> None:
     # One container and protocol for each: what a layout makes of tensors does not depend on them.
     protocol, zipped = 2 + number % 4, number % 3 == 0 and "NVIDIA" not in layout
@@ -168,11 +168,11 @@ def changes(network: Network) -> Iterator[Network]:
             yield Network(network.container, network.tensors, {**network.config, key: entry})
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", WRITERS)
 @pytest.mark.parametrize("every", [23, pytest.param(1, marks=pytest.mark.fuzz)])
 def test_whatever_a_file_holds_only_sentences_come_out(layout: str, every: int) -> None:
     network, _ = network_of(layout)
-    kind = next(kind for kind in FORMATS if kind.recognize(network))
+    kind = next(kind for kind in LAYOUTS if kind.recognize(network))
     tried = refused = 0
     for changed in islice(changes(network), None, None, every):
         tried += 1

@@ -12,15 +12,15 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from latentclr import InputError
-from latentclr.checkpoints.network import Format, Network
-from latentclr.checkpoints.stylegan2 import FORMATS
+from latentclr.checkpoints.network import Layout, Network
+from latentclr.checkpoints.stylegan2 import LAYOUTS
 from latentclr.generators import StyleGAN2
 
 Tensors = dict[str, Tensor]
 
 
-def read(network: Network) -> tuple[StyleGAN2, list[str], Format]:
-    kinds = [kind for kind in FORMATS if kind.recognize(network)]
+def read(network: Network) -> tuple[StyleGAN2, list[str], Layout]:
+    kinds = [kind for kind in LAYOUTS if kind.recognize(network)]
     if not kinds:
         raise InputError("no known kind")
     generator, ignored = kinds[0].build(network)

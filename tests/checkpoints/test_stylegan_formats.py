@@ -14,11 +14,11 @@ from torch import Tensor
 
 from latentclr import InputError
 from latentclr.checkpoints.network import Network
-from latentclr.checkpoints.stylegan import FORMATS
+from latentclr.checkpoints.stylegan import LAYOUTS
 from latentclr.generators.stylegan import StyleGAN
 
 Tensors = dict[str, Tensor]
-read = reader(FORMATS, StyleGAN)
+read = reader(LAYOUTS, StyleGAN)
 
 
 def usual_stylegan(channels: tuple[int, ...] = (12, 10, 8), num_classes: int = 0) -> StyleGAN:
@@ -101,21 +101,21 @@ def as_genforce(g: StyleGAN) -> Network:
     return Network("torch file (zip)", tensors)
 
 
-LAYOUTS: dict[str, tuple[Callable[[StyleGAN], Network], str, int]] = {
+WRITERS: dict[str, tuple[Callable[[StyleGAN], Network], str, int]] = {
     "tensorflow": (as_tensorflow, "StyleGAN (NVIDIA, TensorFlow)", 6),
     "genforce": (as_genforce, "StyleGAN (genforce)", 7),
 }
 """How each is written, its name, and how many tensors of it are of no use."""
 
 
-@pytest.fixture(params=LAYOUTS)
+@pytest.fixture(params=WRITERS)
 def layout(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.mark.parametrize("num_classes", [0, 3])
 def test_import_gives_back_every_bit(layout: str, num_classes: int) -> None:
-    write, kind, useless = LAYOUTS[layout]
+    write, kind, useless = WRITERS[layout]
     ours = usual_stylegan(num_classes=num_classes)
     generator, ignored, name = read(write(ours))
     assert name == kind
@@ -131,7 +131,7 @@ def test_import_gives_back_every_bit(layout: str, num_classes: int) -> None:
 @pytest.mark.parametrize("channels", [(5,), (6, 6, 6, 4), (6, 6, 5, 5, 4, 3)])
 def test_sizes_are_read_off_the_file(layout: str, channels: tuple[int, ...]) -> None:
     ours = usual_stylegan(channels)
-    assert read(LAYOUTS[layout][0](ours))[0].fingerprint() == ours.fingerprint()
+    assert read(WRITERS[layout][0](ours))[0].fingerprint() == ours.fingerprint()
 
 
 def test_the_learning_rate_of_the_mapping_is_an_argument() -> None:
@@ -160,17 +160,17 @@ def test_doubling_layers_do_what_the_file_means(fused: bool) -> None:
 
 @pytest.mark.parametrize("damage", ["lost", "shape", "nan"])
 def test_every_damaged_tensor_is_named(layout: str, damage: str) -> None:
-    network = LAYOUTS[layout][0](usual_stylegan(num_classes=2))
+    network = WRITERS[layout][0](usual_stylegan(num_classes=2))
     if layout == "tensorflow":
         network.config["static_kwargs"]["label_size"] = 2
     spared = read(network)[1]
     if damage == "lost":  # without it, it is an unconditional network, as far as anybody can see
         spared = [*spared, "mapping.label_weight"]
-    check_that_damage_is_named(read, FORMATS, network, damage, spared)
+    check_that_damage_is_named(read, LAYOUTS, network, damage, spared)
 
 
 def test_a_network_that_is_still_growing_is_refused(layout: str) -> None:
-    network = LAYOUTS[layout][0](usual_stylegan())
+    network = WRITERS[layout][0](usual_stylegan())
     tensors = {**network.tensors, "synthesis/lod": torch.tensor(0.5), "synthesis.lod": torch.tensor(0.5)}
     with pytest.raises(InputError, match=r"not fully grown: 'synthesis.lod' is 0\.5"):
         read(Network(network.container, tensors, network.config))
@@ -223,4 +223,4 @@ def test_no_other_network_is_recognized() -> None:
         ("layer0.weight", "output0.weight"),
     ):
         network = Network("torch file", dict.fromkeys(names, torch.zeros(1)))
-        assert not any(kind.recognize(network) for kind in FORMATS)
+        assert not any(kind.recognize(network) for kind in LAYOUTS)

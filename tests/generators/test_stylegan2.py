@@ -13,14 +13,14 @@ from torch.nn.functional import conv2d, leaky_relu
 
 from latentclr import InputError
 from latentclr.checkpoints.network import Network
-from latentclr.checkpoints.stylegan2 import FORMATS
+from latentclr.checkpoints.stylegan2 import LAYOUTS
 from latentclr.generators import IMAGE, StyleGAN2
 from latentclr.generators.stylegan2 import constant_map
 
 
 def reference(case: str) -> StyleGAN2:
     network = Network("NVIDIA PyTorch pickle", weights(case))
-    (kind,) = [kind for kind in FORMATS if kind.recognize(network)]
+    (kind,) = [kind for kind in LAYOUTS if kind.recognize(network)]
     generator, _ = kind.build(network)
     assert isinstance(generator, StyleGAN2)
     return in_float64(generator)

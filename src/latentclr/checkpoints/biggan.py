@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from latentclr.checkpoints.network import Format, Network, has
+from latentclr.checkpoints.network import Layout, Network, has
 from latentclr.checkpoints.renaming import (
     Change,
     Source,
@@ -208,4 +208,4 @@ def _batches(tensors: Tensors, counter: str) -> float:
     return max(with_shape(tensors, counter, (1,)).item(), 1.0) if counter in tensors else 1.0
 
 
-FORMAT = Format("BigGAN (Brock's PyTorch code)", recognize, build)
+LAYOUTS = (Layout("BigGAN (Brock's PyTorch code)", recognize, build),)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from latentclr.checkpoints.biggan import divided, spectral_norm
-from latentclr.checkpoints.network import Format, Network, has
+from latentclr.checkpoints.network import Layout, Network, has
 from latentclr.checkpoints.renaming import (
     Change,
     Source,
@@ -244,4 +244,4 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-FORMAT = Format("BigGAN-deep (Hugging Face)", recognize, build)
+LAYOUTS = (Layout("BigGAN-deep (Hugging Face)", recognize, build),)

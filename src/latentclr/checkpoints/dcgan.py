@@ -6,14 +6,14 @@ differ in names only.
 
 from collections.abc import Callable
 
-from latentclr.checkpoints.network import Format, Network
+from latentclr.checkpoints.network import Layout, Network
 from latentclr.checkpoints.renaming import Source, count, fill
 from latentclr.errors import InputError
 from latentclr.generators import DCGAN
 
 Layer = Callable[[int], tuple[str, str]]
 """Names of convolution i and of its normalisation (the last convolution has none)."""
-LAYOUTS: tuple[Layer, ...] = (
+NAMES: tuple[Layer, ...] = (
     lambda i: (f"main.{3 * i}", f"main.{3 * i + 1}"),
     lambda i: (f"convTr{i + 1}", f"batchNorm{i + 1}"),
 )
@@ -21,7 +21,7 @@ LAYOUTS: tuple[Layer, ...] = (
 
 def recognize(network: Network) -> bool:
     """Whether this is a DCGAN generator in one of the known layouts."""
-    return any(f"{layer(0)[0]}.weight" in network.tensors for layer in LAYOUTS)
+    return any(f"{layer(0)[0]}.weight" in network.tensors for layer in NAMES)
 
 
 def build(network: Network) -> tuple[DCGAN, list[str]]:
@@ -31,7 +31,7 @@ def build(network: Network) -> tuple[DCGAN, list[str]]:
         InputError: tensors are missing, left over, of impossible shapes or not finite.
     """
     tensors = network.tensors
-    layer = next((layer for layer in LAYOUTS if f"{layer(0)[0]}.weight" in tensors), LAYOUTS[0])
+    layer = next((layer for layer in NAMES if f"{layer(0)[0]}.weight" in tensors), NAMES[0])
     layers = [layer(i) for i in range(count(tensors, lambda i: f"{layer(i)[0]}.weight"))]
     weights = [tensors[f"{conv}.weight"] for conv, _ in layers]
     if len(weights) < 2 or any(weight.ndim != 4 for weight in weights):
@@ -47,4 +47,4 @@ def build(network: Network) -> tuple[DCGAN, list[str]]:
     return generator, []
 
 
-FORMAT = Format("DCGAN (PyTorch example)", recognize, build)
+LAYOUTS = (Layout("DCGAN (PyTorch example)", recognize, build),)

@@ -10,19 +10,19 @@ from latentclr.checkpoints import biggan, biggan_deep, dcgan, progan, stylegan, 
 from latentclr.checkpoints.containers import read_network
 from latentclr.checkpoints.names import imported, imported_names
 from latentclr.checkpoints.native import is_safetensors, read_native
-from latentclr.checkpoints.network import Format, Network
+from latentclr.checkpoints.network import Layout, Network
 from latentclr.checkpoints.zoo import ZOO, pull
 from latentclr.errors import InputError, did_you_mean
 from latentclr.files import read_tensors, tensors_header
 from latentclr.generators import Generator
 
-FORMATS: tuple[Format, ...] = (
-    *stylegan2.FORMATS,
-    *stylegan.FORMATS,
-    biggan_deep.FORMAT,
-    biggan.FORMAT,
-    dcgan.FORMAT,
-    *progan.FORMATS,
+LAYOUTS: tuple[Layout, ...] = (
+    *stylegan2.LAYOUTS,
+    *stylegan.LAYOUTS,
+    *biggan_deep.LAYOUTS,
+    *biggan.LAYOUTS,
+    *dcgan.LAYOUTS,
+    *progan.LAYOUTS,
 )
 """Every published layout, in the order in which they are tried."""
 
@@ -144,13 +144,13 @@ def cropped(generator: Generator, height: int) -> Generator:
 
 
 def _understood(network: Network) -> Checkpoint:
-    for layout in FORMATS:
+    for layout in LAYOUTS:
         if layout.recognize(network):
             generator, ignored = layout.build(network)
             return Checkpoint(
                 generator.freeze(), network.container, layout.name, tuple(ignored), network.notes
             )
-    families = ", ".join(sorted({layout.name.split(" (")[0] for layout in FORMATS}))
+    families = ", ".join(sorted({layout.name.split(" (")[0] for layout in LAYOUTS}))
     raise InputError(
         f"it is of no kind that is known here: its tensors are named {', '.join(list(network.tensors)[:4])} "
         f"...; known are {families} generators (see docs/checkpoints.md)."

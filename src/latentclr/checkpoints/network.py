@@ -27,7 +27,7 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Format:
+class Layout:
     """One published layout of one architecture.
 
     Attributes:
@@ -43,5 +43,5 @@ class Format:
 
 
 def has(*names: str) -> Callable[[Network], bool]:
-    """A function for `Format.recognize`: whether a network has tensors of all these names."""
+    """A function for `Layout.recognize`: whether a network has tensors of all these names."""
     return lambda network: network.tensors.keys() >= set(names)

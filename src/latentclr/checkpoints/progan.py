@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latentclr.checkpoints.network import Format, Network, has
+from latentclr.checkpoints.network import Layout, Network, has
 from latentclr.checkpoints.renaming import Change, Source, fill, hwio, mirrored, sizes
 from latentclr.errors import InputError
 from latentclr.generators.progan import ProGAN
@@ -240,10 +240,10 @@ def _build_wscale(tensors: Mapping[str, Tensor], layers: Sequence[str]) -> tuple
     return _assemble(tensors, z_dim, channels, [first, *sources])
 
 
-FORMATS = (
-    Format("ProGAN (NVIDIA, TensorFlow)", has("4x4/Dense/weight", "ToRGB_lod0/weight"), _build_tensorflow),
-    Format("ProGAN (genforce)", has("layer0.weight", "output0.weight"), _build_genforce),
-    Format("ProGAN (GAN Dissection)", has("layer1.conv.weight", "layer1.wscale.b"), _build_dissection),
-    Format("ProGAN (ptrblck)", has("features.0.conv.weight", "features.0.wscale.b"), _build_ptrblck),
+LAYOUTS = (
+    Layout("ProGAN (NVIDIA, TensorFlow)", has("4x4/Dense/weight", "ToRGB_lod0/weight"), _build_tensorflow),
+    Layout("ProGAN (genforce)", has("layer0.weight", "output0.weight"), _build_genforce),
+    Layout("ProGAN (GAN Dissection)", has("layer1.conv.weight", "layer1.wscale.b"), _build_dissection),
+    Layout("ProGAN (ptrblck)", has("features.0.conv.weight", "features.0.wscale.b"), _build_ptrblck),
 )
 """Every known layout."""

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latentclr.checkpoints.network import Format, Network, has
+from latentclr.checkpoints.network import Layout, Network, has
 from latentclr.checkpoints.progan import genforce_blocks, reach, static_arguments, tensorflow_scopes
 from latentclr.checkpoints.renaming import Source, fill, hwio, hwio_mirrored, mirrored, positive, sizes
 from latentclr.errors import InputError
@@ -169,8 +169,8 @@ def _usual_blurs(tensors: Mapping[str, Tensor]) -> list[str]:
     return found
 
 
-FORMATS = (
-    Format("StyleGAN (NVIDIA, TensorFlow)", has("synthesis/4x4/Const/StyleMod/weight"), _build_tensorflow),
-    Format("StyleGAN (genforce)", has("synthesis.layer0.const", "mapping.dense0.weight"), _build_genforce),
+LAYOUTS = (
+    Layout("StyleGAN (NVIDIA, TensorFlow)", has("synthesis/4x4/Const/StyleMod/weight"), _build_tensorflow),
+    Layout("StyleGAN (genforce)", has("synthesis.layer0.const", "mapping.dense0.weight"), _build_genforce),
 )
 """Every known layout."""

@@ -1,7 +1,7 @@
 """StyleGAN2 checkpoints in every published layout.
 
-Our own names are those of NVIDIA's PyTorch networks. A `Layout` is a table from our names to those of a file,
-with what must be done to a tensor: TensorFlow keeps kernels as (height, width, in, out), and mirrored where
+Our own names are those of NVIDIA's PyTorch networks. A `NameTable` leads from our names to those of a layout,
+with the change that a tensor needs: TensorFlow keeps kernels as (height, width, in, out), and mirrored where
 they upsample; TensorFlow and genforce keep the 1 of a style outside its bias.
 """
 
@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latentclr.checkpoints.network import Format, Network, has
+from latentclr.checkpoints.network import Layout, Network, has
+from latentclr.checkpoints.progan import static_arguments
 from latentclr.checkpoints.renaming import (
     Change,
     Source,
@@ -43,6 +44,8 @@ OTHERS = (
     "synthesis.b4.const",
 )
 """Our tensors that belong to no layer with a number."""
+USUAL = {"mapping_lrmul": 0.01, "nonlinearity": "lrelu", "mapping_nonlinearity": "lrelu"}
+"""Arguments of NVIDIA's network functions that change the network, with the only values that can be run."""
 MAX_BLOCKS = 12
 """Maximum number of resolutions, from 4 x 4 to 8192 x 8192."""
 
@@ -51,7 +54,7 @@ AVERAGED = 4096
 
 
 @dataclass(frozen=True)
-class Layout:
+class NameTable:
     """The names of one layout.
 
     Attributes:
@@ -114,35 +117,35 @@ class Layout:
         return self.tensor(kind, doublings, entry)
 
 
-def _build(tensors: dict[str, Tensor], layout: Layout, settings: Mapping[str, Any]) -> Built:
+def _build(tensors: dict[str, Tensor], table: NameTable, settings: Mapping[str, Any]) -> Built:
     """Build the generator whose tensors these are; sizes are read off their shapes.
 
     Args:
-        tensors: by the layout's names, with "resample_filter" added.
-        layout: their names.
+        tensors: by the file's names, with "resample_filter" added.
+        table: their names.
         settings: arguments of the constructor that no tensor gives.
     """
-    blocks = _count_blocks(tensors, layout)
+    blocks = _count_blocks(tensors, table)
     channels = [
-        sizes(tensors, layout.weight("conv", 2 * i), layout.kernel_axes)[layout.channel_axis]
+        sizes(tensors, table.weight("conv", 2 * i), table.kernel_axes)[table.channel_axis]
         for i in range(blocks)
     ]
-    depth = count(tensors, partial(layout.weight, "dense"))
+    depth = count(tensors, partial(table.weight, "dense"))
     if not depth:
         raise InputError("the checkpoint is no StyleGAN2: it has no mapping network.")
-    matrices = [sizes(tensors, layout.weight("dense", i), 2) for i in range(depth)]
-    mapping = [shape[layout.dense_axis] for shape in matrices]
-    z_dim = matrices[0][1 - layout.dense_axis]
+    matrices = [sizes(tensors, table.weight("dense", i), 2) for i in range(depth)]
+    mapping = [shape[table.dense_axis] for shape in matrices]
+    z_dim = matrices[0][1 - table.dense_axis]
     classes: dict[str, Any] = {}
-    embed, _ = parts(layout.others.get("mapping.embed.weight", ""))
+    embed, _ = parts(table.others.get("mapping.embed.weight", ""))
     if embed in tensors:
-        embed_dim, num_classes = sizes(tensors, embed, 2)[:: -1 if layout.dense_axis else 1]
+        embed_dim, num_classes = sizes(tensors, embed, 2)[:: -1 if table.dense_axis else 1]
         classes = {"num_classes": num_classes, "embed_dim": embed_dim}
         z_dim -= embed_dim
     if z_dim < 1:
         raise InputError("the checkpoint is no StyleGAN2: its mapping network has no room for z.")
-    average, _ = parts(layout.source("mapping.w_avg"))
-    averaged = layout.may_lack_average and average not in tensors
+    average, _ = parts(table.source("mapping.w_avg"))
+    averaged = table.may_lack_average and average not in tensors
     if averaged and classes:
         raise InputError(f"the checkpoint lacks {average}, which a conditional network cannot do without.")
     if averaged:
@@ -153,13 +156,13 @@ def _build(tensors: dict[str, Tensor], layout: Layout, settings: Mapping[str, An
             channels,
             z_dim=z_dim,
             mapping=mapping,
-            architecture=_architecture(tensors, layout, blocks),
+            architecture=_architecture(tensors, table, blocks),
             filter_size=len(tensors["resample_filter"]),
             **classes,
             **settings,
         )
-    ignored = [name for name in tensors if re.search(layout.ignored, name)]
-    fill(generator, tensors, {ours: layout.source(ours) for ours in generator.state_dict()}, ignored=ignored)
+    ignored = [name for name in tensors if re.search(table.ignored, name)]
+    fill(generator, tensors, {ours: table.source(ours) for ours in generator.state_dict()}, ignored=ignored)
     if averaged:
         z = torch.randn(AVERAGED, z_dim, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
@@ -167,8 +170,8 @@ def _build(tensors: dict[str, Tensor], layout: Layout, settings: Mapping[str, An
     return generator, ignored
 
 
-def _count_blocks(tensors: Mapping[str, Tensor], layout: Layout) -> int:
-    blocks = count(tensors, lambda i: layout.weight("conv", 2 * i))
+def _count_blocks(tensors: Mapping[str, Tensor], table: NameTable) -> int:
+    blocks = count(tensors, lambda i: table.weight("conv", 2 * i))
     if not 2 <= blocks <= MAX_BLOCKS:
         raise InputError(
             f"the checkpoint is no StyleGAN2: it has convolutions at {blocks} resolutions; expected 2 to "
@@ -177,15 +180,15 @@ def _count_blocks(tensors: Mapping[str, Tensor], layout: Layout) -> int:
     return blocks
 
 
-def _architecture(tensors: Mapping[str, Tensor], layout: Layout, blocks: int) -> Architecture:
-    pictures = [i for i in range(blocks) if layout.weight("torgb", i) in tensors]
+def _architecture(tensors: Mapping[str, Tensor], table: NameTable, blocks: int) -> Architecture:
+    pictures = [i for i in range(blocks) if table.weight("torgb", i) in tensors]
     if pictures == list(range(blocks)):
         return "skip"
     if pictures != [blocks - 1]:
         raise InputError(
             "the checkpoint has toRGB layers at some resolutions only: no StyleGAN2 that is known."
         )
-    return "resnet" if layout.weight("skip", 1) in tensors else "orig"
+    return "resnet" if table.weight("skip", 1) in tensors else "orig"
 
 
 def _clamp(given: object) -> float | None:
@@ -215,7 +218,7 @@ def _nvidia_layer(kind: str, i: int) -> str:
     return f"synthesis.b{4 << i}.{kind}"
 
 
-NVIDIA = Layout(
+NVIDIA = NameTable(
     layers={
         "conv": lambda k: _nvidia_layer("conv0" if k % 2 else "conv1", (k + 1) // 2),
         "torgb": partial(_nvidia_layer, "torgb"),
@@ -267,11 +270,11 @@ def _clamp_of_modules(modules: Any) -> float | None:
 # NVIDIA, TensorFlow: stylegan2 and stylegan2-ada
 
 
-def _tensorflow_layout(embed: str) -> Layout:
+def _tensorflow_names(embed: str) -> NameTable:
     def layer(name: str, i: int) -> str:
         return f"synthesis/{4 << i}x{4 << i}/{name}"
 
-    return Layout(
+    return NameTable(
         layers={
             "conv": lambda k: layer("Conv0_up" if k % 2 else "Conv1" if k else "Conv", (k + 1) // 2),
             "torgb": partial(layer, "ToRGB"),
@@ -302,15 +305,7 @@ def _tensorflow_layout(embed: str) -> Layout:
 
 
 def _build_tensorflow(network: Network) -> Built:
-    found = network.config.get("static_kwargs")
-    given = found if isinstance(found, dict) else {}
-    for name, known in (
-        ("mapping_lrmul", 0.01),
-        ("nonlinearity", "lrelu"),
-        ("mapping_nonlinearity", "lrelu"),
-    ):
-        if given.get(name, known) != known:
-            raise InputError(f"the checkpoint has {name}={given[name]!r}; only {known!r} can be run.")
+    given = static_arguments(network.config, USUAL)
     tensors = dict(network.tensors)
     tensors["resample_filter"] = _filter(given.get("resample_kernel") or (1, 3, 3, 1))
     joint = "mapping/LabelConcat/weight" in tensors
@@ -319,7 +314,7 @@ def _build_tensorflow(network: Network) -> Built:
         "joint_embedding": joint,
         "noise": "synthesis/noise0" in tensors,
     }
-    return _build(tensors, _tensorflow_layout("LabelConcat" if joint else "LabelEmbed"), settings)
+    return _build(tensors, _tensorflow_names("LabelConcat" if joint else "LabelEmbed"), settings)
 
 
 def _filter(taps: Any) -> Tensor:
@@ -331,7 +326,7 @@ def _filter(taps: Any) -> Tensor:
 
 # rosinality: stylegan2-pytorch, converted or trained
 
-ROSINALITY = Layout(
+ROSINALITY = NameTable(
     layers={
         "conv": lambda k: f"convs.{k - 1}" if k else "conv1",
         "torgb": lambda i: f"to_rgbs.{i - 1}" if i else "to_rgb1",
@@ -377,7 +372,7 @@ def _build_rosinality(network: Network) -> Built:
 
 # genforce, which SeFa uses
 
-GENFORCE = Layout(
+GENFORCE = NameTable(
     layers={
         "conv": "synthesis.layer{}".format,
         "torgb": "synthesis.output{}".format,
@@ -421,8 +416,8 @@ def _is_progressive(network: Network) -> bool:
     return "synthesis/4x4/Conv/mod_weight" in names and any("ToRGB_lod" in name for name in names)
 
 
-FORMATS = (
-    Format(
+LAYOUTS = (
+    Layout(
         "StyleGAN3 (alias-free)",
         _is_alias_free,
         _refuse(
@@ -430,7 +425,7 @@ FORMATS = (
             "same repository can."
         ),
     ),
-    Format(
+    Layout(
         "StyleGAN2 config B to D (progressive)",
         _is_progressive,
         _refuse(
@@ -438,13 +433,13 @@ FORMATS = (
             "config E or F."
         ),
     ),
-    Format("StyleGAN2 (NVIDIA, PyTorch)", has("synthesis.b4.const"), _build_nvidia),
-    Format(
+    Layout("StyleGAN2 (NVIDIA, PyTorch)", has("synthesis.b4.const"), _build_nvidia),
+    Layout(
         "StyleGAN2 (NVIDIA, TensorFlow)",
         has("synthesis/4x4/Const/const", "synthesis/4x4/Conv/mod_weight"),
         _build_tensorflow,
     ),
-    Format("StyleGAN2 (rosinality)", has("input.input", "conv1.conv.weight"), _build_rosinality),
-    Format("StyleGAN2 (genforce)", has("synthesis.early_layer.const"), _build_genforce),
+    Layout("StyleGAN2 (rosinality)", has("input.input", "conv1.conv.weight"), _build_rosinality),
+    Layout("StyleGAN2 (genforce)", has("synthesis.early_layer.const"), _build_genforce),
 )
 """Every known layout, in the order in which they are tried."""
