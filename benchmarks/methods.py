@@ -28,7 +28,8 @@ from torch import Tensor
 
 from latentclr import load_generator
 from latentclr.directions import Directions
-from latentclr.discover import DISCOVERERS, Discoverer, Random, separability
+from latentclr.discover import DISCOVERERS, Discoverer, Random
+from latentclr.discover.voynov import TEACHING, separability
 from latentclr.engine.memory import keep_memory
 from latentclr.evaluate.edits import Edits
 from latentclr.evaluate.strength import LENGTH, SIGNS, Measure, Strengths, match_strength
@@ -141,7 +142,7 @@ def measure(
         "seed": seed,
         "k": directions.k,
         "seconds": seconds,
-        "separability": separability(generator, matched, steps=150),
+        "separability": separability(generator, matched, replace(TEACHING, steps=150)),
         "selectivity": float((matrix.amax(1) / matrix.sum(1).clamp(min=1e-6)).mean()),
         "best": {factor: max(values) for factor, values in kept.items()},
         "effects": kept,

@@ -17,7 +17,7 @@ from benchmarks.step.jobs import GENERATORS, Job
 from torch import Tensor
 
 from latentclr.directions import Nonlinear
-from latentclr.discover.budget import planned
+from latentclr.discover.budget import LatentCounts, planned
 from latentclr.discover.contrast import Contrast
 from latentclr.discover.effects import Effects
 from latentclr.discover.latentclr import PRESETS, LatentCLR
@@ -114,9 +114,8 @@ def measure_ours(job: Job, generator: Generator) -> dict[str, Any]:
         replace(exact, bfloat16=settings.precision == "bfloat16", fuse=job.fuse),
         model,
         generator.map(z[:1]),
-        batch=settings.batch,
-        held_out=settings.held_out,
-        budget=None if settings.memory is None else parse_bytes(settings.memory),
+        LatentCounts(settings.batch, settings.held_out),
+        None if settings.memory is None else parse_bytes(settings.memory),
     )
     contrast = Contrast(settings.temperature, settings.similarity, tile=tile)
     alphas = torch.full((settings.k, settings.batch), settings.alpha, device=generator.device)

@@ -14,7 +14,7 @@ from tests.toy import Toy
 
 from latentclr import InputError, LatentCLR
 from latentclr.directions import Global, Nonlinear
-from latentclr.discover.budget import _fitting, planned
+from latentclr.discover.budget import LatentCounts, _fitting, planned
 from latentclr.discover.effects import Effects
 from latentclr.engine import memory
 from latentclr.engine.memory import parse_bytes
@@ -35,7 +35,7 @@ def test_a_large_budget_is_the_plain_way(toy: Toy) -> None:
     model = Global(4, toy.latent_dim, rng=torch.Generator())
     latent = toy.sample(1, rng=torch.Generator())
     for budget in (None, 10**9):
-        same, tile = planned(effects, model, latent, batch=8, held_out=8, budget=budget)
+        same, tile = planned(effects, model, latent, LatentCounts(8, 8), budget)
         assert same == effects
         assert tile is None
 
@@ -47,7 +47,7 @@ def test_smaller_budgets_have_smaller_chunks_until_one_says_what_is_needed(toy: 
     latent = toy.sample(1, rng=torch.Generator())
 
     def chunk(budget: int) -> int | None:
-        return planned(effects, model, latent, batch=8, held_out=8, budget=budget)[0].chunk
+        return planned(effects, model, latent, LatentCounts(8, 8), budget)[0].chunk
 
     with pytest.raises(InputError, match="is not enough for the features of 64 edits") as refused:
         chunk(10**5)
@@ -106,7 +106,7 @@ def test_the_gradient_is_that_of_the_plain_way(
 CHILD = """
 import sys, torch
 from latentclr import load_generator
-from tests.discover.test_budget import SETTINGS
+from tests.discover.test_budget import LatentCounts, SETTINGS
 from dataclasses import replace
 torch.set_num_threads(1)
 generator = load_generator("scenes")

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from latentclr import InputError, load_generator
+from latentclr.discover.base import Setup
 from latentclr.discover.interfacegan import (
     InterFaceGAN,
     project,
@@ -171,7 +172,7 @@ def test_shares_of_processes_are_the_whole(toy: Toy) -> None:
 
     def drawn(world: World) -> tuple[Tensor, Tensor]:
         rng = torch.Generator().manual_seed(0)
-        return scored_latents(toy, scored, 50, slots=(0, 1), batch=8, rng=rng, world=world)
+        return scored_latents(Setup(toy, (0, 1), rng, world=world), scored, 50, batch=8)
 
     whole = drawn(World())
     parts = [drawn(Rank(rank)) for rank in range(3)]

@@ -18,7 +18,7 @@ from torch.testing import assert_close
 
 from latentclr import InputError, LatentCLR, load_generator
 from latentclr.directions import Global, Linear, Nonlinear
-from latentclr.discover import contrastive_loss, divergences
+from latentclr.discover import Effects, contrastive_loss
 from latentclr.discover.latentclr import first_of_size
 from latentclr.linalg import unit
 
@@ -69,13 +69,13 @@ def test_conditional_directions_find_the_planted_ones_too(toy: Toy, model: Any) 
 @pytest.mark.parametrize("model", [Global, Linear, Nonlinear])
 @pytest.mark.parametrize("compare", ["difference", "unit-features"])
 @pytest.mark.parametrize("slots", [(0,), (1,), (0, 1)])
-def test_divergences_equal_a_loop_over_directions_and_latents(
+def test_changes_equal_a_loop_over_directions_and_latents(
     toy: Toy, model: Any, compare: Any, slots: tuple[int, ...]
 ) -> None:
     made = model(3, toy.latent_dim, rng=torch.Generator().manual_seed(0))
     latents = toy.sample(4, rng=torch.Generator().manual_seed(1))
     alphas = torch.randn(3, 4, generator=torch.Generator().manual_seed(2))
-    together = divergences(toy, made, latents, alphas, layer="late", slots=slots, compare=compare)
+    together = Effects(toy, "late", slots, compare).changes(made, latents, alphas)
     for k in range(3):
         for i in range(4):
             z = latents[i : i + 1]
@@ -107,7 +107,7 @@ def test_validation_is_on_the_latents_kept_out_and_keeps_the_best_step(toy: Toy)
     for order in permutations(range(3)):
         for signs in product((1.0, -1.0), repeat=3):
             model = directions.model.select(order).flipped(torch.tensor(signs))
-            seen = divergences(toy, model, held_out, alphas, layer="early", slots=(0, 1))
+            seen = Effects(toy, "early", (0, 1)).changes(model, held_out, alphas)
             loss = contrastive_loss(seen, temperature=TINY.temperature, similarity="absolute")
             scores.append(float(loss))
     assert min(abs(score - losses[best]) for score in scores) < 1e-4
@@ -215,6 +215,6 @@ def test_the_example_computes_the_same_loss(example: ModuleType, dcgan: Any) -> 
     model = Global(3, dcgan.latent_dim, rng=torch.Generator())
     model.theta.data.copy_(theta)
     alphas: Tensor = alpha[:, None].expand(3, 4)
-    seen = divergences(dcgan, model, z[:, None], alphas, layer=example.LAYER, slots=(0,))
+    seen = Effects(dcgan, example.LAYER, (0,)).changes(model, z[:, None], alphas)
     ours = contrastive_loss(seen, temperature=example.TAU, similarity="absolute")
     assert_close(plain, ours)

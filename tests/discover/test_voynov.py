@@ -19,10 +19,11 @@ from latentclr.directions.edits import moved
 from latentclr.discover.deformators import Kind, Linear
 from latentclr.discover.random import Random
 from latentclr.discover.reconstructors import make_reconstructor
-from latentclr.discover.voynov import Voynov, _epsilons, _judged, separability
+from latentclr.discover.voynov import TEACHING, Voynov, _epsilons, _judged, separability
 from latentclr.engine.checkpoint import Keeper
 
 TINY = Voynov(k=3, steps=6, batch=4, held_out=3, validate_every=2, pixels=8)
+QUICK = replace(TEACHING, pixels=8, steps=20)
 
 
 class HalfSeen(Toy):
@@ -73,8 +74,10 @@ def test_it_turns_directions_to_what_pictures_show(seed: int) -> None:
 
 @pytest.mark.training
 def test_planted_directions_are_told_apart_and_equal_ones_less(toy: Toy) -> None:
-    planted = separability(toy, as_directions(toy, rows(toy.axes)), pixels=8, steps=200)
-    twice = separability(toy, as_directions(toy, rows(toy.axes[[0, 0, 2, 3, 4, 5]])), pixels=8, steps=200)
+    planted = separability(toy, as_directions(toy, rows(toy.axes)), replace(QUICK, steps=200))
+    twice = separability(
+        toy, as_directions(toy, rows(toy.axes[[0, 0, 2, 3, 4, 5]])), replace(QUICK, steps=200)
+    )
     assert planted > 0.9
     assert twice > 0.7
 
@@ -82,7 +85,7 @@ def test_planted_directions_are_told_apart_and_equal_ones_less(toy: Toy) -> None
 @pytest.mark.parametrize(("axes", "most"), [([0, 0, 2, 3, 4, 5], 5 / 6), ([0, 0, 0, 3, 4, 5], 4 / 6)])
 def test_equal_directions_cannot_be_told_apart(toy: Toy, axes: list[int], most: float) -> None:
     # At most one of m equal pairs is called right, whatever the network: a bound without exception.
-    found = separability(toy, as_directions(toy, rows(toy.axes[axes])), pixels=8, steps=20)
+    found = separability(toy, as_directions(toy, rows(toy.axes[axes])), QUICK)
     assert 1 / 6 < found <= most + 1e-6
 
 
@@ -90,7 +93,7 @@ def test_what_nobody_sees_is_guessed() -> None:
     generator = HalfSeen()
     hidden = torch.linalg.svd(generator.axes, full_matrices=True).Vh[6:]
     directions = as_directions(generator, rows(hidden[:4]))
-    assert separability(generator, directions, pixels=8, steps=5) == 0.25
+    assert separability(generator, directions, replace(QUICK, steps=5)) == 0.25
 
 
 def test_separability_of_conditional_directions_and_of_scaled_ones(toy: Toy) -> None:
@@ -102,13 +105,13 @@ def test_separability_of_conditional_directions_and_of_scaled_ones(toy: Toy) -> 
         model.biases[-1].copy_(toy.axes)
     conditional = as_directions(toy, model)
     fixed = as_directions(toy, rows(toy.axes))
-    quick: dict[str, Any] = {"pixels": 8, "steps": 20, "held_out": 16}
-    score = separability(toy, fixed, **quick)
-    assert separability(toy, conditional, **quick) == score
-    assert separability(toy, fixed, **quick) == score, "the same every time"
+    quick = replace(QUICK, held_out=16)
+    score = separability(toy, fixed, quick)
+    assert separability(toy, conditional, quick) == score
+    assert separability(toy, fixed, quick) == score, "the same every time"
     # An edit is as long as alpha * scale: with a scale of nothing, nothing is left to see.
     assert score > 0.25
-    assert_close(separability(toy, replace(fixed, scale=1e-9 * fixed.scale), **quick), 1 / 6)
+    assert_close(separability(toy, replace(fixed, scale=1e-9 * fixed.scale), quick), 1 / 6)
 
 
 def test_separability_leaves_everything_as_it_was(toy: Toy) -> None:
@@ -116,7 +119,7 @@ def test_separability_leaves_everything_as_it_was(toy: Toy) -> None:
     torch.manual_seed(3)
     before, state = torch.get_rng_state(), {k: v.clone() for k, v in directions.model.state_dict().items()}
     fingerprint = toy.fingerprint()
-    separability(toy, directions, steps=2, held_out=2)
+    separability(toy, directions, replace(QUICK, steps=2, held_out=2))
     assert torch.equal(torch.get_rng_state(), before)
     assert toy.fingerprint() == fingerprint
     assert all(torch.equal(value, state[k]) for k, value in directions.model.state_dict().items())
@@ -129,11 +132,11 @@ def test_separability_refuses_what_cannot_work(toy: Toy) -> None:
     with pytest.raises(InputError, match="do not fit"):
         separability(small_dcgan(), directions)
     with pytest.raises(InputError, match="steps=0 must be at least 1"):
-        separability(toy, directions, steps=0)
+        separability(toy, directions, replace(QUICK, steps=0))
     with pytest.raises(InputError, match=r"min_shift=7\.0 must be from 0 to max_shift=6\.0"):
-        separability(toy, directions, min_shift=7.0)
+        separability(toy, directions, replace(QUICK, min_shift=7.0))
     with pytest.raises(InputError, match=r"slots \[5\]"):
-        separability(toy, directions, slots=(5,))
+        separability(toy, directions, replace(QUICK, slots=(5,)))
 
 
 def test_judged_equals_a_loop_over_directions_and_latents(toy: Toy) -> None:
@@ -154,7 +157,7 @@ def test_judged_equals_a_loop_over_directions_and_latents(toy: Toy) -> None:
 
 
 def test_epsilons_are_of_either_sign_and_never_small() -> None:
-    drawn = _epsilons(20_000, 6.0, 0.5, torch.Generator().manual_seed(0))
+    drawn = _epsilons(TEACHING, 20_000, torch.Generator().manual_seed(0))
     assert drawn.abs().min() >= 0.5
     assert 5.99 < drawn.abs().max() <= 6
     assert_close((drawn.abs() == 0.5).float().mean(), torch.tensor(0.5 / 6), atol=0.01, rtol=0)
@@ -170,7 +173,7 @@ def test_what_is_told_is_the_objective_on_held_out_latents(toy: Toy) -> None:
     rng = torch.Generator().manual_seed(settings.seed)
     network = make_reconstructor("lenet", 3, pixels=8, rng=rng)
     latents = toy.sample(5, rng=rng)
-    epsilon = _epsilons(5, 6.0, 0.5, rng)
+    epsilon = _epsilons(TEACHING, 5, rng)
     losses, right, errors = [], [], []
     for k in range(3):
         for i in range(5):

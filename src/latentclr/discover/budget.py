@@ -1,7 +1,7 @@
 """Training within a memory budget: the chunks in which edits and their similarities are computed."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -24,15 +24,27 @@ TRIALS = (1, 3)
 """Numbers of edits that are run to measure what one edit takes."""
 
 
+@dataclass(frozen=True)
+class LatentCounts:
+    """How many latents are edited at once.
+
+    Attributes:
+        batch: of this process in one step.
+        held_out: of this process in a validation.
+        ranks: processes that do the same.
+    """
+
+    batch: int
+    held_out: int
+    ranks: int = 1
+
+
 def planned(
     effects: Effects,
     model: DirectionModel,
     latent: Float[Tensor, "1 slots dim"],
-    *,
-    batch: int,
-    held_out: int,
+    counts: LatentCounts,
     budget: int | None,
-    ranks: int = 1,
 ) -> tuple[Effects, int | None]:
     """The effects in chunks that keep within a budget, and the tile of the loss; the plain ways if they fit.
 
@@ -42,10 +54,8 @@ def planned(
         effects: of the edits; without chunks.
         model: already where it will be; its gradient and Adam's two moments are still to come.
         latent: any one.
-        batch: latents of this process in one step.
-        held_out: latents of this process in a validation.
+        counts: of the latents that are edited.
         budget: bytes for the process (on a GPU: for its tensors); None: no limit.
-        ranks: processes.
 
     Raises:
         InputError: it is too small.
@@ -55,11 +65,12 @@ def planned(
     one, more = (_taken(effects, latent, edits) for edits in TRIALS)
     features = 4 * effects.features_length(latent)  # bytes of the features of one edit
     each = max(features, (more - one) / (TRIALS[1] - TRIALS[0]))
-    edits, checked = model.k * batch, model.k * held_out
+    batch, ranks = counts.batch, counts.ranks
+    edits, checked = model.k * batch, model.k * counts.held_out
     fixed = max(0.0, one - TRIALS[0] * each)
     parameters = 4 * sum(value.numel() for value in model.parameters())
     # To come: gradient, two moments and the best model; in steps, the features of the latents themselves.
-    used = in_use(latent.device) + 4 * parameters + max(batch, held_out) * features
+    used = in_use(latent.device) + 4 * parameters + max(batch, counts.held_out) * features
     free = MARGIN * budget - used
     everything = fixed + each * edits + SQUARES * 4 * edits**2 * ranks**2
     validated = fixed + each * checked

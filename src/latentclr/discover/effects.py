@@ -28,7 +28,7 @@ class Effects:
         generator: frozen.
         layer: name of the layer.
         slots: that edits move.
-        compare: see `divergences`.
+        compare: "unit-features" scales the features to length one first, as the authors' released code does.
         chunk: run the generator on so many edits at a time, and only on these with a graph; None: on all.
         bfloat16: compute the generator's activations so; what is compared is float32 again.
         fuse: compile what a gradient goes through; see `fused`.
@@ -57,7 +57,7 @@ class Effects:
     def changes(self, model: DirectionModel, latents: Latents, alphas: Float[Tensor, "k n"]) -> Changes:
         """f_i^k = G_f(z_i + alpha_i^k d_k(z_i)) - G_f(z_i), flattened, for all k and i.
 
-        In chunks, there is no graph.
+        Gradients reach the direction model, not the generator's weights; in chunks, there is no graph.
 
         Args:
             model: gives the directions d_k.
@@ -168,32 +168,6 @@ class Effects:
         if start % n == 0 and m % n == 0:
             return (after.view(-1, *before.shape) - before).flatten(0, 1)
         return after - before[torch.arange(start, start + m, device=before.device) % n]
-
-
-def divergences(
-    generator: Generator,
-    model: DirectionModel,
-    latents: Latents,
-    alphas: Float[Tensor, "k n"],
-    *,
-    layer: str,
-    slots: Sequence[int],
-    compare: Compare = "difference",
-) -> Changes:
-    """f_i^k = G_f(z_i + alpha_i^k d_k(z_i)) - G_f(z_i), flattened, for all k and i at once.
-
-    Gradients reach the direction model, not the generator's weights.
-
-    Args:
-        generator: frozen.
-        model: gives the directions d_k.
-        latents: the n latents z_i.
-        alphas: length and sign of every edit.
-        layer: whose output is G_f.
-        slots: that edits move.
-        compare: "unit-features" scales the features to length one first, as the authors' released code does.
-    """
-    return Effects(generator, layer, slots, compare).changes(model, latents, alphas)
 
 
 def check_visible(changes: Changes, layer: str, slots: Sequence[int]) -> None:

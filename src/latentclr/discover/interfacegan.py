@@ -16,9 +16,7 @@ from latentclr.directions import Directions, Global
 from latentclr.directions.edits import read
 from latentclr.discover.base import Discoverer, Setup, largest_first
 from latentclr.discover.settings.interfacegan import InterFaceGANSettings
-from latentclr.engine.world import ALONE, World
 from latentclr.errors import InputError
-from latentclr.generators import Generator
 from latentclr.linalg import unit
 from latentclr.scorers.attributes import Attribute, attributes_of, check_varies
 
@@ -95,14 +93,11 @@ class InterFaceGAN(InterFaceGANSettings, Discoverer):
                 all pictures, or a direction that lies in the span of its conditions.
         """
         scored = attributes_of(self.attributes)
-        generator, slots, rng, world = setup.generator, setup.slots, setup.rng, setup.world
-        points, scores = scored_latents(
-            generator, scored, self.samples, slots=slots, batch=self.batch, rng=rng, world=world
-        )
+        points, scores = scored_latents(setup, scored, self.samples, batch=self.batch)
         found: list[tuple[Boundary, Extremes]] = []
         for name, values in zip(self.attributes, scores.unbind(1), strict=True):
             check_varies(name, values)
-            extremes = split(values, self.chosen, rng)
+            extremes = split(values, self.chosen, setup.rng)
             boundary = separate(points[extremes.train_high], points[extremes.train_low])
             found.append((boundary, extremes))
         normals = torch.stack([boundary.normal for boundary, _ in found])
@@ -115,8 +110,8 @@ class InterFaceGAN(InterFaceGANSettings, Discoverer):
         )
         accuracies = torch.tensor([fact["held_out"] for fact in facts])
         # Every process has the same points, but not every BLAS the same last digit.
-        directions = world.from_first(torch.stack([boundary.normal for boundary in boundaries]))
-        accuracies = world.from_first(accuracies)
+        directions = setup.world.from_first(torch.stack([boundary.normal for boundary in boundaries]))
+        accuracies = setup.world.from_first(accuracies)
         order = largest_first(accuracies)
         setup.log(
             1,
@@ -127,7 +122,7 @@ class InterFaceGAN(InterFaceGANSettings, Discoverer):
         )
         return self.named_result(
             setup,
-            Global.from_state({"theta": directions.float()}, k=len(found), dim=generator.latent_dim),
+            Global.from_state({"theta": directions.float()}, k=len(found), dim=setup.generator.latent_dim),
             scale=torch.ones(len(found)),
             scores=accuracies,
             names=self.attributes,
@@ -170,35 +165,28 @@ class InterFaceGAN(InterFaceGANSettings, Discoverer):
 
 @torch.no_grad()
 def scored_latents(
-    generator: Generator,
-    attributes: Sequence[Attribute],
-    n: int,
-    *,
-    slots: Sequence[int],
-    batch: int,
-    rng: torch.Generator,
-    world: World = ALONE,
+    setup: Setup, attributes: Sequence[Attribute], n: int, *, batch: int
 ) -> tuple[Points, Float[Tensor, "n k"]]:
     """Random latents, and their pictures' values of some attributes; each process draws its share of them.
 
     Args:
-        generator: draws the pictures.
+        setup: of the search; its random numbers advance in the same way in every process.
         attributes: k of them.
         n: latents.
-        slots: in which a latent is read.
         batch: pictures at once.
-        rng: on the CPU; advances in the same way on every process.
-        world: the processes that share the work.
 
     Returns:
         All latents, (n, dim), and all values, (n, k), on the CPU.
     """
-    z = [torch.randn(len(rows), generator.z_dim, generator=rng) for rows in torch.arange(n).split(batch)]
+    generator, world = setup.generator, setup.world
+    z = [
+        torch.randn(len(rows), generator.z_dim, generator=setup.rng) for rows in torch.arange(n).split(batch)
+    ]
     points, scores = [torch.empty(0, generator.latent_dim)], [torch.empty(0, len(attributes))]
     for some in z[world.share(len(z))]:
         latents = generator.map(some.to(generator.device))
         pictures = generator(latents)
-        points.append(read(latents, slots).float().cpu())
+        points.append(read(latents, setup.slots).float().cpu())
         scores.append(torch.stack([score(pictures) for score in attributes], dim=1).float().cpu())
     return world.gather_uneven(torch.cat(points)), world.gather_uneven(torch.cat(scores))
 

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.directions import DirectionModel, Directions, Global, Linear, Nonlinear
-from latentclr.discover.budget import planned
+from latentclr.discover.budget import LatentCounts, planned
 from latentclr.discover.contrast import Contrast
 from latentclr.discover.effects import Effects, check_visible
 from latentclr.discover.ordering import visible_first
@@ -110,10 +110,8 @@ class ContrastiveLearner(Learner):
             Effects(generator, layer, setup.slots, method.compare, bfloat16=bfloat16, fuse=fuse),
             self.model,
             self.latents[:1],
-            batch=self.mine.stop - self.mine.start,
-            held_out=mine_held.stop - mine_held.start,
-            budget=None if method.memory is None else parse_bytes(method.memory),
-            ranks=world.size,
+            LatentCounts(self.mine.stop - self.mine.start, mine_held.stop - mine_held.start, world.size),
+            None if method.memory is None else parse_bytes(method.memory),
         )
         self.map = generator.map
         if fuse:

@@ -5,7 +5,7 @@ from importlib import import_module
 from latentclr.discover import METHODS
 from latentclr.discover.base import Discoverer, never, no_log
 from latentclr.discover.contrastive import contrastive_loss, identification_accuracy
-from latentclr.discover.effects import divergences
+from latentclr.discover.effects import Effects
 from latentclr.discover.ganalyze import GANalyze
 from latentclr.discover.ganspace import GANSpace
 from latentclr.discover.interfacegan import InterFaceGAN
@@ -27,6 +27,7 @@ __all__ = [
     "DISCOVERERS",
     "PRESETS",
     "Discoverer",
+    "Effects",
     "GANSpace",
     "GANalyze",
     "InterFaceGAN",
@@ -39,7 +40,6 @@ __all__ = [
     "Stop",
     "Voynov",
     "contrastive_loss",
-    "divergences",
     "identification_accuracy",
     "never",
     "no_log",

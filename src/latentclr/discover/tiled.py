@@ -5,6 +5,7 @@ strips a second time: all that the forward pass keeps of them is two sums for ea
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -59,9 +60,8 @@ def tiled_loss(
         tile: rows of the similarity matrix at a time, see `tile_rows`. More is faster, up to some hundreds.
     """
     start, stop, _ = (own or slice(None)).indices(len(rows))
-    return _TiledLoss.apply(  # type: ignore[no-any-return, no-untyped-call]
-        rows, direction, float(temperature), similarity, start, stop, tile
-    )
+    how = _How(temperature, similarity, start, stop, min(tile, stop - start))
+    return _TiledLoss.apply(rows, direction, how)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def tile_rows(m: int, bytes_free: int, element: int = 4) -> int:
@@ -79,6 +79,21 @@ def tile_rows(m: int, bytes_free: int, element: int = 4) -> int:
     return max(1, min(m, bytes_free // (TILE_BUFFERS * element * m)))
 
 
+@dataclass(frozen=True)
+class _How:
+    """Which rows' losses are summed, from `start` to `stop`, and how."""
+
+    temperature: float
+    similarity: Similarity
+    start: int
+    stop: int
+    tile: int
+
+    def tiles(self) -> Iterator[tuple[int, int]]:
+        """The first row of each tile and the one after its last."""
+        return ((a, min(a + self.tile, self.stop)) for a in range(self.start, self.stop, self.tile))
+
+
 class _TiledLoss(torch.autograd.Function):
     """The loss of row i is a_i - b_i, logarithms of the sums over its negatives and its positives, and so
 
@@ -93,32 +108,23 @@ class _TiledLoss(torch.autograd.Function):
     """  # noqa: D415
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        rows: Tensor,
-        direction: Tensor,
-        temperature: float,
-        similarity: Similarity,
-        start: int,
-        stop: int,
-        tile: int,
-    ) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, direction: Tensor, how: _How) -> Tensor:
         length = torch.linalg.vector_norm(rows, dim=1)
         inverse = torch.where(length > 0, length, torch.inf).reciprocal_()
-        tiles = _Tiles(rows, direction, inverse, temperature, min(tile, stop - start))
+        tiles = _Tiles(rows, direction, inverse, how)
         work = tiles.buffer()
-        negatives, positives = inverse.new_empty(2, stop - start)
+        negatives, positives = inverse.new_empty(2, how.stop - how.start)
         never = inverse.new_full((), -torch.inf)
-        for a, b in tiles.ranges(start, stop):
+        for a, b in how.tiles():
             logits, same = tiles.logits(a, b)
-            if similarity == "absolute":
+            if how.similarity == "absolute":
                 logits.abs_()
             logits[:, a:b].fill_diagonal_(-torch.inf)  # an edit is no positive of its own
-            here = slice(a - start, b - start)
+            here = slice(a - how.start, b - how.start)
             negatives[here] = _logsumexp_(torch.where(same, never, logits, out=work[: b - a]))
             positives[here] = _logsumexp_(torch.where(same, logits, never, out=work[: b - a]))
         ctx.save_for_backward(rows, direction, inverse, negatives, positives)
-        ctx.settings = (temperature, similarity, start, stop, tile)
+        ctx.how = how
         loss: Tensor = (negatives - positives).sum() / len(rows)
         return loss
 
@@ -126,22 +132,22 @@ class _TiledLoss(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         rows, direction, inverse, negatives, positives = ctx.saved_tensors
-        temperature, similarity, start, stop, tile = ctx.settings
+        how: _How = ctx.how
         m = len(rows)
-        all_rows = stop - start == m
-        scale = gradient * inverse / (m * temperature)
-        tiles = _Tiles(rows, direction, inverse, temperature, min(tile, stop - start))
+        all_rows = how.stop - how.start == m
+        scale = gradient * inverse / (m * how.temperature)
+        tiles = _Tiles(rows, direction, inverse, how)
         one, other = tiles.buffer(), tiles.buffer()
-        signs = tiles.buffer(torch.int8) if similarity == "absolute" else None
+        signs = tiles.buffer(torch.int8) if how.similarity == "absolute" else None
         result = torch.empty_like(rows) if all_rows else torch.zeros_like(rows)
-        for a, b in tiles.ranges(start, stop):
+        for a, b in how.tiles():
             logits, same = tiles.logits(a, b)
             weights, second = one[: b - a], other[: b - a]
             if signs is not None:
                 signs[: b - a].copy_(torch.sign(logits, out=second))
                 logits.abs_()
             logits[:, a:b].fill_diagonal_(-torch.inf)
-            here = slice(a - start, b - start)
+            here = slice(a - how.start, b - how.start)
             _shares(logits, same, negatives[here, None], positives[here, None], out=weights)
             if all_rows:  # g_ji beside g_ij
                 weights.add_(_shares(logits, same, negatives[None], positives[None], out=second))
@@ -156,7 +162,7 @@ class _TiledLoss(torch.autograd.Function):
                 result.addmm_(weights.T, rows[a:b])
         along = torch.bmm(result.unsqueeze(1), rows.unsqueeze(2)).view(m, 1)
         result.addcmul_(rows, along.mul_(inverse.square()[:, None]), value=-1)
-        return result, None, None, None, None, None, None
+        return result, None, None
 
 
 class _Tiles:
@@ -167,28 +173,21 @@ class _Tiles:
         rows: Float[Tensor, "m f"],
         direction: Int[Tensor, " m"],
         inverse: Float[Tensor, " m"],
-        temperature: float,
-        height: int,
+        how: _How,
     ) -> None:
-        self._rows, self._direction, self._inverse = rows, direction, inverse
-        self._temperature = temperature
-        self._height = height
+        self._rows, self._direction, self._inverse, self._how = rows, direction, inverse, how
         self._logits, self._same = self.buffer(), self.buffer(torch.bool)
 
     def buffer(self, dtype: torch.dtype | None = None) -> Tensor:
         """Memory for the numbers of one tile."""
-        return self._rows.new_empty(self._height, len(self._rows), dtype=dtype)
-
-    def ranges(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        """The tiles of the rows from start to stop: the first row and the one after the last."""
-        return ((a, min(a + self._height, stop)) for a in range(start, stop, self._height))
+        return self._rows.new_empty(self._how.tile, len(self._rows), dtype=dtype)
 
     def logits(self, a: int, b: int) -> tuple[Float[Tensor, "t m"], Bool[Tensor, "t m"]]:
         """Cosines / tau of the rows from a to b with all, and where both are of one direction."""
         logits, same = self._logits[: b - a], self._same[: b - a]
         torch.mm(self._rows[a:b], self._rows.T, out=logits)
         # The products are scaled, not the rows: a scaled copy of them would be the largest thing in memory.
-        logits.mul_(self._inverse).mul_((self._inverse[a:b] / self._temperature)[:, None])
+        logits.mul_(self._inverse).mul_((self._inverse[a:b] / self._how.temperature)[:, None])
         torch.eq(self._direction[a:b, None], self._direction, out=same)
         return logits, same
 

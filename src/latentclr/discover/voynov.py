@@ -10,8 +10,8 @@ The same network, taught on directions that stay as they are, measures any direc
 """
 
 import copy
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -21,20 +21,22 @@ from torch.nn.functional import cross_entropy
 
 from latentclr.directions import Directions, Global
 from latentclr.directions.edits import moved, read
-from latentclr.discover.deformators import Deformator, make_deformator
+from latentclr.discover.deformators import make_deformator
 from latentclr.discover.ordering import visible_first
-from latentclr.discover.reconstructors import Network, Reconstructor, make_reconstructor
+from latentclr.discover.reconstructors import Reconstructor, make_reconstructor
 from latentclr.discover.settings.voynov import PRESETS as PRESETS
-from latentclr.discover.settings.voynov import VoynovSettings, check_min_shift
+from latentclr.discover.settings.voynov import VoynovSettings
 from latentclr.discover.trained import Learner, Setup, Trained
 from latentclr.engine.training import Training, adam
 from latentclr.errors import InputError
 from latentclr.generators import Generator, Latents
-from latentclr.limits import check_limits, limits_of
 from latentclr.linalg import unit
 
 CHUNK = 64
 """Pictures drawn at a time where there is no gradient: little memory, however many are judged."""
+
+TEACHING = VoynovSettings(held_out=64)
+"""How the network of `separability` is taught."""
 
 Move = Callable[[Int[Tensor, " n"], Float[Tensor, " n"], Latents], Latents]
 """From numbers of directions, epsilons and latents to edited latents."""
@@ -58,15 +60,6 @@ class Voynov(VoynovSettings, Trained):
         """The deformator and the reconstructor, with the loss that both share."""
         return RecognitionLearner(self, setup)
 
-    def epsilons(self, n: int, rng: torch.Generator) -> Float[Tensor, " n"]:
-        """Lengths and signs of edits, drawn on the CPU.
-
-        Args:
-            n: number of edits.
-            rng: draws them.
-        """
-        return _epsilons(n, self.max_shift, self.min_shift, rng)
-
 
 class RecognitionLearner(Learner):
     """A matrix of directions and a network that tells which of them edited a picture, and how far."""
@@ -82,9 +75,9 @@ class RecognitionLearner(Learner):
         network = make_reconstructor(method.reconstructor, method.k, pixels=method.pixels, rng=rng)
         self.network = network.to(device)
         self.latents = generator.sample(method.held_out, rng=rng)
-        epsilon = method.epsilons(method.held_out, rng)[mine_held].to(device)
+        epsilon = _epsilons(method, method.held_out, rng)[mine_held].to(device)
         self.held_out = self.latents[mine_held], epsilon
-        _check_seen(generator, self.model, self.latents[:1], method.max_shift, method.pixels, setup.slots)
+        self._check_seen()
         self.modules = {"model": self.model, "reconstructor": self.network}
         self.optimizers = {
             "adam_reconstructor": adam(network.parameters(), method.reconstructor_learning_rate, 0.0, device)
@@ -102,12 +95,26 @@ class RecognitionLearner(Learner):
         """
         return moved(latents, self.model.along(index, epsilon), self.setup.slots)
 
+    @torch.no_grad()
+    def _check_seen(self) -> None:
+        """Make sure that at least one of the directions changes the picture of at least one latent."""
+        generator, pixels, slots = self.setup.generator, self.method.pixels, self.setup.slots
+        latent = self.latents[:1]
+        before = generator.preview(latent, pixels)
+        for row in self.method.max_shift * self.model.directions():
+            if not torch.equal(generator.preview(moved(latent, row.unsqueeze(0), slots), pixels), before):
+                return
+        raise InputError(
+            f"pictures of {pixels} pixels do not show edits of slots {', '.join(map(str, slots))}: nothing "
+            "changes; choose earlier slots or a larger value for pixels."
+        )
+
     def draw(self, step: int) -> tuple[Tensor, ...]:
         """Samples of the prior, and for each a direction and how far to go along it."""
         method, rng = self.method, self.setup.rng
         z = torch.randn(method.batch, self.setup.generator.z_dim, generator=rng)
         index = torch.randint(method.k, (method.batch,), generator=rng)
-        return z[self.mine], index[self.mine], method.epsilons(method.batch, rng)[self.mine]
+        return z[self.mine], index[self.mine], _epsilons(method, method.batch, rng)[self.mine]
 
     def loss(self, *batch: Tensor) -> Tensor:
         """Cross-entropy of the direction and error of the shift, mean over the batch."""
@@ -158,21 +165,7 @@ class RecognitionLearner(Learner):
         )
 
 
-def separability(
-    generator: Generator,
-    directions: Directions,
-    *,
-    reconstructor: Network = "lenet",
-    pixels: int = 32,
-    slots: Sequence[int] | None = None,
-    max_shift: float = 6.0,
-    min_shift: float = 0.5,
-    batch: int = 32,
-    steps: int = 300,
-    learning_rate: float = 0.002,
-    held_out: int = 64,
-    seed: int = 0,
-) -> float:
+def separability(generator: Generator, directions: Directions, settings: VoynovSettings = TEACHING) -> float:
     """How well directions of any method can be told apart by what they do to pictures (the paper's RCA).
 
     A network is taught, as in `Voynov`, with the directions as they are, and then asked about fresh latents,
@@ -185,42 +178,23 @@ def separability(
     Args:
         generator: in which they were found.
         directions: at least two; conditional ones are asked at each latent.
-        reconstructor: what is taught.
-        pixels: side to which its pictures are scaled down.
-        slots: to move; None is the directions' own.
-        max_shift: largest |alpha| (in units of each direction's `scale`).
-        min_shift: smallest.
-        batch: edits a step.
-        steps: of teaching.
-        learning_rate: of Adam.
-        held_out: fresh latents at the end.
-        seed: same seed, same result (on one machine, with the same number of threads).
+        settings: of the network, its training and the edits, which are in units of each direction's `scale`.
+            Slots of None are the directions' own; what `Voynov` learns directions with is not used.
 
     Returns:
         The share of edits of fresh latents whose direction is recognised, in [0, 1].
 
     Raises:
-        InputError: a number out of range, fewer than two directions, or directions of another generator.
+        InputError: fewer than two directions, or directions of another generator.
     """
-    k = directions.k
-    given = {
-        "k": k,
-        "pixels": pixels,
-        "max_shift": max_shift,
-        "batch": batch,
-        "steps": steps,
-        "reconstructor_learning_rate": learning_rate,
-        "held_out": held_out,
-    }
-    check_limits(given, limits_of(VoynovSettings))
-    check_min_shift(min_shift, max_shift)
+    settings = replace(settings, k=directions.k)
     directions.require(generator)
-    chosen = directions.slots if slots is None else generator.check_slots(slots)
+    chosen = directions.slots if settings.slots is None else generator.check_slots(settings.slots)
     generator = generator.settled()
-    device = generator.device
-    rng = torch.Generator().manual_seed(seed)
-    judge = make_reconstructor(reconstructor, k, pixels=pixels, rng=rng).to(device)
-    optimizer = adam(judge.parameters(), learning_rate, 0.0, device)
+    device, k, batch, pixels = generator.device, directions.k, settings.batch, settings.pixels
+    rng = torch.Generator().manual_seed(settings.seed)
+    judge = make_reconstructor(settings.reconstructor, k, pixels=pixels, rng=rng).to(device)
+    optimizer = adam(judge.parameters(), settings.reconstructor_learning_rate, 0.0, device)
     model = copy.deepcopy(directions.model).to(device)  # `to` would move the caller's
     scale = directions.scale.to(device)
 
@@ -231,19 +205,19 @@ def separability(
         return moved(latents, (epsilon * scale[index]).unsqueeze(1) * picked, chosen)
 
     # Not `engine.training.run`: there is nothing to validate, to log or to resume in these few steps.
-    for _ in range(steps):
+    for _ in range(settings.steps):
         latents = generator.sample(batch, rng=rng)
         index = torch.randint(k, (batch,), generator=rng).to(device)
-        epsilon = _epsilons(batch, max_shift, min_shift, rng).to(device)
+        epsilon = _epsilons(settings, batch, rng).to(device)
         with torch.no_grad():
             before = generator.preview(latents, pixels)
             after = generator.preview(move(index, epsilon, latents), pixels)
         optimizer.zero_grad()
         logits, shift = judge(before, after)
-        (_loss(logits, shift, index, epsilon) / batch).backward()
+        (_loss(logits, shift, index, epsilon, settings.shift_weight) / batch).backward()
         optimizer.step()
-    fresh = generator.sample(held_out, rng=rng)
-    epsilon = _epsilons(held_out, max_shift, min_shift, rng).to(device)
+    fresh = generator.sample(settings.held_out, rng=rng)
+    epsilon = _epsilons(settings, settings.held_out, rng).to(device)
     logits, _ = _judged(generator, judge, move, fresh, epsilon)
     right = torch.arange(k, device=device).unsqueeze(1)
     return float((logits.argmax(2) == right).float().mean())
@@ -254,15 +228,15 @@ def _loss(
     shift: Float[Tensor, " n"],
     index: Int[Tensor, " n"],
     epsilon: Float[Tensor, " n"],
-    shift_weight: float = 0.25,
+    shift_weight: float,
 ) -> Float[Tensor, ""]:
     """The paper's objective, summed over the edits: shares of a batch then add up to the whole."""
     return cross_entropy(logits, index, reduction="sum") + shift_weight * (shift - epsilon).abs().sum()
 
 
-def _epsilons(n: int, largest: float, least: float, rng: torch.Generator) -> Float[Tensor, " n"]:
-    """Uniform in [-largest, largest], but never nearer to 0 than `least`. On the CPU: everywhere the same."""
-    size = (largest * torch.rand(n, generator=rng)).clamp(min=least)
+def _epsilons(settings: VoynovSettings, n: int, rng: torch.Generator) -> Float[Tensor, " n"]:
+    """Lengths of edits up to the largest, never below the least, with either sign; drawn on the CPU."""
+    size = (settings.max_shift * torch.rand(n, generator=rng)).clamp(min=settings.min_shift)
     return size * (1 - 2 * torch.randint(2, (n,), generator=rng))
 
 
@@ -283,19 +257,4 @@ def _judged(
     return (
         torch.stack([torch.cat(logits[i :: network.k]) for i in parts]),
         torch.stack([torch.cat(shifts[i :: network.k]) for i in parts]),
-    )
-
-
-@torch.no_grad()
-def _check_seen(
-    generator: Generator, model: Deformator, latent: Latents, shift: float, pixels: int, slots: Sequence[int]
-) -> None:
-    """Make sure that at least one of the directions changes the picture of at least one latent."""
-    before = generator.preview(latent, pixels)
-    for row in shift * model.directions():
-        if not torch.equal(generator.preview(moved(latent, row.unsqueeze(0), slots), pixels), before):
-            return
-    raise InputError(
-        f"pictures of {pixels} pixels do not show edits of slots {', '.join(map(str, slots))}: nothing "
-        "changes; choose earlier slots or a larger value for pixels."
     )

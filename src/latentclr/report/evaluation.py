@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,8 +10,8 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from latentclr.discover import separability
 from latentclr.discover.base import no_log
+from latentclr.discover.voynov import TEACHING, separability
 from latentclr.engine.training import Log
 from latentclr.evaluate.attributes import Scale
 from latentclr.evaluate.dependency import Dependency, dependency, identity_kept
@@ -130,14 +130,10 @@ class Evaluator:
         separable = None
         if directions.k > 1 and self.teaching_steps > 0:
             # The network is taught with up to twice the matched strength, as far as the paths go.
-            separable = separability(
-                self.generator,
-                directions,
-                slots=slots,
-                steps=self.teaching_steps,
-                max_shift=2.0,
-                min_shift=1 / 6,
+            teaching = replace(
+                TEACHING, slots=slots, steps=self.teaching_steps, max_shift=2.0, min_shift=1 / 6
             )
+            separable = separability(self.generator, directions, teaching)
         return Evaluated(run, scored, latent_repetition(directions, few, slots=slots), visible, separable)
 
 

@@ -89,18 +89,5 @@ class VoynovSettings(TrainedSettings):
     def __post_init__(self) -> None:
         """Refuse a least shift above the largest, and what all methods refuse."""
         super().__post_init__()
-        check_min_shift(self.min_shift, self.max_shift)
-
-
-def check_min_shift(min_shift: float, max_shift: float) -> None:
-    """Refuse a least shift that is negative or above the largest one.
-
-    Args:
-        min_shift: length of the shortest edit.
-        max_shift: length of the longest edit.
-
-    Raises:
-        InputError: it is not from 0 to `max_shift`.
-    """
-    if not 0 <= min_shift <= max_shift:
-        raise InputError(f"min_shift={min_shift} must be from 0 to max_shift={max_shift}.")
+        if not 0 <= self.min_shift <= self.max_shift:
+            raise InputError(f"min_shift={self.min_shift} must be from 0 to max_shift={self.max_shift}.")
