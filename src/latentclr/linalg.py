@@ -111,6 +111,20 @@ def mean_absolute_cosine(vectors: Float[Tensor, "k n d"]) -> Float[Tensor, "k k"
     return torch.einsum("knd,lnd->nkl", directions, directions).abs().mean(0)
 
 
+def best_pairs(values: Float[Tensor, "k l"]) -> tuple[tuple[int, int], ...]:
+    """The one-to-one matching of rows and columns with the largest sum, as (row, column), by row.
+
+    The Hungarian method; in a matrix that is not square, some of the longer side have no match.
+
+    >>> best_pairs(torch.tensor([[0.9, 0.8], [0.8, 0.1]]))
+    ((0, 1), (1, 0))
+    """
+    from scipy.optimize import linear_sum_assignment  # half a second and 30 MB that others need not have
+
+    rows, columns = linear_sum_assignment(values.double().numpy(), maximize=True)
+    return tuple((int(i), int(j)) for i, j in zip(rows, columns, strict=True))
+
+
 def pairs_above(matrix: Float[Tensor, "k k"], threshold: float) -> list[tuple[int, int, float]]:
     """Pairs (i, j, value) with i < j whose entry exceeds a threshold, largest first.
 

@@ -16,12 +16,12 @@ from torch.testing import assert_close
 
 from latentclr import Directions, InputError, Random
 from latentclr.images import to_pil
+from latentclr.linalg import best_pairs
 from latentclr.report.charts import shade
 from latentclr.report.comparison import (
     Comparison,
     as_csv,
     as_markdown,
-    best_pairs,
     compare,
     mean_cosines,
     notes,

@@ -141,11 +141,10 @@ def _draw(
     comparison: Comparison, generator: Generator, seeds: tuple[int, ...], rows: int, folder: Path
 ) -> None:
     from latentclr.images import save_picture
+    from latentclr.report.sheet import tile_size
     from latentclr.report.side_by_side import ComparisonSheets, overlap_map
 
-    least, largest = TILE
-    tile = min(max(generator.resolution, least), largest)
-    sheets = ComparisonSheets(comparison, generator, seeds, tile, rows)
+    sheets = ComparisonSheets(comparison, generator, seeds, tile_size(generator, *TILE), rows)
     save_picture(sheets.side_by_side(), folder / "side-by-side.png")
     for row in range(len(sheets.blocks[0].rows)):
         save_picture(sheets.match(row), folder / "matches" / f"{row:02}.png")

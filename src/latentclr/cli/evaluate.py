@@ -71,21 +71,22 @@ class Command(SeveralRunsOptions, OverwriteOption):
         from latentclr.evaluate.intervals import Bootstrap
         from latentclr.files import make_folder, write_bytes, write_json
         from latentclr.images import save_picture
-        from latentclr.report.evaluation import Evaluator, record, run_record, strip, strip_name
+        from latentclr.report.evaluation import Evaluator, record, strip
         from latentclr.report.page import page
         from latentclr.runs.folders import EVALUATION
 
         self._check()
         keep_memory()
         opened, generator = self.open(self.runs)
-        distance = distance_of(self.measure, generator)
-        reading = reading_of(generator, distance or rms)
+        distance = _distance_of(self.measure, generator)
+        reading = _reading_of(generator, distance or rms)
         with EVALUATION.new(self.out, overwrite=self.overwrite) as folder:
             target = usual_target(generator, distance=distance) if self.target is None else self.target
             latents = generator.sample(self.latents, rng=torch.Generator().manual_seed(LATENT_SEED))
             population = generator.sample(POPULATION, rng=torch.Generator().manual_seed(LATENT_SEED + 1))
-            evaluator = Evaluator(generator, reading, latents, population, self.separability)
-            bootstrap = Bootstrap(level=self.level)
+            evaluator = Evaluator(
+                generator, reading, latents, population, self.separability, Bootstrap(level=self.level)
+            )
             rows: list[dict[str, Any]] = []
             done: list[Evaluated] = []
             for number, run in enumerate(opened):
@@ -103,18 +104,18 @@ class Command(SeveralRunsOptions, OverwriteOption):
                 with counted(f"{run.name}: scoring edits", len(latents)) as log:
                     measured = evaluator.evaluate(run, log=log)
                 measured.scored.save(make_folder(folder / "scores") / f"{number}.safetensors")
-                row = run_record(measured, bootstrap=bootstrap)
+                row = measured.record()
                 for k, about in enumerate(row["directions"]):
-                    about["strip"] = strip_name(number, k)
+                    about["strip"] = f"strips/{number}-{k:03}.png"
                     save_picture(strip(generator, run, k), folder / about["strip"])
                 rows.append(row)
                 done.append(measured)
             settings = self._settings(target, len(latents))
-            facts = record(rows, generator, reading.scales, settings, notes=notes(rows))
+            facts = record(rows, generator, reading.scales, settings)
             write_json(folder / EVALUATION.mark, facts)
             write_bytes(folder / PAGE, page(facts, folder).encode())
         self._write_back(done)
-        print_summary(facts)
+        _print_summary(facts)
         out.print(f"\nreport: {self.out / PAGE}")
 
     def _check(self) -> None:
@@ -170,16 +171,8 @@ class Command(SeveralRunsOptions, OverwriteOption):
         return now
 
 
-def distance_of(measure: MeasureName, generator: Generator) -> Distance | None:
-    """Load a distance between pictures.
-
-    Args:
-        measure: its name.
-        generator: whose pictures are compared.
-
-    Returns:
-        None for the root mean square, which needs no network.
-    """
+def _distance_of(measure: MeasureName, generator: Generator) -> Distance | None:
+    """Load the distance of a name; None for the root mean square, which needs no network."""
     if measure == "picture":
         return None
     from latentclr.scorers.lpips import load_lpips  # may fetch weights
@@ -188,13 +181,8 @@ def distance_of(measure: MeasureName, generator: Generator) -> Distance | None:
     return load_lpips(network, device=generator.device, log=say)
 
 
-def reading_of(generator: Generator, distance: Distance) -> Reading:
-    """Load everything that is measured on the pictures of a generator.
-
-    Args:
-        generator: that draws.
-        distance: between its pictures.
-    """
+def _reading_of(generator: Generator, distance: Distance) -> Reading:
+    """Load everything that is measured on the pictures of a generator."""
     from latentclr.evaluate.attributes import identity_of, scorer_of
     from latentclr.report.evaluation import Reading
 
@@ -202,26 +190,7 @@ def reading_of(generator: Generator, distance: Distance) -> Reading:
     return Reading(scorer, scales, distance, *(identity_of(scorer) or ()))
 
 
-def notes(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Notes on the measurements, for the readers of the report."""
-    said = []
-    for row in rows:
-        weak = [one["label"] for one in row["directions"] if one["too_weak"]]
-        if weak:
-            said.append(
-                f"{row['name']}: too weak to change the picture as much as the others within the longest "
-                f"edit, and measured there: {', '.join(weak)}."
-            )
-        if row["missing"]:
-            lost = ", ".join(f"{name} of {count} edited pictures" for name, count in row["missing"].items())
-            said.append(f"{row['name']}: the scorer could not measure {lost}; these are left out.")
-    if len({row["slots"] for row in rows}) > 1:
-        moved = "; ".join(f"{row['name']}: {row['slots']}" for row in rows)
-        said.append(f"the runs move different slots ({moved}).")
-    return said
-
-
-def print_summary(facts: dict[str, Any]) -> None:
+def _print_summary(facts: dict[str, Any]) -> None:
     """Print the summary of every run, and what its directions do."""
     names = [run["name"] for run in facts["runs"]]
     shown = table("", *names, right=names)
@@ -229,7 +198,7 @@ def print_summary(facts: dict[str, Any]) -> None:
         if about["of"] != "run" or not any(run["summary"].get(about["name"]) for run in facts["runs"]):
             continue
         shown.add_row(
-            about["name"], *(format_quantity(run["summary"][about["name"]]) for run in facts["runs"])
+            about["name"], *(_format_quantity(run["summary"][about["name"]]) for run in facts["runs"])
         )
     out.print(shown)
     for run in facts["runs"]:
@@ -240,10 +209,10 @@ def print_summary(facts: dict[str, Any]) -> None:
         say(f"note: {note}")
 
 
-def format_quantity(value: dict[str, float | None] | None) -> str:
+def _format_quantity(value: dict[str, float | None] | None) -> str:
     """A value and its interval as short text.
 
-    >>> format_quantity({"value": 0.5, "low": 0.25, "high": 0.75}), format_quantity(None)
+    >>> _format_quantity({"value": 0.5, "low": 0.25, "high": 0.75}), _format_quantity(None)
     ('0.50 [0.25, 0.75]', '-')
     """
     if value is None or value["value"] is None:

@@ -23,27 +23,17 @@ class Command:
         from latentclr.files import write_bytes
         from latentclr.report.page import page
 
-        metrics = read_metrics(self.folder)
-        write_bytes(self.folder / PAGE, page(metrics, self.folder).encode())
+        write_bytes(self.folder / PAGE, page(_read_metrics(self.folder), self.folder).encode())
         out.print(str(self.folder / PAGE))
 
 
-def read_metrics(folder: Path) -> dict[str, Any]:
-    """Read the measurements of an evaluation.
-
-    Raises:
-        InputError: the folder holds no evaluation, or one of another version.
-    """
-    from latentclr.report.measures import FORMAT
+def _read_metrics(folder: Path) -> dict[str, Any]:
     from latentclr.runs.folders import EVALUATION
 
-    path = folder / EVALUATION.mark
     try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(
-            f"{folder} is not the folder of an evaluation: it has no {EVALUATION.mark}."
-        ) from error
-    if not isinstance(found, dict) or found.get("kind") != "evaluation" or found.get("format") != FORMAT:
-        raise InputError(f"{path} is of another version; evaluate again.")
+        found = json.loads((folder / EVALUATION.mark).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise InputError(f"{folder} is not the folder of an evaluation: it has no {EVALUATION.mark}.")
     return found

@@ -16,6 +16,7 @@ from torch import Tensor
 from latentclr.evaluate.attributes import Scale
 from latentclr.evaluate.intervals import BOOTSTRAP, Bootstrap, Interval, Intervals, Weights, weighted_means
 from latentclr.evaluate.scored import Scored
+from latentclr.linalg import best_pairs
 
 Pairs = tuple[tuple[int, int], ...]
 """(direction, attribute)."""
@@ -156,11 +157,8 @@ def assigned(sizes: Float[Tensor, "k a"]) -> Pairs:
     >>> assigned(torch.tensor([[0.9, 0.8], [0.8, 0.1], [0.0, 0.0]]))
     ((0, 1), (1, 0))
     """
-    from scipy.optimize import linear_sum_assignment  # imported only here: half a second and 30 MB
-
-    known = sizes.double().nan_to_num(0.0)
-    rows, columns = linear_sum_assignment(known.numpy(), maximize=True)
-    return tuple((int(k), int(i)) for k, i in zip(rows, columns, strict=True) if known[k, i] > 0)
+    known = sizes.nan_to_num(0.0)
+    return tuple((k, i) for k, i in best_pairs(known) if known[k, i] > 0)
 
 
 def _mean_where(sizes: Float[Tensor, "b k a"], mask: Tensor) -> Float[Tensor, " b"]:

@@ -19,7 +19,7 @@ from latentclr.errors import InputError
 from latentclr.evaluate.edits import Edits
 from latentclr.evaluate.strength import LENGTH, LONGEST, Measure, Strengths, match_strength
 from latentclr.generators import Generator, Latents
-from latentclr.linalg import mean_absolute_cosine, pairs_above, unit
+from latentclr.linalg import best_pairs, mean_absolute_cosine, pairs_above, unit
 from latentclr.ranges import as_ranges
 from latentclr.report.numbers import rounded
 from latentclr.runs.discovery import Run, settings_text
@@ -118,20 +118,6 @@ def mean_cosines(
     """
     cosines = torch.einsum("knd,lnd->nkl", unit(ours), unit(theirs)).cpu()
     return cosines.abs().mean(0), cosines.mean(0)
-
-
-def best_pairs(overlap: Float[Tensor, "k l"]) -> Pairs:
-    """The one-to-one matching of rows and columns with the largest sum, as (row, column), by row.
-
-    The Hungarian method; in a matrix that is not square, some of the longer side have no match.
-
-    >>> best_pairs(torch.tensor([[0.9, 0.8], [0.8, 0.1]]))
-    ((0, 1), (1, 0))
-    """
-    from scipy.optimize import linear_sum_assignment  # half a second and 30 MB that others need not have
-
-    rows, columns = linear_sum_assignment(overlap.double().numpy(), maximize=True)
-    return tuple((int(i), int(j)) for i, j in zip(rows, columns, strict=True))
 
 
 def mean_of_pairs(overlap: Float[Tensor, "k l"], pairs: Pairs) -> float:

@@ -23,7 +23,12 @@ def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def text_width(lines: Sequence[str], size: int) -> int:
-    """Width in pixels of the longest line; 0 without lines."""
+    """Width in pixels of the longest line; 0 without lines.
+
+    Args:
+        lines: of text.
+        size: of the letters in pixels.
+    """
     return round(max((font(size).getlength(line) for line in lines), default=0.0))
 
 

@@ -91,7 +91,6 @@ def _context(metrics: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "size": curves,
         "columns": _columns(metrics),
         "strip_ends": metrics["settings"].get("strip"),
-        "SHADES": SHADES,
         "SHOWN": SHOWN,
     }
 
@@ -169,13 +168,7 @@ def rescored(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def measured(quantity: object) -> TypeGuard[Mapping[str, Any]]:
     """Whether a quantity has a value."""
-    return (
-        isinstance(quantity, Mapping)
-        and isinstance(quantity["value"], (int, float))
-        and (
-            quantity["value"] == quantity["value"]  # not NaN
-        )
-    )
+    return isinstance(quantity, Mapping) and finite(quantity["value"])
 
 
 def shade(value: object, full: float) -> str:
@@ -183,6 +176,10 @@ def shade(value: object, full: float) -> str:
 
     >>> shade(-2.0, 1.0), shade(0.02, 1.0), shade(0.5, 1.0), shade(None, 1.0)
     ('n6', 'z', 'p3', '')
+
+    Args:
+        value: of the cell.
+        full: value of the strongest colour.
     """
     if not finite(value):
         return ""

@@ -32,11 +32,17 @@ def strong_alpha(directions: Directions) -> float:
 
 
 def tile_size(generator: Generator, least: int = 64, largest: int = 96) -> int:
-    """Size of a picture on a sheet in pixels: the generator's resolution, between two limits."""
+    """Size of a picture on a sheet in pixels: the generator's resolution, between two limits.
+
+    Args:
+        generator: draws the pictures.
+        least: lower limit.
+        largest: upper limit.
+    """
     return min(max(generator.resolution, least), largest)
 
 
-def make_tile(picture: Float[Tensor, "3 h w"], size: tuple[int, int]) -> Image.Image:
+def _make_tile(picture: Float[Tensor, "3 h w"], size: tuple[int, int]) -> Image.Image:
     """A picture scaled to fit a width and height, with white borders where its shape is another."""
     return ImageOps.pad(to_pil(picture), size, Image.Resampling.LANCZOS, color=PAPER)
 
@@ -88,13 +94,18 @@ class EditSheet:
         alphas = scale * torch.tensor(self.alphas, device=latents.device).repeat(len(self.seeds))
         edited = directions.edit(latents, index, alphas, slots)
         return tuple(
-            make_tile(picture, self._size)
+            _make_tile(picture, self._size)
             for chunk in edited.split(16)
             for picture in generator.preview(chunk, self._size[0])
         )
 
     def draw(self, title: str, blocks: Sequence[Block]) -> Image.Image:
-        """The sheet of rows whose tiles are from `tiles`; see `Grid.draw`."""
+        """The sheet of rows whose pictures are from `tiles`.
+
+        Args:
+            title: see `Grid.draw`.
+            blocks: see `Grid.draw`.
+        """
         heads = self.heads or [f"{alpha:+g}" if alpha else "0" for alpha in self.alphas]
         groups = [(f"seed {seed}", heads) for seed in self.seeds]
         return Grid(groups, self._size).draw(title, blocks)
@@ -155,7 +166,7 @@ def inversion_sheet(
     rows = [
         Row(
             str(i),
-            tiles=tuple(make_tile(pictures[i], tile) for pictures in columns.values()),
+            tiles=tuple(_make_tile(pictures[i], tile) for pictures in columns.values()),
             captions=tuple(captions[name][i] if name in captions else "" for name in columns),
         )
         for i in range(count)

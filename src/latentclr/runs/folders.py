@@ -115,9 +115,7 @@ class FolderKind:
                 shutil.rmtree(path)
             else:
                 path.unlink()
-        if resume and not self.has_checkpoint(
-            staging
-        ):  # results that were stopped are already in their place
+        if resume and not self.has_checkpoint(staging):  # stopped results are already in their place
             for part in self.checkpoints:
                 found = read_state(folder / part)
                 if found is not None:
