@@ -87,13 +87,9 @@ def test_a_strip_is_the_recipe_at_other_strengths_of_one_direction(shelf: Shelf)
     recipe = recipe_of(shelf, (0, 1, 4.0), (1, 2, -3.0), seeds=(5, 6))
     slotted = replace(recipe, edits=(replace(recipe.edits[0], slots=(1,)), recipe.edits[1]))
     run = recipe.edits[0].run
-    told: list[tuple[int, int]] = []
-    rows = strip(
-        shelf, slotted, run, 1, alphas=[-2.0, 0.0, 4.0], size="native", told=lambda i, n: told.append((i, n))
-    )
+    rows = strip(shelf, slotted, (run, 1), alphas=[-2.0, 0.0, 4.0], size="native")
     assert [row.title for row in rows] == ["seed 5", "seed 6"]
     assert [tile.text for tile in rows[0].tiles] == ["-2", "0", "+4"]
-    assert told == [(1, 3), (2, 3), (3, 3)]
     for column, alpha in enumerate([-2.0, 0.0, 4.0]):
         at = replace(slotted, edits=(replace(slotted.edits[0], alpha=alpha), slotted.edits[1]))
         assert_same([row.tiles[column].picture for row in rows], edited(shelf, at, size="native"))
@@ -101,10 +97,10 @@ def test_a_strip_is_the_recipe_at_other_strengths_of_one_direction(shelf: Shelf)
 
 def test_a_strip_goes_over_the_sliders_range_and_needs_no_edit_in_the_recipe() -> None:
     shelf = toys(plain(calibration={"target": 0.1, "measure": "rms of the picture"}))
-    rows = strip(shelf, shelf.start(), shelf.entries()[0].id, 2, size="native")
+    rows = strip(shelf, shelf.start(), (shelf.entries()[0].id, 2), size="native")
     assert [tile.text for tile in rows[0].tiles] == ["-3", "-2", "-1", "0", "+1", "+2", "+3"]
     with pytest.raises(InputError, match="at least one strength"):
-        strip(shelf, shelf.start(), shelf.entries()[0].id, 2, alphas=[])
+        strip(shelf, shelf.start(), (shelf.entries()[0].id, 2), alphas=[])
 
 
 def test_a_grid_is_the_recipe_on_other_seeds(shelf: Shelf) -> None:

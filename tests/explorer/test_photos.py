@@ -239,7 +239,7 @@ def test_a_photo_is_drawn_and_edited_as_its_latents_are(shelf: Shelf) -> None:
     moved, plainly = (edited(shelf, one, size="native")[0] for one in (recipe, recipe.unedited()))
     assert_same_pixels(np.asarray(moved), np.asarray(to_pil(toy(expected)[0])))
     assert plainly.tobytes() == to_pil(toy(photo.latents)[0]).tobytes()
-    rows = strip(shelf, recipe, entry.id, 1, alphas=(0.0, 2.0), size="native")
+    rows = strip(shelf, recipe, (entry.id, 1), alphas=(0.0, 2.0), size="native")
     assert rows[0].title == "your photo"
     assert rows[0].tiles[1].picture.tobytes() == moved.tobytes()
     assert methods(shelf, recipe, [(entry.id, 1)], size="native")[0].tiles[1].picture.tobytes() == (

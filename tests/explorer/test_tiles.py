@@ -34,11 +34,6 @@ def test_each_picture_is_there_whole_in_its_row_and_column() -> None:
     assert plain.height < drawn.height
 
 
-def test_pictures_are_made_smaller_where_that_is_asked_for() -> None:
-    drawn = sheet([Row("", (tile((255, 0, 0), (400, 200)),))], tile=40)
-    assert places(drawn, (255, 0, 0))[2:] == (40, 20)
-
-
 def test_tiles_fill_rows() -> None:
     rows = rows_of([tile((0, 0, 0), text=str(i)) for i in range(5)], 2)
     assert [[one.text for one in row.tiles] for row in rows] == [["0", "1"], ["2", "3"], ["4"]]

@@ -40,7 +40,7 @@ class Doors:
     """An ASGI app that passes on what the page needs, and writes a policy onto the page itself."""
 
     def __init__(self, app: App) -> None:
-        """Stand before gradio's app."""
+        """Pass on to gradio's app what the page needs."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

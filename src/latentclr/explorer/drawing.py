@@ -1,7 +1,7 @@
 """From a shelf and a recipe to pictures: edits, strips, grids, differences, comparisons, loops."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,25 +18,6 @@ from latentclr.explorer.strength import matched_alphas, slider_range
 from latentclr.explorer.tiles import Row, Tile
 from latentclr.images import side_by_side, to_pil
 
-__all__ = [
-    "Difference",
-    "Row",
-    "Size",
-    "Tile",
-    "Told",
-    "difference",
-    "edited",
-    "frames",
-    "grid",
-    "methods",
-    "nobody",
-    "strip",
-    "told_alpha",
-]
-
-Told = Callable[[int, int], None]
-"""Told how many pictures are drawn, of how many."""
-
 STRIP = 7
 """Pictures of a strip."""
 FRAMES, FPS = 48, 24
@@ -46,10 +27,6 @@ GAINS = (1, 2, 5, 10, 20, 50, 100)
 """Factors by which a difference is made visible."""
 WHOLE = 0.995
 """The share of a difference's values that fit into the picture once it is amplified."""
-
-
-def nobody(_: int, __: int) -> None:
-    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -87,38 +64,34 @@ def edited(shelf: Shelf, recipe: Recipe, *, size: Size = "shown", quick: bool = 
 def strip(
     shelf: Shelf,
     recipe: Recipe,
-    run: str,
-    direction: int,
+    chosen: tuple[str, int],
     *,
     alphas: Sequence[float] | None = None,
     size: Size = "shown",
     quick: bool = False,
-    told: Told = nobody,
 ) -> list[Row]:
     """One direction at many strengths, in the place of its own edit in the recipe: a row for each seed.
 
     Args:
         shelf: where all is that the recipe names.
         recipe: of the pictures, and of the other edits.
-        run: id of the run.
-        direction: its number.
+        chosen: id of the run and number of the direction.
         alphas: strengths; None: `STRIP` of them, over the range of the direction's slider.
         size: of the pictures.
         quick: see `edited`.
-        told: how far it is.
 
     Raises:
         InputError: see `Shelf.opened`; no strength.
     """
     if alphas is None:
-        limit = slider_range(shelf, shelf.home(recipe), run, direction).limit
+        limit = slider_range(shelf, shelf.home(recipe), *chosen).limit
         alphas = [limit * (2 * i / (STRIP - 1) - 1) for i in range(STRIP)]
     alphas = [float(alpha) for alpha in alphas]
     if not alphas:
         raise InputError("a strip needs at least one strength.")
-    old = recipe.edit_of(run, direction) or Edit(run, direction, 0.0)
+    old = recipe.edit_of(*chosen) or Edit(*chosen, alpha=0.0)
     recipes = [recipe.with_edit(replace(old, alpha=alpha)) for alpha in alphas]
-    columns = _several(shelf, recipes, size, quick=quick, told=told)
+    columns = _several(shelf, recipes, size, quick=quick)
     return [
         Row(
             title,
@@ -198,7 +171,6 @@ def methods(
     strength: float = 1.0,
     size: Size = "shown",
     quick: bool = False,
-    told: Told = nobody,
 ) -> list[Row]:
     """Directions of several runs beside each other: the same picture, edited as strongly by each.
 
@@ -211,7 +183,6 @@ def methods(
         strength: 1 is the visible change that all are brought to (`latentclr.explorer.strength`).
         size: of the pictures.
         quick: see `edited`.
-        told: how far it is.
 
     Raises:
         InputError: see `Shelf.opened`; nothing chosen.
@@ -226,7 +197,7 @@ def methods(
         for (run, direction), alpha in zip(chosen, alphas, strict=True)
         for share in (-1.0, 0.0, 1.0)
     ]
-    pictures = [column[0] for column in _several(shelf, recipes, size, quick=quick, told=told)]
+    pictures = [column[0] for column in _several(shelf, recipes, size, quick=quick)]
     rows = []
     for i, ((run, direction), alpha) in enumerate(zip(chosen, alphas, strict=True)):
         entry, three = shelf.entry(run), pictures[3 * i : 3 * i + 3]
@@ -243,7 +214,6 @@ def frames(
     *,
     count: int = FRAMES,
     size: Size = "shown",
-    told: Told = nobody,
 ) -> list[Image.Image]:
     """A loop: from the original to the edits, back, to the opposite edits and back. Seeds stand side by side.
 
@@ -252,7 +222,6 @@ def frames(
         recipe: whose edits are animated.
         count: of the frames.
         size: height of the frames.
-        told: how far it is.
 
     Raises:
         InputError: see `Shelf.opened`; too many or too large frames.
@@ -271,7 +240,6 @@ def frames(
         moved = edit_all(latents, opened.moves, share=share, steps=opened.steps)
         pictures = draw(opened.generator, moved, size, lock=lock)
         found += [side_by_side(pictures[i : i + n]) for i in range(0, len(pictures), n)]
-        told(len(found), count)
     return found
 
 
@@ -284,16 +252,10 @@ def told_alpha(alpha: float) -> str:
     return f"{alpha:+.3g}" if alpha else "0"
 
 
-def _several(
-    shelf: Shelf, recipes: Sequence[Recipe], size: Size, *, quick: bool, told: Told
-) -> list[list[Image.Image]]:
+def _several(shelf: Shelf, recipes: Sequence[Recipe], size: Size, *, quick: bool) -> list[list[Image.Image]]:
     """The pictures of recipes that differ in their edits only; another thread may draw in between."""
     check_room(shelf.base(shelf.home(recipes[0])), sum(len(recipe.seeds) for recipe in recipes), size)
-    found = []
-    for recipe in recipes:
-        found.append(edited(shelf, recipe, size=size, quick=quick))
-        told(len(found), len(recipes))
-    return found
+    return [edited(shelf, recipe, size=size, quick=quick) for recipe in recipes]
 
 
 def _gain(changes: Float[Tensor, "n 3 h w"]) -> int:

@@ -36,7 +36,7 @@ How = Callable[..., View]
 
 
 class Events:
-    """Makes listeners of changes."""
+    """Connects controls of the page to changes of the view."""
 
     def __init__(self, parts: Parts, shelf: Shelf, sessions: Sessions) -> None:
         import gradio

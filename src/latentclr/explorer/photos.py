@@ -57,12 +57,12 @@ class Photo:
 
     @property
     def name(self) -> str:
-        """Of its file."""
+        """Name of the file that it was in."""
         return self.inversion.photos[0].name
 
     @property
     def latents(self) -> Latents:
-        """(1, slots, dim)."""
+        """The latents that were found, (1, slots, dim)."""
         return self.inversion.latents
 
     @property

@@ -109,7 +109,7 @@ class Refiner:
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     def _refine(self, generator: Generator, photo: Photo, wish: Wish, order: int) -> None:
-        """What the thread does."""
+        """Search the latents of a photo, and tune the generator where that is wished."""
         note = ""
 
         def stop() -> bool:

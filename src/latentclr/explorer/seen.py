@@ -33,7 +33,7 @@ def rows(shelf: Shelf, view: View, *, size: Size, quick: bool = False) -> list[R
         InputError: there is no direction to draw, or see `Shelf.opened`.
     """
     if view.mode == STRIP:
-        return strip(shelf, view.recipe, *_at(view), size=size, quick=quick)
+        return strip(shelf, view.recipe, _at(view), size=size, quick=quick)
     if view.mode == GRID:
         return [Row("", tuple(grid(shelf, view.recipe, view.pool, size=size, quick=quick)))]
     if view.mode == METHODS:

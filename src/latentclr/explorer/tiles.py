@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw
 
 from latentclr.errors import InputError
-from latentclr.report.grid import FAINT, GAP, INK, PAPER, TEXT
+from latentclr.report.grid import ASCENT, FAINT, GAP, INK, PAPER, TEXT, font, text_width
 
 LARGEST_SHEET = 100_000_000
 """Pixels of one picture of many."""
@@ -41,25 +41,28 @@ class Row:
 
 
 def rows_of(tiles: Sequence[Tile], columns: int) -> list[Row]:
-    """Tiles in rows of so many, without titles."""
+    """Tiles in rows without titles.
+
+    Args:
+        tiles: in reading order.
+        columns: largest number of tiles of a row.
+    """
     return [Row("", tuple(tiles[i : i + columns])) for i in range(0, len(tiles), columns)]
 
 
-def sheet(rows: Sequence[Row], *, tile: int | None = None) -> Image.Image:
+def sheet(rows: Sequence[Row]) -> Image.Image:
     """All rows in one picture: titles above them, each tile's text below it.
 
     Args:
         rows: at least one, with at least one tile each.
-        tile: largest side of a picture in pixels; None: as large as they are.
 
     Raises:
         InputError: nothing to show, or more than fits into one picture.
     """
     if not rows or not all(row.tiles for row in rows):
         raise InputError("there are no pictures to put on a sheet.")
-    pictures = [[_fitted(one.picture, tile) for one in row.tiles] for row in rows]
-    width = max(picture.width for row in pictures for picture in row)
-    height = max(picture.height for row in pictures for picture in row)
+    width = max(one.picture.width for row in rows for one in row.tiles)
+    height = max(one.picture.height for row in rows for one in row.tiles)
     line = TEXT + GAP
     heads = [line if row.title or row.note else 0 for row in rows]
     columns = max(len(row.tiles) for row in rows)
@@ -69,27 +72,22 @@ def sheet(rows: Sequence[Row], *, tile: int | None = None) -> Image.Image:
             f"a sheet of {size[0]} x {size[1]} pixels is too large: choose fewer or smaller ones."
         )
     drawn = Image.new("RGB", size, PAPER)
-    draw, font, top = ImageDraw.Draw(drawn), ImageFont.load_default(TEXT), GAP
-    for row, head, some in zip(rows, heads, pictures, strict=True):
+    draw, letters, top = ImageDraw.Draw(drawn), font(TEXT), GAP
+    for row, head in zip(rows, heads, strict=True):
         title = ", ".join(filter(None, (row.title, row.note)))
-        draw.text((GAP, top), _shortened(title, font, size[0] - 2 * GAP), INK, font, anchor="lt")
+        text = _shortened(title, size[0] - 2 * GAP)
+        draw.text((GAP, top + ASCENT), text, INK, letters, anchor="ls")
         top += head
-        for i, (one, picture) in enumerate(zip(row.tiles, some, strict=True)):
+        for i, one in enumerate(row.tiles):
             left = GAP + i * (width + GAP)
-            drawn.paste(picture, (left + (width - picture.width) // 2, top))
-            text = _shortened(one.text, font, width)
-            draw.text((left + width / 2, top + height + TEXT / 4), text, FAINT, font, anchor="mt")
+            drawn.paste(one.picture, (left + (width - one.picture.width) // 2, top))
+            place = (left + width / 2, top + height + TEXT / 4 + ASCENT)
+            draw.text(place, _shortened(one.text, width), FAINT, letters, anchor="ms")
         top += height + line + GAP
     return drawn
 
 
-def _fitted(picture: Image.Image, tile: int | None) -> Image.Image:
-    if tile is None:
-        return picture
-    return ImageOps.contain(picture, (tile, tile), Image.Resampling.LANCZOS)
-
-
-def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    while text and font.getlength(text) > width:
+def _shortened(text: str, width: int) -> str:
+    while text and text_width([text], TEXT) > width:
         text = text[:-4] + "..." if len(text) > 4 else ""
     return text

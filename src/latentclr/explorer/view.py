@@ -50,7 +50,7 @@ class View:
 
     @property
     def runs(self) -> tuple[str, ...]:
-        """The chosen runs."""
+        """Ids of the chosen runs, in order."""
         return tuple(run for run, _ in self.picks)
 
     @property
