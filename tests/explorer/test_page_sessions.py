@@ -69,7 +69,7 @@ def test_one_drag_is_one_step_and_two_are_two() -> None:
         session.keep(at(session, 0, alpha), move="slider-0", now=now)
     session.keep(at(session, 1, 1.0), move="slider-1", now=now)
     found = []
-    while session.history.can_undo:
+    while session.history.past:
         session.travel(SHELF, back=True)
         found.append(alphas(session))
     assert found == [[2.0], [1.5], []]

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from latentclr import InputError
-from latentclr.explorer.tiles import Row, Tile, rows_of, sheet
+from latentclr.explorer.tiles import Row, Tile, sheet
 
 
 def tile(colour: tuple[int, int, int], size: tuple[int, int] = (40, 30), text: str = "one") -> Tile:
@@ -32,11 +32,6 @@ def test_each_picture_is_there_whole_in_its_row_and_column() -> None:
     assert found["r"][0] == found["b"][0] < found["g"][0]
     plain = sheet([Row("", row.tiles) for row in rows])
     assert plain.height < drawn.height
-
-
-def test_tiles_fill_rows() -> None:
-    rows = rows_of([tile((0, 0, 0), text=str(i)) for i in range(5)], 2)
-    assert [[one.text for one in row.tiles] for row in rows] == [["0", "1"], ["2", "3"], ["4"]]
 
 
 def test_nothing_and_too_much_are_refused() -> None:

@@ -14,8 +14,8 @@ class History(Generic[State]):
     """A state with those before and after it. A value: every change gives a new one.
 
     >>> history = History("a").push("b").push("c").undo()
-    >>> history.present, history.redo().present, history.push("d").can_redo
-    ('b', 'c', False)
+    >>> history.present, history.redo().present, history.push("d").future
+    ('b', 'c', ())
 
     Attributes:
         present: the state.
@@ -28,16 +28,6 @@ class History(Generic[State]):
     past: tuple[State, ...] = ()
     future: tuple[State, ...] = ()
     limit: int = LIMIT
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a state to go back to."""
-        return bool(self.past)
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is a state to go forward to."""
-        return bool(self.future)
 
     def push(self, state: State) -> "History[State]":
         """Go on to a new state; what was undone is forgotten. Nothing changes if it is the present one."""

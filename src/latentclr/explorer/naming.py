@@ -11,6 +11,7 @@ from latentclr.evaluate.calibration import SEED, calibrate
 from latentclr.evaluate.measuring import measure
 from latentclr.evaluate.naming import UNKNOWN, propose, unique_names
 from latentclr.explorer.shelf import Entry, Shelf
+from latentclr.explorer.strength import drawn
 
 SAMPLES = 24
 """Latents that a proposal is made from: fewer than an evaluation's, so that more directions stay unknown."""
@@ -66,11 +67,7 @@ def label(entry: Entry, index: int, names: Names | None = None) -> str:
 
 
 def _proposed(shelf: Shelf, name: str, entry: Entry) -> Names:
-    base = shelf.base(name)
-    number = entry.label
-    if number is None and base.num_classes and base.label is None:
-        number = 0
-    generator = shelf.generator(name, number, entry.truncation, space=entry.directions.space)
+    generator = drawn(shelf, name, entry.label, entry.truncation, entry.directions.space)
     try:
         scorer, scales = scorer_of(generator)
     except InputError as error:

@@ -17,16 +17,7 @@ Values = dict[str, dict[str, Any]]
 STAR = "★"
 OWN = "the run's own"
 """The choice of slots that a run was found with."""
-DIRECTION = (
-    "direction",
-    "chosen",
-    "about",
-    "name",
-    "star",
-    "hide",
-    "preset",
-    "slots",
-)
+DIRECTION = ("direction", "chosen", "about", "name", "star", "hide", "preset", "slots")
 """Names of the controls of the chosen direction."""
 
 

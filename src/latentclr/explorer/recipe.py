@@ -6,7 +6,7 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any
 
 from latentclr.errors import InputError
@@ -126,26 +126,9 @@ class Recipe:
         Args:
             indent: of the lines; None: all in one line.
         """
-        edits = [
-            {
-                "run": edit.run,
-                "direction": edit.direction,
-                "alpha": edit.alpha,
-                "slots": None if edit.slots is None else list(edit.slots),
-            }
-            for edit in self.edits
-        ]
-        value = {
-            "format": FORMAT,
-            "generator": self.generator,
-            "sha256": self.sha256,
-            "label": self.label,
-            "seeds": list(self.seeds),
-            "truncation": self.truncation,
-            "edits": edits,
-            "steps": self.steps,
-            **({} if self.photo is None else {"photo": self.photo}),
-        }
+        value = {"format": FORMAT, **asdict(self)}
+        if self.photo is None:
+            del value["photo"]
         return json.dumps(value, indent=indent, allow_nan=False)
 
     @classmethod

@@ -11,7 +11,7 @@ from latentclr.explorer.drawing import difference, edited, grid, methods, strip,
 from latentclr.explorer.recipe import Edit, Recipe
 from latentclr.explorer.shelf import Shelf
 from latentclr.explorer.strength import slider_range
-from latentclr.explorer.tiles import Row, Tile, rows_of, sheet
+from latentclr.explorer.tiles import Row, Tile, sheet
 from latentclr.explorer.view import DIFFERENCE, GRID, METHODS, STRIP, View
 
 STRONG = 2 / 3
@@ -86,9 +86,8 @@ def told_edits(shelf: Shelf, view: View) -> list[tuple[str, str]]:
 
 def _broken(row: Row) -> list[Row]:
     """A row in lines of at most `COLUMNS`."""
-    if len(row.tiles) <= COLUMNS:
-        return [row]
-    return [replace(line, title=row.title, note=row.note) for line in rows_of(row.tiles, COLUMNS)]
+    starts = range(0, len(row.tiles), COLUMNS)
+    return [replace(row, tiles=row.tiles[start : start + COLUMNS]) for start in starts]
 
 
 def _at(view: View) -> tuple[str, int]:

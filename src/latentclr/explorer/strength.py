@@ -151,14 +151,14 @@ def matched_alphas(
 
 
 def _usual(shelf: Shelf, name: str, label: int | None, truncation: float) -> float:
-    return usual_target(_drawn(shelf, name, label, truncation, None), samples=SAMPLES)
+    return usual_target(drawn(shelf, name, label, truncation, None), samples=SAMPLES)
 
 
 def _match(
     shelf: Shelf, where: tuple[str, int | None, float], directions: Directions, index: int, target: float
 ) -> Matched:
     one = directions.select([index])
-    generator = _drawn(shelf, *where, directions.space)
+    generator = drawn(shelf, *where, directions.space)
     latents = generator.sample(SAMPLES, rng=torch.Generator().manual_seed(SEED))
     found = strengths(generator, one, latents, target=target)
     alpha = float(found.lengths[0]) / max(float(one.scale[0].abs()), 1e-12)
@@ -171,7 +171,7 @@ def _about(shelf: Shelf, name: str, entry: Entry) -> list[float]:
     One look at edits of that length, and a straight line through it: for the end of a slider that will do.
     """
     directions = entry.directions
-    generator = _drawn(shelf, name, entry.label, entry.truncation, directions.space)
+    generator = drawn(shelf, name, entry.label, entry.truncation, directions.space)
     rng = torch.Generator().manual_seed(SEED)
     large = generator.resolution >= LARGE
     latents = generator.sample(1 if large else SAMPLES, rng=rng)
@@ -187,10 +187,19 @@ def _about(shelf: Shelf, name: str, entry: Entry) -> list[float]:
     return (lengths / directions.scale.abs()).nan_to_num(LENGTH, posinf=LONGEST).tolist()
 
 
-def _drawn(shelf: Shelf, name: str, label: int | None, truncation: float, space: str | None) -> Generator:
+def drawn(shelf: Shelf, name: str, label: int | None, truncation: float, space: str | None) -> Generator:
+    """A generator as directions are measured in it; of a mixture of classes, any one will do.
+
+    Args:
+        shelf: where it is.
+        name: of the generator.
+        label: number of the class; None: none, or a mixture.
+        truncation: of its latents.
+        space: of its latents; None: its own.
+    """
     base = shelf.base(name)
     if label is None and base.num_classes and base.label is None:
-        label = 0  # a run of a mixture of classes: any will do to see how much an edit changes
+        label = 0
     return shelf.generator(name, label, truncation, space=space)
 
 

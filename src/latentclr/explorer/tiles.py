@@ -40,16 +40,6 @@ class Row:
     note: str = ""
 
 
-def rows_of(tiles: Sequence[Tile], columns: int) -> list[Row]:
-    """Tiles in rows without titles.
-
-    Args:
-        tiles: in reading order.
-        columns: largest number of tiles of a row.
-    """
-    return [Row("", tuple(tiles[i : i + columns])) for i in range(0, len(tiles), columns)]
-
-
 def sheet(rows: Sequence[Row]) -> Image.Image:
     """All rows in one picture: titles above them, each tile's text below it.
 

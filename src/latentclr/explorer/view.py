@@ -4,16 +4,10 @@ from dataclasses import dataclass
 
 from latentclr.explorer.recipe import Recipe
 
-PICTURE, STRIP, GRID, DIFFERENCE, METHODS, LOOP = MODES = (
-    "picture",
-    "strip",
-    "grid",
-    "difference",
-    "methods",
-    "loop",
-)
+MODES = ("picture", "strip", "grid", "difference", "methods", "loop")
 """What is drawn: the picture, one direction at many strengths, many seeds, what the edits change, the chosen
 direction of every run beside each other, an animation."""
+PICTURE, STRIP, GRID, DIFFERENCE, METHODS, LOOP = MODES
 PAGE = 12
 """Directions that are shown at a time."""
 POOL = 24
