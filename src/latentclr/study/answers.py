@@ -91,7 +91,16 @@ class Joined:
 
 @dataclass(frozen=True)
 class Given:
-    """An answer in the report; attributes as in `tables.AnswerRow`."""
+    """The answer of a participant to one question, in the report.
+
+    Attributes:
+        participant: number of the participant.
+        item: id of the item.
+        question: id of the question.
+        value: the last answer.
+        milliseconds: from the item's appearance to the first answer; None: not measured.
+        revisions: how often the answer was changed.
+    """
 
     participant: int
     item: str

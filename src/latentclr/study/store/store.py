@@ -11,7 +11,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, make_url, select, update
+from sqlalchemy import (
+    Connection,
+    Date,
+    Engine,
+    Integer,
+    String,
+    column,
+    delete,
+    make_url,
+    select,
+    table,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
@@ -31,11 +43,31 @@ from latentclr.study.answers import (
 from latentclr.study.order import Step, steps
 from latentclr.study.plan import ANSWERS, Study
 from latentclr.study.store.database import connect, healthy, reading, reason
-from latentclr.study.store.tables import AnswerRow, ParticipantRow, StudyRow
 
 LONGEST = 24 * 3600 * 1000
 """Milliseconds; longer times are not plausible."""
 MAX_INVITED = 10_000
+
+# What the migrations create; they document it, too.
+_STUDY = table("study", column("id", Integer), column("digest", String), column("title", String), column("joined", Integer))
+_PARTICIPANT = table(
+    "participant",
+    column("id", Integer),
+    column("study_id", Integer),
+    column("number", Integer),
+    column("key", String),
+    column("consent", String),
+    column("day", Date),
+)
+_ANSWER = table(
+    "answer",
+    column("participant_id", Integer),
+    column("item", String),
+    column("question", String),
+    column("value", String),
+    column("milliseconds", Integer),
+    column("revisions", Integer),
+)
 
 
 class Store:
@@ -49,10 +81,10 @@ class Store:
     def __init__(self, engine: Engine, study: Study, place: str) -> None:
         self.study, self.place, self._engine = study, place, engine
         self._insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[engine.dialect.name]
-        row: Any = self._insert(StudyRow).values(digest=study.digest, title=study.title, joined=0)
-        wanted = select(StudyRow.id).where(StudyRow.digest == study.digest)
+        row: Any = self._insert(_STUDY).values(digest=study.digest, title=study.title, joined=0)
+        wanted = select(_STUDY.c.id).where(_STUDY.c.digest == study.digest)
         with self._writing() as connection:
-            connection.execute(row.on_conflict_do_nothing(index_elements=[StudyRow.digest]))
+            connection.execute(row.on_conflict_do_nothing(index_elements=[_STUDY.c.digest]))
             self._id: int = connection.execute(wanted).scalar_one()
 
     @classmethod
@@ -128,8 +160,8 @@ class Store:
         with self._writing() as connection:
             found = self._known(connection, code)
             connection.execute(
-                update(ParticipantRow)
-                .where(self._is(found.key), ParticipantRow.consent.is_(None))
+                update(_PARTICIPANT)
+                .where(self._is(found.key), _PARTICIPANT.c.consent.is_(None))
                 .values(consent=digest, day=today)
             )
 
@@ -156,7 +188,7 @@ class Store:
         with self._reading() as connection:
             row = self._row(connection, code)
         self._check(row, item, question)
-        insert = self._insert(AnswerRow).values(
+        insert = self._insert(_ANSWER).values(
             participant_id=row.id,
             item=item,
             question=question,
@@ -165,10 +197,10 @@ class Store:
             revisions=0,
         )
         kept = insert.on_conflict_do_update(
-            index_elements=[AnswerRow.participant_id, AnswerRow.item, AnswerRow.question],
-            set_={"value": insert.excluded.value, "revisions": AnswerRow.revisions + 1},
-            where=AnswerRow.value != insert.excluded.value,
-        ).returning(AnswerRow.revisions)
+            index_elements=[_ANSWER.c.participant_id, _ANSWER.c.item, _ANSWER.c.question],
+            set_={"value": insert.excluded.value, "revisions": _ANSWER.c.revisions + 1},
+            where=_ANSWER.c.value != insert.excluded.value,
+        ).returning(_ANSWER.c.revisions)
         try:
             with self._writing() as connection:
                 revisions: int | None = connection.execute(kept).scalar_one_or_none()
@@ -184,8 +216,8 @@ class Store:
         """
         with self._reading() as connection:
             row = self._row(connection, code)
-            wanted = select(AnswerRow.item, AnswerRow.question, AnswerRow.value)
-            found = connection.execute(wanted.where(AnswerRow.participant_id == row.id)).all()
+            wanted = select(_ANSWER.c.item, _ANSWER.c.question, _ANSWER.c.value)
+            found = connection.execute(wanted.where(_ANSWER.c.participant_id == row.id)).all()
         answers = {(one.item, one.question): one.value for one in found}
         theirs = steps(self.study, row.key)
         done = frozenset(step.item for step in theirs if self._done(step, answers))
@@ -200,27 +232,26 @@ class Store:
         """
         with self._writing() as connection:
             found = self._known(connection, code)
-            connection.execute(delete(ParticipantRow).where(self._is(found.key)))
+            connection.execute(delete(_PARTICIPANT).where(self._is(found.key)))
 
     def participants(self) -> list[Joined]:
         """All participants, by number."""
         with self._reading() as connection:
             rows = connection.execute(
-                select(ParticipantRow.number, ParticipantRow.key, ParticipantRow.day)
-                .where(ParticipantRow.study_id == self._id)
-                .order_by(ParticipantRow.number)
+                select(_PARTICIPANT.c.number, _PARTICIPANT.c.key, _PARTICIPANT.c.day)
+                .where(_PARTICIPANT.c.study_id == self._id)
+                .order_by(_PARTICIPANT.c.number)
             ).all()
         return [Joined(row.number, row.key, row.day) for row in rows]
 
     def answers(self) -> list[Given]:
         """All answers, by participant, item and question."""
-        row = AnswerRow
-        kept = (row.item, row.question, row.value, row.milliseconds, row.revisions)
+        answer = _ANSWER.c
+        wanted = (answer.item, answer.question, answer.value, answer.milliseconds, answer.revisions)
         with self._reading() as connection:
             rows = connection.execute(
-                select(ParticipantRow.number, *kept)
-                .join(AnswerRow, AnswerRow.participant_id == ParticipantRow.id)
-                .where(ParticipantRow.study_id == self._id)
+                select(_PARTICIPANT.c.number, *wanted)
+                .where(answer.participant_id == _PARTICIPANT.c.id, _PARTICIPANT.c.study_id == self._id)
             ).all()
         return [Given(*row) for row in sorted(rows, key=lambda row: tuple(row)[:3])]
 
@@ -242,19 +273,19 @@ class Store:
     def _add(self, connection: Connection, code: str) -> Participant:
         key = key_of(code)
         number = connection.execute(
-            update(StudyRow)
-            .where(StudyRow.id == self._id)
-            .values(joined=StudyRow.joined + 1)
-            .returning(StudyRow.joined)
+            update(_STUDY)
+            .where(_STUDY.c.id == self._id)
+            .values(joined=_STUDY.c.joined + 1)
+            .returning(_STUDY.c.joined)
         ).scalar_one()
-        connection.execute(self._insert(ParticipantRow).values(study_id=self._id, number=number, key=key))
+        connection.execute(self._insert(_PARTICIPANT).values(study_id=self._id, number=number, key=key))
         return Participant(number, code, key, consented=False)
 
     def _is(self, key: str) -> Any:
-        return (ParticipantRow.study_id == self._id) & (ParticipantRow.key == key)
+        return (_PARTICIPANT.c.study_id == self._id) & (_PARTICIPANT.c.key == key)
 
     def _row(self, connection: Connection, code: str) -> Any:
-        wanted = (ParticipantRow.id, ParticipantRow.number, ParticipantRow.key, ParticipantRow.consent)
+        wanted = (_PARTICIPANT.c.id, _PARTICIPANT.c.number, _PARTICIPANT.c.key, _PARTICIPANT.c.consent)
         row = connection.execute(select(*wanted).where(self._is(key_of(code)))).one_or_none()
         if row is None:
             raise UnknownCodeError

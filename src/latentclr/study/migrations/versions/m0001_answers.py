@@ -8,7 +8,13 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Create the tables of studies, participants and answers."""
+    """Create the tables. They hold no names, addresses or times of day of participants.
+
+    study: the digest is the SHA-256 of its study.json, `joined` counts those who have withdrawn, too.
+    participant: `key` is the SHA-256 of the code, which is not stored; `consent` the SHA-256 of the text that
+    was agreed to on `day`. answer: one row, however often it is sent; `milliseconds` are those to the first
+    answer, as the page measured them.
+    """
     op.create_table(
         "study",
         sa.Column("id", sa.Integer(), nullable=False),
