@@ -10,7 +10,7 @@ from tests.browser.opened import PATIENCE, Opened
 from latentclr import Directions, Random, SeFa, load_generator
 from latentclr.explorer.server import UPLOAD, explorer
 from latentclr.explorer.shelf import Shelf
-from latentclr.web import running
+from latentclr.web import Policy, running
 
 pytest.importorskip("gradio")
 pytestmark = pytest.mark.browser
@@ -91,7 +91,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(scope="module")
 def url(runs: list[Path], browser: Any) -> Iterator[str]:
     shelf = Shelf(["scenes", "scenes-biggan"], runs)
-    with running(explorer(shelf), body=UPLOAD) as url:
+    with running(explorer(shelf), Policy(UPLOAD)) as url:
         yield url
 
 
@@ -486,7 +486,7 @@ def test_what_a_name_would_run_is_stopped_by_the_policy_too(opened: Opened) -> N
 
 def test_a_password_is_asked_for_and_is_enough(browser: Any, runs: list[Path]) -> None:
     shelf = Shelf(["scenes"], runs)
-    with running(explorer(shelf), body=UPLOAD, auth="ann:secret") as url:
+    with running(explorer(shelf), Policy(UPLOAD, auth="ann:secret")) as url:
         context = browser.new_context()
         for path in ("/", "/config", "/page.js", "/recipe.json"):
             assert context.request.get(url + path).status == 401

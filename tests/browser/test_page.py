@@ -8,14 +8,14 @@ from tests.browser.opened import Opened
 from tests.explorer.shelves import bent, plain, toys
 
 from latentclr.explorer.server import UPLOAD, explorer
-from latentclr.web import running
+from latentclr.web import Policy, running
 
 pytest.importorskip("gradio")
 
 
 @pytest.fixture(scope="module")
 def url(browser: Any) -> Iterator[str]:
-    with running(explorer(toys(plain(), bent())), body=UPLOAD) as url:
+    with running(explorer(toys(plain(), bent())), Policy(UPLOAD)) as url:
         yield url
 
 

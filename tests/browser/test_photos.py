@@ -23,7 +23,7 @@ from latentclr.invert.invert import Settings
 from latentclr.invert.pivotal import Tuning
 from latentclr.scenes.factors import draw
 from latentclr.scenes.render import render
-from latentclr.web import running
+from latentclr.web import Policy, running
 
 pytest.importorskip("gradio")
 pytestmark = pytest.mark.browser
@@ -55,7 +55,7 @@ def patched() -> Iterator[None]:
 def url(patched: None, browser: Any) -> Iterator[str]:
     shelf = Shelf(["scenes"])
     shelf.add(SeFa(k=12).fit(shelf.base("scenes")), "sefa")
-    with running(explorer(shelf), body=UPLOAD) as url:
+    with running(explorer(shelf), Policy(UPLOAD)) as url:
         yield url
 
 

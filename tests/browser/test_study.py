@@ -16,8 +16,8 @@ from tests.study.serving import Server
 from latentclr.cli import main
 from latentclr.study.answers import completion_code, key_of
 from latentclr.study.order import Step, steps
+from latentclr.study.pages.app import POLICY, application
 from latentclr.study.plan import Study
-from latentclr.study.server import BODY, CONTENT, application
 from latentclr.study.store import Store
 from latentclr.web import running
 
@@ -40,7 +40,7 @@ def store(study: Study) -> Iterator[Store]:
 @pytest.fixture(scope="module")
 def url(store: Store) -> Iterator[str]:
     app = application(store.study, store, open_to_all=True)
-    with running(app, body=BODY, content=CONTENT) as url:
+    with running(app, POLICY) as url:
         yield url
 
 

@@ -6,14 +6,14 @@ import pytest
 
 from latentclr.explorer.server import UPLOAD, explorer
 from latentclr.explorer.shelf import Shelf
-from latentclr.web import Guards
+from latentclr.web import Guards, Policy
 
 HOST = "http://127.0.0.1:7860"
 
 
 def guarded(shelf: Shelf) -> Guards:
     """The explorer as `latentclr explore` serves it."""
-    return Guards(explorer(shelf), names={"127.0.0.1"}, body=UPLOAD)
+    return Guards(explorer(shelf), Policy(UPLOAD), names={"127.0.0.1"})
 
 
 def client_of(shelf: Shelf) -> Any:

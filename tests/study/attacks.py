@@ -12,8 +12,8 @@ from urllib.parse import quote
 from tests.study.visiting import HOST, Answer, Visitor
 
 from latentclr.study.answers import ALPHABET, CODE
+from latentclr.study.pages.app import POLICY
 from latentclr.study.pages.forms import FORM
-from latentclr.study.server import BODY
 
 T = TypeVar("T")
 
@@ -97,7 +97,7 @@ BODIES = [
     (b"answer-obvious=yes", ""),
     (PART + b'name="a"; filename="../../x"\r\n\r\nyes\r\n--b--', "multipart/form-data; boundary=b"),
     ("answer-obvious=já".encode(), FORM),
-    (b"answer-name=" + b"a" * BODY, FORM),
+    (b"answer-name=" + b"a" * POLICY.body, FORM),
 ]
 MORE_BODIES = [
     (b"{" * 60000, "application/json"),
@@ -105,7 +105,7 @@ MORE_BODIES = [
     (PART + b'name="answer-obvious"\r\n\r\nyes\r\n--b--', "multipart/form-data; boundary=b"),
     (b"", "multipart/form-data"),
     (b"answer-obvious=\xff\xfe", FORM),
-    (b"a" * (4 * BODY), FORM),
+    (b"a" * (4 * POLICY.body), FORM),
 ]
 
 CODES = [

@@ -10,7 +10,8 @@ from tests.toy import Toy
 
 import latentclr
 from latentclr.study.answers import Given, Joined, Participant, key_of
-from latentclr.study.create import Options, Source, create
+from latentclr.study.create import Source, create
+from latentclr.study.options import Options
 from latentclr.study.order import Step, steps
 from latentclr.study.plan import Study
 from latentclr.study.responses import Responses, responses

@@ -19,8 +19,8 @@ from latentclr.evaluate.edits import Edits
 from latentclr.evaluate.strength import Measure
 from latentclr.images import to_pil
 from latentclr.study import create as module
-from latentclr.study.create import Options, Source, check, create, picture_count, random_pairs
-from latentclr.study.options import Checks
+from latentclr.study.create import Source, check, create, picture_count, random_pairs
+from latentclr.study.options import Checks, Options
 from latentclr.study.plan import PICTURES, STUDY, Study
 
 

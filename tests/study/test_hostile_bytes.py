@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from latentclr.study.pages.app import POLICY, application
 from latentclr.study.plan import Study
-from latentclr.study.server import BODY, CONTENT, application
 from latentclr.study.store import Store
 from latentclr.web import running
 
@@ -25,8 +25,8 @@ BYTES = {  # what the library that reads HTTP refuses by itself is not here, but
     "length and chunks": POST
     + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
     "chunks without an end": CHUNKED
-    + (b"1000\r\n" + b"a" * 4096 + b"\r\n") * (2 * BODY // 4096) + b"0\r\n\r\n",
-    "too long a body": POST + b"Content-Length: 10000000\r\n\r\ncode=" + b"a" * BODY,
+    + (b"1000\r\n" + b"a" * 4096 + b"\r\n") * (2 * POLICY.body // 4096) + b"0\r\n\r\n",
+    "too long a body": POST + b"Content-Length: 10000000\r\n\r\ncode=" + b"a" * POLICY.body,
     "half a body": POST + b"Content-Length: 100\r\n\r\ncode=ab",
 }  # fmt: skip
 
@@ -36,7 +36,7 @@ def address(study_of: Callable[..., Study], tmp_path_factory: pytest.TempPathFac
     study, place = study_of(3, 2, names=True, preference=1), tmp_path_factory.mktemp("bytes")
     with (
         Store.open(f"sqlite:///{place}/answers.sqlite3", study) as store,
-        running(application(study, store, open_to_all=True), body=BODY, content=CONTENT) as url,
+        running(application(study, store, open_to_all=True), POLICY) as url,
     ):
         yield urlsplit(url).netloc
         assert store.participants() == []

@@ -16,10 +16,9 @@ from tests.toy import Toy
 from latentclr import InputError
 from latentclr.evaluate.intervals import Bootstrap
 from latentclr.study.answers import completion_code
-from latentclr.study.create import Options, create
-from latentclr.study.options import Checks
+from latentclr.study.create import create
+from latentclr.study.options import Checks, Options
 from latentclr.study.order import Step, steps
-from latentclr.study.page import page
 from latentclr.study.plan import PICTURES, Study
 from latentclr.study.report import PAGE, SUMMARY, report
 from latentclr.study.store import Store
@@ -267,11 +266,3 @@ def test_a_picture_that_is_gone_is_told_and_nothing_is_written(tmp_path: Path) -
         with pytest.raises(InputError, match="is missing or damaged"):
             report(study, store, tmp_path / "out", bootstrap=FEW)
     assert not (tmp_path / "out").exists()
-
-
-def test_a_summary_that_lacks_something_is_refused(whole: Whole) -> None:
-    _, folder, _ = whole
-    summary = summary_of(folder)
-    del summary["collected"]["kept"]
-    with pytest.raises(InputError, match=r"the summary is not whole: .*kept"):
-        page(summary, folder)

@@ -9,8 +9,8 @@ from html import unescape
 from typing import Any
 from urllib.parse import unquote, urlencode
 
+from latentclr.study.pages.app import POLICY, application
 from latentclr.study.pages.forms import FORM
-from latentclr.study.server import BODY, CONTENT, application
 from latentclr.study.store import Store
 from latentclr.web import Guards
 
@@ -47,7 +47,7 @@ class Answer:
 def served(store: Store, *, open_to_all: bool = True, secure: bool = False) -> Guards:
     """The pages of a study, guarded as `latentclr study serve` does."""
     app = application(store.study, store, open_to_all=open_to_all, secure=secure)
-    return Guards(app, names={HOST}, body=BODY, content=CONTENT)
+    return Guards(app, POLICY, names={HOST})
 
 
 def ask(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from latentclr.errors import InputError
-from latentclr.web import Guards, as_sentences, guards, needs
+from latentclr.web import Guards, Policy, as_sentences, guards, needs
 
 fastapi = pytest.importorskip("fastapi")
 testclient = pytest.importorskip("fastapi.testclient")
@@ -54,8 +54,8 @@ class Raising:
 
 
 def client(app: Any = None, **options: Any) -> Any:
-    usual: dict[str, Any] = {"names": {"127.0.0.1", "localhost", "::1"}, "body": 1000}
-    guarded = Guards(app or made(), **{**usual, **options})
+    names = options.pop("names", {"127.0.0.1", "localhost", "::1"})
+    guarded = Guards(app or made(), Policy(**{"body": 1000, **options}), names=names)
     return testclient.TestClient(guarded, base_url="http://127.0.0.1:7860", raise_server_exceptions=False)
 
 
@@ -114,7 +114,7 @@ async def _status(headers: list[tuple[bytes, bytes]], kind: str = "http", path: 
         return {"type": "http.request" if kind == "http" else "websocket.connect"}
 
     scope = {"type": kind, "method": "GET", "path": path, "headers": headers}
-    await Guards(Raising(False), names={"localhost"})(scope, receive, send)
+    await Guards(Raising(False), Policy(), names={"localhost"})(scope, receive, send)
     return int(sent[0].get("status", sent[0].get("code")))
 
 

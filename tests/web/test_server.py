@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from latentclr.errors import InputError
-from latentclr.web import check_host, running, serve, server
+from latentclr.web import Policy, check_host, running, serve, server
 
 pytest.importorskip("uvicorn")
 
@@ -160,26 +160,26 @@ def test_ports_have_bounds(port: int) -> None:
 @pytest.mark.parametrize("host", ["192.0.2.7", f"{'a' * 64}.example"])  # nobody's (RFC 5737), and too long
 def test_a_host_that_is_not_ours_is_a_sentence(host: str) -> None:
     with pytest.raises(InputError, match=f"cannot listen at {host}"):
-        serve(Endless(), host=host, auth="a:b")
+        serve(Endless(), Policy(auth="a:b"), host=host)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "lab.example", "", "127.0.0.1.example"])
 def test_others_are_let_in_with_a_password_only(host: str) -> None:
     with pytest.raises(InputError, match="add --auth USER:PASSWORD"):
         serve(Endless(), host=host)
-    check_host(host, "ann:secret")
-    check_host(host, None, asks_itself=True)
+    check_host(host, Policy(auth="ann:secret"))
+    check_host(host, Policy(asks_itself=True))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8", "LocalHost"])
 def test_this_machines_users_need_none(host: str) -> None:
-    check_host(host, None)
+    check_host(host, Policy())
 
 
 @pytest.mark.parametrize("auth", ["", "ann", "ann:", ":secret", ":"])
 def test_half_a_password_is_none(auth: str) -> None:
     with pytest.raises(InputError, match="must be USER:PASSWORD"):
-        check_host("127.0.0.1", auth)
+        check_host("127.0.0.1", Policy(auth=auth))
 
 
 def test_names_that_are_answered_to() -> None:

@@ -12,7 +12,7 @@ from typing import Annotated
 import tyro
 
 from latentclr.cli.console import out, say
-from latentclr.web import HOST, check_host, needs, serve
+from latentclr.web import HOST, Policy, check_host, needs, serve
 
 PASSWORD = "LATENTCLR_AUTH"
 """Environment variable with USER:PASSWORD. Unlike an option, other users of the machine cannot see it."""
@@ -50,7 +50,7 @@ class Command:
 
         needs("explore", "gradio", "fastapi", "uvicorn")
         auth = self.auth or os.environ.get(PASSWORD)
-        check_host(self.host, auth)
+        check_host(self.host, Policy(auth=auth))
         from latentclr.explorer.instant import add_directions
         from latentclr.explorer.server import UPLOAD, explorer
         from latentclr.explorer.shelf import Shelf
@@ -70,10 +70,9 @@ class Command:
             shelf.add_photos(photos, tuning)
         serve(
             explorer(shelf, log=say),
+            Policy(UPLOAD, auth=auth),
             host=self.host,
             port=self.port,
-            auth=auth,
-            body=UPLOAD,
             ready=self._ready,
         )
 

@@ -1,9 +1,11 @@
 """latentclr study: freeze a user study, serve it to participants, and report their answers."""
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
 
 import tyro
 
@@ -13,15 +15,17 @@ from latentclr.cli.parsing import parse
 from latentclr.cli.runs import SeveralRunsOptions
 from latentclr.errors import InputError
 from latentclr.ranges import numbers
-from latentclr.study.options import DEFAULT, Checks, Options, Sides, Unit
+from latentclr.study.options import DEFAULT, Checks, Options
+from latentclr.tables import csv_text
 from latentclr.web import HOST, needs, serve
+from latentclr.web.server import EVERYWHERE, is_loopback
 
 LIBRARIES = ("fastapi", "pydantic", "uvicorn", "sqlalchemy", "alembic")
 """Libraries of the extra `study`."""
 
 
-@dataclass(frozen=True)
-class Create(SeveralRunsOptions, OverwriteOption):
+@dataclass(frozen=True, kw_only=True)
+class Create(Options, SeveralRunsOptions, OverwriteOption):
     """Freeze a study: draw its pictures, and write down everything that participants will be asked.
 
     A study that somebody has answered is never replaced.
@@ -31,38 +35,10 @@ class Create(SeveralRunsOptions, OverwriteOption):
     """Run folders (or directions files) of one generator."""
     out: Path
     """Folder for the study."""
-    title: str = DEFAULT.title
-    """Title of all pages."""
-    pictures: int = DEFAULT.pictures
-    """Random pictures of the generator in the study."""
-    per_direction: int = DEFAULT.per_direction
-    """Of these, how many one participant sees edited along each direction."""
-    unit: Unit = DEFAULT.unit
-    """What one answer is about: a direction on all its pictures, as in the paper, or each picture."""
-    per_participant: int | None = None
-    """Directions that one participant sees (default: all)."""
     directions: str | None = None
     """Directions of each run to show, such as 0-7 (default: all that are not hidden)."""
-    sides: Sides = DEFAULT.sides
-    """Where -alpha is shown: on a random side, or always on the left, as in the paper."""
-    names: bool = False
-    """Also ask for a name of each direction (free text)."""
-    preference: int = 0
-    """Pairs of directions, for every two runs, of which participants choose the clearer one; 0: none."""
-    same: int = DEFAULT.checks.same
-    """Attention checks with three equal pictures."""
-    drastic: int = DEFAULT.checks.drastic
-    """Attention checks with three entirely different pictures."""
-    repeated: int = DEFAULT.checks.repeated
-    """Items that are asked again later, to measure how consistent answers are."""
-    alpha: float | None = None
-    """Alpha of all edits, in the units of each run (default: all directions at equal visible change)."""
-    multiple: float = DEFAULT.multiple
-    """How much of that change is shown, as a multiple."""
-    size: int | None = None
-    """Height of the pictures in pixels (default: that of the generator)."""
-    seed: int = 0
-    """Seed of everything random: pictures, orders, sides."""
+    checks: Annotated[Checks, tyro.conf.arg(name="")] = DEFAULT.checks
+    """Attention checks."""
 
     def run(self) -> None:
         """Write the folder, and print its path."""
@@ -82,22 +58,18 @@ class Create(SeveralRunsOptions, OverwriteOption):
             create.Source(
                 run.name,
                 run.directions,
-                create.sha256_of(directions_file(path)),
+                hashlib.sha256(directions_file(path).read_bytes()).hexdigest(),
                 indices=wanted,
                 slots=run.slots,
             )
             for path, run in zip(self.runs, opened, strict=True)
         ]
-        create.check(sources, generator, self._options())
-        with counted("drawing the pictures", create.picture_count(sources, self._options())) as log:
-            create.create(self.out, sources, generator, self._options(), overwrite=self.overwrite, log=log)
+        create.check(sources, generator, self)
+        with counted("drawing the pictures", create.picture_count(sources, self)) as log:
+            create.create(self.out, sources, generator, self, overwrite=self.overwrite, log=log)
         out.print(str(self.out))
         say(f"Before anybody takes part, read and edit {self.out / CONSENT} and {self.out / INSTRUCTIONS}.")
         say(f"Then: latentclr study serve {self.out}")
-
-    def _options(self) -> Options:
-        chosen = {one.name: getattr(self, one.name) for one in fields(Options) if one.name != "checks"}
-        return Options(**chosen, checks=Checks(self.same, self.drastic, self.repeated))
 
 
 @dataclass(frozen=True)
@@ -127,15 +99,11 @@ class Serve:
 
     def run(self) -> None:
         """Serve until Ctrl-C."""
-        from latentclr.study.access import Access, codes_csv
-
-        access = Access(
-            self.host, self.address, self.participants, self.codes_file, self.codes, self.open_to_all
-        )
+        self._check_codes()
+        self._check_address()
         needs("study", *LIBRARIES)
-        from latentclr.files import write_bytes
+        from latentclr.study.pages.app import POLICY, application
         from latentclr.study.plan import Study
-        from latentclr.study.server import BODY, CONTENT, application
         from latentclr.study.store import Store
 
         study = Study.open(self.folder)
@@ -145,30 +113,72 @@ class Serve:
                 raise InputError("there are no codes yet: make some (--participants N).")
             codes = store.invite(self.participants) if self.participants else []
 
-            def ready(url: str) -> None:
-                url = (self.address or url).rstrip("/")
-                out.print(url, markup=False)
-                if codes and self.codes_file is None:
-                    out.print(codes_csv(codes, url), markup=False, end="")
-                elif self.codes_file is not None:
-                    write_bytes(self.codes_file, codes_csv(codes, url).encode())
-                    say(f"{len(codes)} codes are in {self.codes_file}. Nobody can look them up again.")
-                say(f"Answers go to {store.place}; stop with Ctrl-C.")
-                say("Only people with a code may begin." if access.by_code else "Anybody may begin.")
-
             serve(
-                application(
-                    study, store, open_to_all=not access.by_code, secure=access.url.scheme == "https"
-                ),
+                application(study, store, open_to_all=not self._by_code, secure=self._url.scheme == "https"),
+                POLICY,
                 host=self.host,
                 port=self.port,
-                asks_itself=True,
-                names=[access.url.hostname] if access.url.hostname else [],
-                body=BODY,
-                content=CONTENT,
-                ready=ready,
+                names=[self._url.hostname] if self._url.hostname else [],
+                ready=lambda url: self._announce(url, codes, store.place),
             )
         say(f"Stopped. What people said: latentclr study report {self.folder} --out DIR")
+
+    @property
+    def _by_code(self) -> bool:
+        """Whether people need a code to begin."""
+        return self.codes or self.participants > 0
+
+    @property
+    def _url(self) -> SplitResult:
+        return urlsplit(self.address or "")
+
+    def _announce(self, url: str, codes: Sequence[str], place: str) -> None:
+        from latentclr.files import write_bytes
+
+        url = (self.address or url).rstrip("/")
+        out.print(url, markup=False)
+        listed = csv_text([("code", "link"), *((code, f"{url}/j/{code}") for code in codes)])
+        if self.codes_file is not None:
+            write_bytes(self.codes_file, listed.encode())
+            say(f"{len(codes)} codes are in {self.codes_file}. Nobody can look them up again.")
+        elif codes:
+            out.print(listed, markup=False, end="")
+        say(f"Answers go to {place}; stop with Ctrl-C.")
+        say("Only people with a code may begin." if self._by_code else "Anybody may begin.")
+
+    def _check_codes(self) -> None:
+        if self.participants < 0:
+            raise InputError(f"--participants {self.participants}: give the number of codes to make.")
+        if self._by_code and self.open_to_all:
+            raise InputError("--open-to-all lets everybody in: leave out --codes and --participants.")
+        public = self.address is not None or not is_loopback(self.host)
+        if public and not (self._by_code or self.open_to_all):
+            raise InputError(
+                f"others can reach {self.address or self.host}: let people in by codes (--participants N "
+                "makes some, --codes takes earlier ones), or everybody (--open-to-all)."
+            )
+        if self.codes_file is None:
+            return
+        if not self.participants:
+            raise InputError("--codes-file is for new codes: say how many (--participants N).")
+        if self.codes_file.exists():
+            raise InputError(
+                f"{self.codes_file} exists, and codes cannot be made again; choose another file."
+            )
+        if not self.codes_file.absolute().parent.is_dir():
+            raise InputError(f"there is no folder for {self.codes_file}; make it first.")
+
+    def _check_address(self) -> None:
+        if self.address is None:
+            if self.participants and self.host in EVERYWHERE:
+                raise InputError(
+                    f"with --host {self.host}, say what participants type to come here (--address), so that "
+                    "the links of codes lead here."
+                )
+        elif self._url.scheme not in ("http", "https") or not self._url.hostname:
+            raise InputError(f"--address {self.address!r} must be like https://study.example.org.")
+        elif self._url.path.strip("/"):
+            raise InputError(f"--address {self.address!r} must be a host without a path.")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from latentclr.explorer.refining import Refiner
 from latentclr.explorer.sessions import Sessions
 from latentclr.explorer.shelf import Shelf
 from latentclr.explorer.uploads import add_uploads
-from latentclr.web import Guards, as_sentences, offline
+from latentclr.web import Guards, Policy, as_sentences, offline
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -41,7 +41,7 @@ MONO = ("ui-monospace", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
 
 
 def explorer(shelf: Shelf, *, log: Callable[[str], None] = lambda _: None) -> "FastAPI":
-    """The explorer of a shelf as an ASGI app, to be served by `latentclr.web.serve` with `body=UPLOAD`.
+    """The explorer of a shelf as an ASGI app, to be served by `latentclr.web.serve` with `Policy(UPLOAD)`.
 
     Gradio's own routes for files, uploads and the like cannot be reached (`Doors`): pictures are part of the
     page's answers, exports are made when they are asked for, what is opened is read from the request. Nothing
@@ -68,7 +68,7 @@ def explorer(shelf: Shelf, *, log: Callable[[str], None] = lambda _: None) -> "F
         app.add_api_route(path, _sending(text(name), kind), response_model=None)
     inner = _in_a_loop(lambda: _mounted(fastapi.FastAPI(), build(shelf, Sessions(shelf), refiner)))
     app.router.lifespan_context = _ending(inner.router.lifespan_context, refiner.close)
-    app.router.routes.append(Mount("/", Guards(Doors(inner), names=None, body=EVENT)))
+    app.router.routes.append(Mount("/", Guards(Doors(inner), Policy(EVENT), names=None)))
     return app
 
 

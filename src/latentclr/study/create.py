@@ -1,7 +1,6 @@
 """Freezing a study: which pictures, at which strength, in a folder that is there whole or not at all."""
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, count
 from pathlib import Path
@@ -15,11 +14,10 @@ from latentclr.engine.training import Log
 from latentclr.errors import InputError
 from latentclr.evaluate.calibration import calibrate, usual_target
 from latentclr.files import write_bytes
-from latentclr.generators import Generator, Latents
+from latentclr.generators import Generator
 from latentclr.limits import POSITIVE, Limit, at_least, check_limits
 from latentclr.runs.folders import FolderKind
-from latentclr.study.options import DEFAULT
-from latentclr.study.options import Options as Options
+from latentclr.study.options import DEFAULT, Options
 from latentclr.study.pictures import PictureFolder, draw, farthest, thumbnail
 from latentclr.study.plan import (
     CONSENT,
@@ -81,18 +79,18 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Strength:
-    """How long the edits of a run's directions are, shown or not.
+class _Alphas:
+    """How far the edits of a run's directions go, shown or not.
 
     Attributes:
         description: in words.
-        alphas: of the edits, in the run's own units.
+        values: alpha of each direction, in the run's own units.
         lengths: of the edits, in latent space.
         too_weak: numbers of the directions that do not change as much at any length that was tried.
     """
 
     description: str
-    alphas: tuple[float, ...]
+    values: tuple[float, ...]
     lengths: tuple[float, ...]
     too_weak: frozenset[int]
 
@@ -219,22 +217,35 @@ def _draw(
         thumbnails.append(thumbnail(picture))
     progress = count(options.pictures, 2 * options.pictures)
     log(next(progress), {"pictures": total})
-    runs = []
-    for source, strength in zip(sources, _strengths(sources, generator, options), strict=True):
-        shown = []
-        for direction in _edits(source, strength, generator, latents, size, files):
-            shown.append(direction)
-            log(next(progress), {"pictures": total})
-        runs.append(
-            Run(
-                name=source.name,
-                method=source.directions.origin.method or "?",
-                sha256=source.sha256,
-                strength=strength.description,
-                slots=tuple(source.moved_slots),
-                directions=tuple(shown),
-            )
+
+    def shown(source: Source, alphas: _Alphas, index: int) -> ShownDirection:
+        """A direction whose pictures have been drawn and written."""
+        ends = []
+        for alpha in (-alphas.values[index], alphas.values[index]):
+            edited = source.directions.edit(latents, index, alpha, source.moved_slots)
+            ends.append(tuple(files.add(picture) for picture in draw(generator, edited, size)))
+        log(next(progress), {"pictures": total})
+        return ShownDirection(
+            index=index,
+            label=source.directions.label(index),
+            alpha=alphas.values[index],
+            length=alphas.lengths[index],
+            too_weak=index in alphas.too_weak,
+            minus=ends[0],
+            plus=ends[1],
         )
+
+    runs = tuple(
+        Run(
+            name=source.name,
+            method=source.directions.origin.method or "?",
+            sha256=source.sha256,
+            strength=alphas.description,
+            slots=tuple(source.moved_slots),
+            directions=tuple(shown(source, alphas, index) for index in source.shown),
+        )
+        for source, alphas in zip(sources, _alphas(sources, generator, options), strict=True)
+    )
     files.flush()
     return Study(
         title=options.title,
@@ -252,7 +263,7 @@ def _draw(
             "resolution": generator.resolution,
         },
         questions=usual_questions(name=options.names, preference=options.preference > 0),
-        runs=tuple(runs),
+        runs=runs,
         pairs=random_pairs(rng, [len(source.shown) for source in sources], options.preference),
         pictures=Pictures(
             size=size,
@@ -264,34 +275,8 @@ def _draw(
     )
 
 
-def _edits(
-    source: Source,
-    strength: Strength,
-    generator: Generator,
-    latents: Latents,
-    size: int,
-    files: PictureFolder,
-) -> Iterator[ShownDirection]:
-    """The directions of a run that are shown; their pictures are drawn and written."""
-    for index in source.shown:
-        alpha = strength.alphas[index]
-        edited = (
-            source.directions.edit(latents, index, sign * alpha, source.moved_slots) for sign in (-1, 1)
-        )
-        minus, plus = (tuple(files.add(one) for one in draw(generator, shift, size)) for shift in edited)
-        yield ShownDirection(
-            index=index,
-            label=source.directions.label(index),
-            alpha=alpha,
-            length=strength.lengths[index],
-            too_weak=index in strength.too_weak,
-            minus=minus,
-            plus=plus,
-        )
-
-
-def _strengths(sources: Sequence[Source], generator: Generator, options: Options) -> list[Strength]:
-    """The strength of each run: one alpha for all, or the same visible change along every direction.
+def _alphas(sources: Sequence[Source], generator: Generator, options: Options) -> list[_Alphas]:
+    """One alpha for everything, or the same visible change along every direction.
 
     Several runs are calibrated together, even if they were calibrated before.
     """
@@ -302,13 +287,13 @@ def _strengths(sources: Sequence[Source], generator: Generator, options: Options
     return [_matched(source, generator, options.multiple, target) for source in sources]
 
 
-def _constant(directions: Directions, alpha: float) -> Strength:
+def _constant(directions: Directions, alpha: float) -> _Alphas:
     lengths = tuple(alpha * float(scale) for scale in directions.scale)
     description = f"alpha {alpha:g} in the run's own units"
-    return Strength(description, (alpha,) * directions.k, lengths, frozenset())
+    return _Alphas(description, (alpha,) * directions.k, lengths, frozenset())
 
 
-def _matched(source: Source, generator: Generator, multiple: float, target: float | None) -> Strength:
+def _matched(source: Source, generator: Generator, multiple: float, target: float | None) -> _Alphas:
     """A multiple of the lengths that change as much as `target`; None: of the run's own calibration."""
     found = own = source.directions
     if target is not None:
@@ -317,14 +302,9 @@ def _matched(source: Source, generator: Generator, multiple: float, target: floa
     assert calibration is not None
     lengths = [multiple * float(length) for length in found.scale]
     scales = [float(scale) for scale in own.scale]
-    return Strength(
+    return _Alphas(
         f"{multiple:g} times the length that changes {calibration.target:.3g} ({calibration.measure})",
         tuple(length / scale if scale else 0.0 for length, scale in zip(lengths, scales, strict=True)),
         tuple(lengths),
         frozenset(calibration.too_weak),
     )
-
-
-def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a directions file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

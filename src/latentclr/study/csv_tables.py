@@ -48,11 +48,11 @@ def csv_tables(
     kept = {one["participant"] for one in summary["participants"] if one["kept"]}
     codes: list[Row] = [{"completion": code, "kept": completed[code]} for code in sorted(completed)]
     return {
-        "answers.csv": table(ANSWERS, (_answer(responses.study, row, kept) for row in responses.rows)),
-        "directions.csv": table(DIRECTIONS, _directions(summary)),
-        "participants.csv": table(PARTICIPANTS, summary["participants"]),
-        "completed.csv": table(COMPLETED, codes),
-        "preferences.csv": table(PREFERENCES, _preferences(summary)),
+        "answers.csv": _table(ANSWERS, (_answer(responses.study, row, kept) for row in responses.rows)),
+        "directions.csv": _table(DIRECTIONS, _directions(summary)),
+        "participants.csv": _table(PARTICIPANTS, summary["participants"]),
+        "completed.csv": _table(COMPLETED, codes),
+        "preferences.csv": _table(PREFERENCES, _preferences(summary)),
     }
 
 
@@ -138,10 +138,10 @@ def _spread(name: str, quantity: Mapping[str, Any] | None) -> Row:
     return {name: found.get("value"), f"{name}_low": found.get("low"), f"{name}_high": found.get("high")}
 
 
-def table(columns: str, rows: Iterable[Mapping[str, Cell]]) -> bytes:
+def _table(columns: str, rows: Iterable[Mapping[str, Cell]]) -> bytes:
     r"""Rows as CSV (RFC 4180, UTF-8); what a row lacks is empty.
 
-    >>> table("a b c", [{"b": 1, "c": True}])
+    >>> _table("a b c", [{"b": 1, "c": True}])
     b'a,b,c\r\n,1,yes\r\n'
 
     Args:

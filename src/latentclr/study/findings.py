@@ -55,7 +55,7 @@ def findings(responses: Responses, bootstrap: Bootstrap) -> dict[str, Any]:
             {
                 "question": question,
                 **{
-                    level: quantity(alpha(ratings(responses, question), level, bootstrap=bootstrap))
+                    level: _quantity(alpha(ratings(responses, question), level, bootstrap=bootstrap))
                     for level in LEVELS
                 },
             }
@@ -71,10 +71,10 @@ def paper_lines() -> list[dict[str, Any]]:
     return [_line(None, question, paper(question)) for question in PAPER]
 
 
-def quantity(interval: Interval) -> dict[str, float | None] | None:
+def _quantity(interval: Interval) -> dict[str, float | None] | None:
     """A value with its interval as JSON values; None: there is none.
 
-    >>> quantity(Interval(0.5, float("nan"), float("nan")))
+    >>> _quantity(Interval(0.5, float("nan"), float("nan")))
     {'value': 0.5, 'low': None, 'high': None}
     """
     if math.isnan(interval.value):
@@ -85,11 +85,11 @@ def quantity(interval: Interval) -> dict[str, float | None] | None:
 
 def _values(found: Line | Grade | Preference | Contrast) -> dict[str, Any]:
     values = {one.name: getattr(found, one.name) for one in fields(found)}
-    return {name: quantity(one) if isinstance(one, Interval) else one for name, one in values.items()}
+    return {name: _quantity(one) if isinstance(one, Interval) else one for name, one in values.items()}
 
 
 def _line(run: int | None, question: str, found: Line) -> dict[str, Any]:
-    shares = {"strict": quantity(found.strict), "not_no": quantity(found.not_no)}
+    shares = {"strict": _quantity(found.strict), "not_no": _quantity(found.not_no)}
     return {"method": run, "question": question, **_values(found), **shares}
 
 

@@ -1,7 +1,13 @@
-"""The report of a study: a page, its tables as CSV, and everything as JSON."""
+"""The report of a study: a page, its tables as CSV, and everything as JSON.
 
-from collections.abc import Sequence
+The page is one HTML file that needs nothing else, in the looks of evaluations. Words of participants, names
+of runs and directions are text and never markup; the page's own policy allows no script but the one that
+stands in it, and no request at all.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +17,20 @@ from latentclr.errors import InputError
 from latentclr.evaluate.intervals import Bootstrap
 from latentclr.files import write_bytes, write_json
 from latentclr.images import save_picture
+from latentclr.report.numbers import finite
+from latentclr.report.page import report_environment
+from latentclr.report.strips import embed
 from latentclr.runs.folders import FolderKind
 from latentclr.study.answers import Joined, completion_code
 from latentclr.study.csv_tables import csv_tables
 from latentclr.study.findings import findings, paper_lines
-from latentclr.study.page import page
 from latentclr.study.plan import Place, Study
 from latentclr.study.quality import Quality, qualities, rule
 from latentclr.study.responses import Responses, responses
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from latentclr.study.store import Store
 
 FORMAT = 1
@@ -33,6 +43,8 @@ EXAMPLES = 2
 """Pictures in the example of a direction."""
 TILE = 128
 """Largest height of these pictures in pixels."""
+NAMES = 6
+"""Names of a direction that the page shows."""
 
 
 def report(
@@ -75,10 +87,10 @@ def report(
     }
     with FolderKind("a study's report", SUMMARY).new(folder, overwrite=overwrite) as staging:
         for place in study.places:
-            save_picture(_example(study, place), staging / example_name(place.run, place.direction))
+            save_picture(_example(study, place), staging / _example_name(place))
         for name, data in csv_tables(found, summary, completed).items():
             write_bytes(staging / name, data)
-        write_bytes(staging / PAGE, page(summary, staging).encode())
+        write_bytes(staging / PAGE, _page(summary, study, staging).encode())
         write_json(staging / SUMMARY, summary)
     return folder
 
@@ -162,14 +174,8 @@ def _example(study: Study, place: Place) -> Image.Image:
     return sheet
 
 
-def example_name(run: int, direction: int) -> str:
-    """The file with the example of a direction, in the folder of a report.
-
-    Args:
-        run: number of the run.
-        direction: place among the directions of the run.
-    """
-    return f"strips/{run}-{direction:03}.png"
+def _example_name(place: Place) -> str:
+    return f"strips/{place.run}-{place.direction:03}.png"
 
 
 def _opened(study: Study, name: str) -> Image.Image:
@@ -181,3 +187,54 @@ def _opened(study: Study, name: str) -> Image.Image:
         raise InputError(f"the picture {path} is missing or damaged; create the study again.") from error
     picture.thumbnail((4 * TILE, TILE), Image.Resampling.BOX)
     return picture
+
+
+def _page(summary: Mapping[str, Any], study: Study, folder: Path) -> str:
+    kept, everybody = summary["groups"]["kept"], summary["groups"]["all"]
+    group = "kept" if kept["people"] else "all"
+    template = _environment().get_template("report.html")
+    return template.render(
+        summary=summary,
+        group=group,
+        main=summary["groups"][group],
+        everybody=everybody,
+        differ=0 < kept["people"] < everybody["people"],
+        graded=[question for question in summary["questions"] if question["graded"]],
+        strips=embed([_example_name(place) for place in study.places], folder),
+        NAMES=NAMES,
+    )
+
+
+def _p_value(p: object) -> str:
+    """A p as papers print it.
+
+    >>> _p_value(0.00004), _p_value(0.0312), _p_value(1.0)
+    ('< .001', '.031', '1')
+    """
+    if not isinstance(p, (int, float)) or not finite(p):
+        return "\u2013"
+    if p < 0.001:
+        return "< .001"
+    return f"{p:.3f}".removeprefix("0") if p < 0.9995 else "1"
+
+
+def _stack(parts: Sequence[int | float]) -> list[tuple[float, float]]:
+    """Where the parts of a bar of length 100 begin, and how long they are.
+
+    >>> _stack([1, 3])
+    [(0.0, 25.0), (25.0, 75.0)]
+    """
+    found, start, whole = [], 0.0, sum(parts)
+    for part in parts:
+        width = 100 * part / whole if whole else 0.0
+        found.append((round(start, 3), round(width, 3)))
+        start += width
+    return found
+
+
+@cache
+def _environment() -> "Environment":
+    environment = report_environment("latentclr.study", "latentclr.report", styles=["bars.css"])
+    environment.globals["stack"] = _stack
+    environment.filters["p"] = _p_value
+    return environment

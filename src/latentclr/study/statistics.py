@@ -136,7 +136,7 @@ def mean(values: Float[np.ndarray, " people"], bootstrap: Bootstrap) -> Interval
         bootstrap: resamples participants.
     """
     known = torch.from_numpy(values.astype(float))
-    return over_people(lambda weights: weighted_means(known, weights), len(values), bootstrap)
+    return _over_people(lambda weights: weighted_means(known, weights), len(values), bootstrap)
 
 
 def ratio(
@@ -151,10 +151,10 @@ def ratio(
     """
     asked = whole > 0
     parts, wholes = (torch.from_numpy(values[asked].astype(float)) for values in (part, whole))
-    return over_people(lambda weights: (weights @ parts) / (weights @ wholes), int(asked.sum()), bootstrap)
+    return _over_people(lambda weights: (weights @ parts) / (weights @ wholes), int(asked.sum()), bootstrap)
 
 
-def over_people(statistic: Callable[[Tensor], Tensor], people: int, bootstrap: Bootstrap) -> Interval:
+def _over_people(statistic: Callable[[Tensor], Tensor], people: int, bootstrap: Bootstrap) -> Interval:
     """A statistic of participants with its interval; one alone has no interval, nobody has no value.
 
     Args:

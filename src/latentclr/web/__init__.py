@@ -4,19 +4,18 @@ Importing this imports no optional library.
 """
 
 from latentclr.web.extras import needs, offline
-from latentclr.web.guards import SAME_ORIGIN, UNEXPECTED, Guards, host_of
+from latentclr.web.guards import UNEXPECTED, Guards, Policy
 from latentclr.web.sentences import as_sentences
 from latentclr.web.server import HOST, PORT, check_host, running, serve
 
 __all__ = [
     "HOST",
     "PORT",
-    "SAME_ORIGIN",
     "UNEXPECTED",
     "Guards",
+    "Policy",
     "as_sentences",
     "check_host",
-    "host_of",
     "needs",
     "offline",
     "running",

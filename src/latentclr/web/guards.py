@@ -5,6 +5,7 @@ import base64
 import hmac
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
 Message = MutableMapping[str, Any]
@@ -38,6 +39,24 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a server accepts, and what its pages may load.
+
+    Attributes:
+        body: bytes that a request may bring.
+        content: content-security-policy of answers that have none of their own.
+        auth: "user:password" that every request must give; None: nothing is asked.
+        asks_itself: the app asks visitors who they are (codes of a study), so that no `auth` is needed even
+            where others than this machine's users reach the server.
+    """
+
+    body: int = BODY
+    content: str = SAME_ORIGIN
+    auth: str | None = None
+    asks_itself: bool = False
 
 
 class _TooLargeError(Exception):
@@ -88,29 +107,19 @@ class Guards:
     Every answer gets the headers that keep a page to itself; a content-security-policy of the app's stays.
     """
 
-    def __init__(
-        self,
-        app: App,
-        *,
-        names: Collection[str] | None,
-        auth: str | None = None,
-        body: int = BODY,
-        content: str = SAME_ORIGIN,
-    ) -> None:
+    def __init__(self, app: App, policy: Policy, *, names: Collection[str] | None) -> None:
         """Put guards around an app.
 
         Args:
             app: ASGI.
+            policy: what is accepted, and what pages may load.
             names: hosts that requests may be addressed to, in lower case, without port; None: any.
-            auth: "user:password" that every request must give; None: nothing is asked.
-            body: bytes that a request may bring.
-            content: the content-security-policy.
         """
-        self._app, self._body = app, body
+        self._app, self._body = app, policy.body
         self._names = None if names is None else frozenset(names)
-        self._auth = None if auth is None else b"Basic " + base64.b64encode(auth.encode())
+        self._auth = None if policy.auth is None else b"Basic " + base64.b64encode(policy.auth.encode())
         self._headers: Headers = [(k.encode(), v.encode()) for k, v in HEADERS.items()]
-        self._content = (b"content-security-policy", content.encode())
+        self._content = (b"content-security-policy", policy.content.encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection, or pass it on to the app."""
@@ -145,7 +154,7 @@ class Guards:
         """Status and sentence of a refusal; None: the app may answer."""
         headers: Headers = [(name.lower(), value) for name, value in scope["headers"]]
         hosts = [value for name, value in headers if name == b"host"]
-        host = host_of(hosts[0]) if len(hosts) == 1 else ""
+        host = _host_of(hosts[0]) if len(hosts) == 1 else ""
         if not host or (self._names is not None and host not in self._names):
             return 400, "This server does not answer to that host name."
         if any(ord(sign) < 32 or ord(sign) == 127 for sign in scope["path"]):
@@ -174,10 +183,10 @@ UNEXPECTED = "Something went wrong in the server; the terminal that it runs in s
 """The answer to a client when the app failed."""
 
 
-def host_of(header: bytes) -> str:
+def _host_of(header: bytes) -> str:
     """The host of a Host header, in lower case and without port and brackets; "" if it is malformed.
 
-    >>> host_of(b"LocalHost:7860"), host_of(b"[::1]:7860"), host_of(b"127.0.0.1"), host_of(b"a b")
+    >>> _host_of(b"LocalHost:7860"), _host_of(b"[::1]:7860"), _host_of(b"127.0.0.1"), _host_of(b"a b")
     ('localhost', '::1', '127.0.0.1', '')
     """
     try:

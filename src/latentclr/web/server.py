@@ -12,7 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from latentclr.errors import InputError
-from latentclr.web.guards import BODY, SAME_ORIGIN, App, Guards
+from latentclr.web.guards import App, Guards, Policy
 
 if TYPE_CHECKING:
     from uvicorn import Server
@@ -31,14 +31,11 @@ STARTED_WITHIN = 30.0
 
 def serve(
     app: App,
+    policy: Policy = Policy(),  # noqa: B008  (a frozen value)
     *,
     host: str = HOST,
     port: int | None = None,
-    auth: str | None = None,
-    asks_itself: bool = False,
     names: Collection[str] = (),
-    body: int = BODY,
-    content: str = SAME_ORIGIN,
     ready: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve an app behind `Guards` until Ctrl-C or SIGTERM, which end it without an error.
@@ -47,45 +44,37 @@ def serve(
 
     Args:
         app: ASGI; a FastAPI, for one (see `as_sentences`).
+        policy: what is accepted, and what pages may load.
         host: address to listen at.
         port: None: `PORT`, or a free one if that is taken; 0: any that is free.
-        auth: "user:password" that every request must give; needed where others than this machine's users
-            reach the host.
-        asks_itself: the app asks visitors who they are (codes of a study): no `auth` is needed anywhere.
         names: names by which it is called besides `host` (a proxy's). Without them, a server that listens on
             all addresses ("0.0.0.0") answers to any.
-        body: bytes that a request may bring.
-        content: the content-security-policy of answers that have none of their own.
         ready: called with the address ("http://127.0.0.1:7860") once it can be opened.
 
     Raises:
         InputError: the host or port cannot be used, or a password is missing.
     """
-    check_host(host, auth, asks_itself=asks_itself)
+    check_host(host, policy)
     with closing(_listening(host, port)) as listener, _quiet_end():
-        guarded = Guards(app, names=_names(host, names), auth=auth, body=body, content=content)
+        guarded = Guards(app, policy, names=_names(host, names))
         _server(guarded, lambda: ready(_address(host, listener))).run(sockets=[listener])
 
 
 @contextmanager
-def running(
-    app: App, *, auth: str | None = None, body: int = BODY, content: str = SAME_ORIGIN
-) -> Iterator[str]:
+def running(app: App, policy: Policy = Policy()) -> Iterator[str]:  # noqa: B008  (a frozen value)
     """Serve an app from a thread on a free port of this machine.
 
     Args:
         app: ASGI.
-        auth: "user:password" that every request must give.
-        body: bytes that a request may bring.
-        content: the content-security-policy of answers that have none of their own.
+        policy: what is accepted, and what pages may load.
 
     Yields:
         The address.
     """
-    check_host(HOST, auth)
+    check_host(HOST, policy)
     started = threading.Event()
     with closing(_listening(HOST, 0)) as listener:
-        guarded = Guards(app, names=_names(HOST), auth=auth, body=body, content=content)
+        guarded = Guards(app, policy, names=_names(HOST))
         server = _server(guarded, started.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
@@ -98,22 +87,21 @@ def running(
             thread.join(STARTED_WITHIN)
 
 
-def check_host(host: str, auth: str | None, *, asks_itself: bool = False) -> None:
+def check_host(host: str, policy: Policy) -> None:
     """Make sure that only this machine's users can do without a password.
 
     Args:
         host: address to listen at.
-        auth: "user:password" that every request must give; None: nothing is asked.
-        asks_itself: the app asks visitors who they are.
+        policy: what is accepted.
 
     Raises:
         InputError: others could reach the page without a password, or `auth` is no "user:password".
     """
-    if auth is not None:
-        user, colon, password = auth.partition(":")
-        if not (user and colon and password):
+    if policy.auth is not None:
+        user, _, password = policy.auth.partition(":")
+        if not (user and password):
             raise InputError("--auth must be USER:PASSWORD, both of them not empty.")
-    if not (is_loopback(host) or auth or asks_itself):
+    if not (is_loopback(host) or policy.auth or policy.asks_itself):
         raise InputError(
             f"host {host!r} can be reached from other machines: add --auth USER:PASSWORD, or stay on {HOST}."
         )

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment
 
-from latentclr.study.answers import Participant, completion_code
+from latentclr.study.answers import Participant
 from latentclr.study.order import Step, steps
 from latentclr.study.pages.forms import grouped
 from latentclr.study.plan import Study
@@ -109,10 +109,6 @@ class Site:
     def steps(self, participant: Participant) -> tuple[Step, ...]:
         """The items of a participant, in their order."""
         return steps(self.study, participant.key)
-
-    def completion(self, participant: Participant) -> str:
-        """The code that a participant sees when everything is answered."""
-        return completion_code(self.study, participant.key)
 
     @cached_property
     def minutes(self) -> int:

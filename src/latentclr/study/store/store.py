@@ -49,7 +49,13 @@ LONGEST = 24 * 3600 * 1000
 MAX_INVITED = 10_000
 
 # What the migrations create; they document it, too.
-_STUDY = table("study", column("id", Integer), column("digest", String), column("title", String), column("joined", Integer))
+_STUDY = table(
+    "study",
+    column("id", Integer),
+    column("digest", String),
+    column("title", String),
+    column("joined", Integer),
+)
 _PARTICIPANT = table(
     "participant",
     column("id", Integer),
@@ -235,7 +241,7 @@ class Store:
             connection.execute(delete(_PARTICIPANT).where(self._is(found.key)))
 
     def participants(self) -> list[Joined]:
-        """All participants, by number."""
+        """All participants of the study, by number."""
         with self._reading() as connection:
             rows = connection.execute(
                 select(_PARTICIPANT.c.number, _PARTICIPANT.c.key, _PARTICIPANT.c.day)
@@ -250,8 +256,9 @@ class Store:
         wanted = (answer.item, answer.question, answer.value, answer.milliseconds, answer.revisions)
         with self._reading() as connection:
             rows = connection.execute(
-                select(_PARTICIPANT.c.number, *wanted)
-                .where(answer.participant_id == _PARTICIPANT.c.id, _PARTICIPANT.c.study_id == self._id)
+                select(_PARTICIPANT.c.number, *wanted).where(
+                    answer.participant_id == _PARTICIPANT.c.id, _PARTICIPANT.c.study_id == self._id
+                )
             ).all()
         return [Given(*row) for row in sorted(rows, key=lambda row: tuple(row)[:3])]
 

@@ -1,4 +1,4 @@
-"""The server of a study for participants: it has no address with answers of others or a report."""
+"""The app of a study for participants: it has no address with answers of others or a report."""
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -6,24 +6,24 @@ from starlette.exceptions import HTTPException
 
 from latentclr.errors import InputError
 from latentclr.study.answers import NoConsentError, UnknownCodeError, UnreachableError
-from latentclr.study.pages.dependencies import ElsewhereError
 from latentclr.study.pages.forms import RefusedError, sentence
-from latentclr.study.pages.routes import router
+from latentclr.study.pages.routes import ElsewhereError, router
 from latentclr.study.pages.site import NOT_KEPT, Site
 from latentclr.study.plan import Study
 from latentclr.study.store import Store
+from latentclr.web import Policy
 
-BODY = 2**16
-"""Largest number of bytes of a request: a form with some answers."""
-CONTENT = (
-    "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+POLICY = Policy(
+    body=2**16,
+    content="default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    asks_itself=True,
 )
-"""What a page may load (content-security-policy): no inline code, and nothing from other machines."""
+"""Requests are forms with some answers; pages have no inline code, and load nothing from other machines."""
 
 
 def application(study: Study, store: Store, *, open_to_all: bool, secure: bool = False) -> FastAPI:
-    """The pages of a study. `latentclr.web` serves them, with `BODY` and `CONTENT`.
+    """The pages of a study. `latentclr.web` serves them, with `POLICY`.
 
     Args:
         study: the plan. Consent and instructions are read now.
