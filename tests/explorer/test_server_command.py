@@ -66,7 +66,9 @@ def test_a_missing_extra_is_a_sentence(said: Said, monkeypatch: pytest.MonkeyPat
 def test_the_password_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     served: dict[str, Any] = {}
     monkeypatch.setattr(server, "explorer", lambda *_, **__: None)
-    monkeypatch.setattr(explore, "serve", lambda _, **options: served.update(options))
+    monkeypatch.setattr(
+        explore, "serve", lambda _, policy, **options: served.update(options, auth=policy.auth)
+    )
     monkeypatch.setenv(explore.PASSWORD, "ann:secret")
     main(["explore", "--host", "0.0.0.0", "--port", "0"])
     assert (served["auth"], served["host"], served["port"]) == ("ann:secret", "0.0.0.0", 0)

@@ -19,7 +19,7 @@ from latentclr.evaluate.edits import Edits
 from latentclr.evaluate.strength import Measure
 from latentclr.images import to_pil
 from latentclr.study import create as module
-from latentclr.study.create import Source, check, create, picture_count, random_pairs
+from latentclr.study.create import Source, _random_pairs, check, create, picture_count
 from latentclr.study.options import Checks, Options
 from latentclr.study.plan import PICTURES, STUDY, Study
 
@@ -116,7 +116,7 @@ def test_pictures_can_be_smaller_than_the_generators(tmp_path: Path) -> None:
 
 def test_pairs_take_every_direction_about_equally_often() -> None:
     sizes = (2, 3, 2)
-    found = random_pairs(Random(0), sizes, 6)
+    found = _random_pairs(Random(0), sizes, 6)
     assert len(found) == 3 * 6
     for a, b in ((0, 1), (0, 2), (1, 2)):
         chosen = [(p.first[1], p.second[1]) for p in found if (p.first[0], p.second[0]) == (a, b)]

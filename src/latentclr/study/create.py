@@ -170,22 +170,16 @@ def picture_count(sources: Sequence[Source], options: Options) -> int:
     return options.pictures * (1 + 2 * sum(len(source.shown) for source in sources))
 
 
-def random_pairs(rng: Random, sizes: Sequence[int], per_two: int) -> tuple[Pair, ...]:
-    """Directions of every two runs to compare, each about equally often.
+# Of random numbers only `Random.random` is used, whose values Python promises to keep.
 
-    Args:
-        rng: of the study.
-        sizes: number of directions of each run.
-        per_two: number of pairs for every two runs.
-    """
+
+def _random_pairs(rng: Random, sizes: Sequence[int], per_two: int) -> tuple[Pair, ...]:
+    """Directions of every two runs to compare, each about equally often."""
     found = []
     for a, b in combinations(range(len(sizes)), 2):
         first, second = (_balanced(rng, sizes[run], per_two) for run in (a, b))
         found += [Pair(Place(a, i), Place(b, j)) for i, j in zip(first, second, strict=True)]
     return tuple(found)
-
-
-# Of random numbers only `Random.random` is used, whose values Python promises to keep.
 
 
 def _random_seeds(rng: Random, wanted: int) -> tuple[int, ...]:
@@ -264,7 +258,7 @@ def _draw(
         },
         questions=usual_questions(name=options.names, preference=options.preference > 0),
         runs=runs,
-        pairs=random_pairs(rng, [len(source.shown) for source in sources], options.preference),
+        pairs=_random_pairs(rng, [len(source.shown) for source in sources], options.preference),
         pictures=Pictures(
             size=size,
             total_bytes=sum(files.sizes.values()),

@@ -11,20 +11,20 @@ from latentclr.tables import Cell, csv_text
 
 Row = dict[str, Cell]
 
-ANSWERS = (
+_ANSWER_COLUMNS = (
     "participant kept position item kind method direction label left_is other_method other_direction "
     "other_label pictures question answer prefers milliseconds revisions"
 )
-DIRECTIONS = (
+_DIRECTION_COLUMNS = (
     "group method direction label alpha length too_weak question yes maybe no missing share_yes "
     "share_yes_low share_yes_high share_not_no share_not_no_low share_not_no_high names"
 )
-PARTICIPANTS = (
+_PARTICIPANT_COLUMNS = (
     "participant kept asked answered finished checks right wrong repeated same seconds longest "
     "straight revisions"
 )
-COMPLETED = "completion kept"
-PREFERENCES = (
+_COMPLETED_COLUMNS = "completion kept"
+_PREFERENCE_COLUMNS = (
     "group kind first second question wins losses ties missing value low high wilson_low wilson_high "
     "people_first people_second people_neither p p_holm p_answers"
 )
@@ -48,11 +48,13 @@ def csv_tables(
     kept = {one["participant"] for one in summary["participants"] if one["kept"]}
     codes: list[Row] = [{"completion": code, "kept": completed[code]} for code in sorted(completed)]
     return {
-        "answers.csv": _table(ANSWERS, (_answer(responses.study, row, kept) for row in responses.rows)),
-        "directions.csv": _table(DIRECTIONS, _directions(summary)),
-        "participants.csv": _table(PARTICIPANTS, summary["participants"]),
-        "completed.csv": _table(COMPLETED, codes),
-        "preferences.csv": _table(PREFERENCES, _preferences(summary)),
+        "answers.csv": _table(
+            _ANSWER_COLUMNS, (_answer(responses.study, row, kept) for row in responses.rows)
+        ),
+        "directions.csv": _table(_DIRECTION_COLUMNS, _directions(summary)),
+        "participants.csv": _table(_PARTICIPANT_COLUMNS, summary["participants"]),
+        "completed.csv": _table(_COMPLETED_COLUMNS, codes),
+        "preferences.csv": _table(_PREFERENCE_COLUMNS, _preferences(summary)),
     }
 
 

@@ -79,7 +79,7 @@ def report(
     if not found.people:
         raise InputError(f"nobody has answered yet ({len(joined)} joined); there is nothing to report.")
     quality = {one.participant: one for one in qualities(found)}
-    summary = summarise(found, joined, list(quality.values()), mistakes=mistakes, bootstrap=bootstrap)
+    summary = _summarise(found, joined, list(quality.values()), mistakes=mistakes, bootstrap=bootstrap)
     completed = {
         completion_code(study, one.key): quality[one.number].kept(mistakes)
         for one in joined
@@ -95,7 +95,7 @@ def report(
     return folder
 
 
-def summarise(
+def _summarise(
     found: Responses,
     joined: Sequence[Joined],
     quality: Sequence[Quality],
@@ -103,15 +103,7 @@ def summarise(
     mistakes: int,
     bootstrap: Bootstrap,
 ) -> dict[str, Any]:
-    """Everything of a report, as JSON values.
-
-    Args:
-        found: responses of all participants.
-        joined: everybody who joined, whether they answered or not.
-        quality: of each participant.
-        mistakes: attention checks that a participant may answer wrongly and still be kept.
-        bootstrap: resamples participants.
-    """
+    """Everything of a report, as JSON values; `joined` has everybody, whether they answered or not."""
     study, kept = found.study, {one.participant for one in quality if one.kept(mistakes)}
     days = sorted(one.day.isoformat() for one in joined if one.day is not None)
     return {

@@ -1,8 +1,7 @@
 """Statistics of answers about directions, and the summary that the paper has, computed properly.
 
-The paper (section 4.1) tells to how many of 32 directions its 100 participants answered Yes, Maybe and No on
-average. The averages of both questions sum to 30.61: 1.39 directions per participant were not answered. Its
-"82 % semantically meaningful, 80.59 % obvious" are 1 - No / 32 with the two questions exchanged.
+The paper (section 4.1) gives to how many of 32 directions its 100 participants answered Yes, Maybe and No on
+average. Each of the percentages that it makes of them belongs to the other question (docs/study.md).
 """
 
 from collections.abc import Callable, Sequence

@@ -4,8 +4,7 @@ Importing this imports no optional library.
 """
 
 from latentclr.web.extras import needs, offline
-from latentclr.web.guards import UNEXPECTED, Guards, Policy
-from latentclr.web.sentences import as_sentences
+from latentclr.web.guards import UNEXPECTED, Guards, Policy, as_sentences
 from latentclr.web.server import HOST, PORT, check_host, running, serve
 
 __all__ = [

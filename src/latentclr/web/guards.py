@@ -6,7 +6,12 @@ import hmac
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from latentclr.errors import InputError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI, Request, Response
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -27,6 +32,8 @@ REFUSED_AFTER = 0.5
 """Seconds until a wrong password is answered, so that nobody can try millions."""
 SAFE = ("GET", "HEAD", "OPTIONS")
 
+UNEXPECTED = "Something went wrong in the server; the terminal that it runs in shows what."
+"""The answer to a client when the app failed."""
 LOGGER = logging.getLogger("latentclr.web")
 
 HEADERS = {
@@ -179,8 +186,22 @@ class Guards:
         return [*kept, *self._headers, *([] if own else [self._content])]
 
 
-UNEXPECTED = "Something went wrong in the server; the terminal that it runs in shows what."
-"""The answer to a client when the app failed."""
+def as_sentences(app: "FastAPI") -> None:
+    """Let an app answer `InputError` with 400 and its message, other errors with 500 and no details.
+
+    The traceback of other errors is in the server's log. FastAPI answers requests whose fields are missing or
+    of a wrong type with 422 by itself.
+    """
+    from fastapi.responses import PlainTextResponse
+
+    def wrong(_: "Request", error: Exception) -> "Response":
+        return PlainTextResponse(f"{error}\n", status_code=400)
+
+    def defect(_: "Request", __: Exception) -> "Response":
+        return PlainTextResponse(f"{UNEXPECTED}\n", status_code=500)
+
+    app.add_exception_handler(InputError, wrong)
+    app.add_exception_handler(Exception, defect)
 
 
 def _host_of(header: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What a form sends, read strictly: anything that a page of ours cannot have sent is refused."""
+"""What a form sends, read strictly: what a page of ours cannot have sent raises `RefusedError`."""
 
 import re
 from collections.abc import Mapping
@@ -33,9 +33,6 @@ def parse(body: bytes, content_type: str) -> dict[str, str]:
     Args:
         body: what was sent.
         content_type: its declared type.
-
-    Raises:
-        RefusedError: 415, it is of another type; 400, it is malformed, no UTF-8, or names a field twice.
     """
     if content_type.partition(";")[0].strip().lower() != FORM:
         raise RefusedError(415, "Answers are sent by the forms of these pages; load the page again.")
@@ -62,9 +59,6 @@ def only(fields: Mapping[str, str], *names: str) -> Mapping[str, str]:
     Args:
         fields: of a form.
         names: that are allowed.
-
-    Raises:
-        RefusedError: a field has another name.
     """
     if not set(fields) <= set(names):
         raise RefusedError(400, "What was sent does not belong to this page; load the page again.")
@@ -72,11 +66,7 @@ def only(fields: Mapping[str, str], *names: str) -> Mapping[str, str]:
 
 
 def milliseconds(fields: Mapping[str, str]) -> int | None:
-    """How long the answer took; None: the page did not measure it.
-
-    Raises:
-        RefusedError: the field is no number.
-    """
+    """How long the answer took; None: the page did not measure it."""
     text = fields.get(MILLISECONDS)
     if text is None:
         return None

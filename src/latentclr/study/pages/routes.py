@@ -174,7 +174,7 @@ def _item(site: CurrentSite, number: str, participant: Consenting, request: Requ
         given=given,
         back=_address(index - 1, steps),
         onward=_address(index + 1, steps),
-        soon=_addresses(steps[index + 1]) if index + 1 < len(steps) else [],
+        soon=_picture_addresses(steps[index + 1]) if index + 1 < len(steps) else [],
         missing=request.url.query == "missing",
     )
 
@@ -282,7 +282,7 @@ def _index(number: str, steps: Sequence[Step]) -> int:
     return index
 
 
-def _addresses(step: Step) -> list[str]:
+def _picture_addresses(step: Step) -> list[str]:
     """The addresses of all pictures of an item, so that a browser can load them early."""
     names = dict.fromkeys(name for panel in step.panels for row in panel.rows for name in row)
     return [f"/picture/{name}" for name in names]

@@ -79,6 +79,8 @@ _ANSWER = table(
 class Store:
     """The answers to one study. Safe to use from many threads and processes.
 
+    What is asked about a code that nobody has raises `UnknownCodeError`.
+
     Attributes:
         study: the plan.
         place: where the answers are: a file, or a URL without its password.
@@ -123,9 +125,6 @@ class Store:
 
         Args:
             code: None: a new participant, whose code is in the returned value and nowhere else.
-
-        Raises:
-            UnknownCodeError: nobody has this code.
         """
         if code is not None:
             with self._reading() as connection:
@@ -157,9 +156,6 @@ class Store:
         Args:
             code: of the participant.
             text: that they were shown; its SHA-256 is kept.
-
-        Raises:
-            UnknownCodeError: nobody has this code.
         """
         digest = hashlib.sha256(text.encode()).hexdigest()
         today = datetime.datetime.now(datetime.UTC).date()
@@ -187,7 +183,6 @@ class Store:
             How often the answer was changed until now; None: the same answer was already stored.
 
         Raises:
-            UnknownCodeError: nobody has this code.
             NoConsentError: they have not agreed yet.
             InputError: the participant is not asked this, or it is no allowed answer.
         """
@@ -215,11 +210,7 @@ class Store:
         return revisions
 
     def progress(self, code: str) -> Progress:
-        """What a participant has answered, and what comes next.
-
-        Raises:
-            UnknownCodeError: nobody has this code.
-        """
+        """What a participant has answered, and what comes next."""
         with self._reading() as connection:
             row = self._row(connection, code)
             wanted = select(_ANSWER.c.item, _ANSWER.c.question, _ANSWER.c.value)
@@ -231,11 +222,7 @@ class Store:
         return Progress(answers, done, len(theirs), next(following, None))
 
     def withdraw(self, code: str) -> None:
-        """Delete a participant and everything that they answered.
-
-        Raises:
-            UnknownCodeError: nobody has this code.
-        """
+        """Delete a participant and everything that they answered."""
         with self._writing() as connection:
             found = self._known(connection, code)
             connection.execute(delete(_PARTICIPANT).where(self._is(found.key)))
@@ -305,12 +292,9 @@ class Store:
     def _check(self, row: Any, item: str, question: str) -> None:
         if row.consent is None:
             raise NoConsentError
-        for step in steps(self.study, row.key):
-            if step.item == item:
-                if question in step.questions:
-                    return
-                break
-        raise InputError("this is not among your questions; load the page again.")
+        asked = {step.item: step.questions for step in steps(self.study, row.key)}
+        if question not in asked.get(item, ()):
+            raise InputError("this is not among your questions; load the page again.")
 
     def _done(self, step: Step, answers: dict[tuple[str, str], str]) -> bool:
         return all(
