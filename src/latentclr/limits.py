@@ -52,13 +52,12 @@ def at_least(least: float) -> Limit:
     return Limit(least=least)
 
 
-def check_limits(values: Mapping[str, Any], limits: Limits, *, prefix: str = "") -> None:
+def check_limits(values: Mapping[str, Any], limits: Limits) -> None:
     """Refuse the first value that is outside its limit.
 
     Args:
         values: by name; None and names without a limit are not checked.
         limits: by name; a name without a value is ignored.
-        prefix: stands before the name in the message, such as "--".
 
     Raises:
         InputError: says which value was given and what is allowed.
@@ -66,7 +65,7 @@ def check_limits(values: Mapping[str, Any], limits: Limits, *, prefix: str = "")
     for name, limit in limits.items():
         value = values.get(name)
         if value is not None and not limit.allows(value):
-            raise InputError(f"{prefix}{name}={value} must be {limit}.")
+            raise InputError(f"{name}={value} must be {limit}.")
 
 
 def limits_of(kind: type) -> dict[str, Limit]:

@@ -17,7 +17,7 @@ from tests.cli.command import SMALL, Command, start, tree
 from latentclr import ZOO, Directions, LatentCLR, Random, __version__, load_generator
 from latentclr.cli import COMMANDS, main
 from latentclr.cli.console import Output
-from latentclr.cli.edit import parse_edits
+from latentclr.cli.edit import _parse_edits
 from latentclr.discover import DISCOVERERS
 from latentclr.errors import InputError
 
@@ -257,7 +257,7 @@ class TestBadInputIsOneSentenceAndExitCode2:
     @pytest.mark.parametrize("edits", ["", "0", "0:", ":3", "0:x", "0:1,,", "0:nan", "0:inf", "0;1", "0:1:2"])
     def test_edits_that_do_not_parse(self, run: Path, edits: str) -> None:
         with pytest.raises(InputError, match="cannot be read; write direction:alpha"):
-            parse_edits(edits, Directions.load(run / "directions.safetensors"))
+            _parse_edits(edits, Directions.load(run / "directions.safetensors"))
 
     @pytest.mark.parametrize(
         ("arguments", "said"),

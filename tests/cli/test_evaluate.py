@@ -134,7 +134,7 @@ def test_equal_evaluations_are_equal_files(here: Path, latentclr: Command) -> No
         (("evaluate", "r0", "r0", "--out", "x"), "given twice"),
         (("evaluate", "r0", "--out", "x", "--latents", "3"), "--latents 3 must be at least 8"),
         (("evaluate", "r0", "--out", "x", "--target", "-1"), "--target -1 must be above 0"),
-        (("evaluate", "r0", "--out", "x", "--level", "1"), "--level 1 must be between"),
+        (("evaluate", "r0", "--out", "x", "--level", "1"), "--level 1 must be above 0 and below 1"),
         (("evaluate", "r0", "--out", "seen"), "seen exists; .*--overwrite"),
         (("evaluate", "r0", "--out", "r1", "--overwrite"), "r1 is not the folder of an evaluation"),
         (("report", "r0"), "r0 is not the folder of an evaluation"),

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from latentclr import InputError, load_generator
-from latentclr.discover.ganalyze import GANalyze, agreement, first_order, gradients_of, walked
+from latentclr.discover.ganalyze import GANalyze, _agreement, _first_order, _gradients_of, _walked
 from latentclr.engine.world import World
 from latentclr.generators import Generator
 from latentclr.linalg import unit
@@ -76,14 +76,14 @@ def test_long_training_goes_to_the_least_squares_answer(toy: Toy) -> None:
     )
     directions = settings.fit(toy)
     z = torch.randn(4096, toy.z_dim, generator=torch.Generator().manual_seed(99))
-    _, gradients = gradients_of(toy, attributes_of(("brightness",)), z, slots=(0, 1), batch=512)
+    _, gradients = _gradients_of(toy, attributes_of(("brightness",)), z, slots=(0, 1), batch=512)
     slopes = gradients[:, 0] / directions.origin["achieved"]["brightness"]["deviation"]
 
     def objective(w: Tensor) -> float:
         return float((slopes @ w - 1).square().mean())
 
     best = objective(torch.linalg.lstsq(slopes, torch.ones(len(slopes), 1)).solution[:, 0])
-    first = objective(first_order(slopes[:, None])[0])
+    first = objective(_first_order(slopes[:, None])[0])
     found = objective(directions.scale[0] * direction(directions, "brightness"))
     assert best < found < best + 0.2 * (first - best)
 
@@ -152,12 +152,12 @@ def test_scores_are_those_of_edits_as_they_are_used(norm_preserving: bool) -> No
 def test_norms_are_kept_in_z_and_only_where_asked() -> None:
     latents = torch.randn(5, 3, 8, generator=torch.Generator().manual_seed(0))
     w, alphas = torch.ones(8), torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0])
-    kept = walked(latents, w, alphas, (0, 2), norm_preserving=True)
+    kept = _walked(latents, w, alphas, (0, 2), norm_preserving=True)
     assert_close(kept.norm(dim=-1), latents.norm(dim=-1))
     assert torch.equal(kept[:, 1], latents[:, 1])
     assert_close(unit(kept[3, 2]), unit(latents[3, 2] + w))
     assert_close(kept[2], latents[2])
-    plain = walked(latents, w, alphas, (0, 2), norm_preserving=False)
+    plain = _walked(latents, w, alphas, (0, 2), norm_preserving=False)
     assert_close(plain[:, [0, 2]], latents[:, [0, 2]] + alphas.view(5, 1, 1))
 
 
@@ -174,7 +174,7 @@ def test_gradients_against_differences(toy: Toy, slots: tuple[int, ...]) -> None
     names = ("brightness", "contrast", "saturation", "warmth", "sharpness")
     scored = attributes_of(names)
     z = torch.randn(5, toy.z_dim, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    values, gradients = gradients_of(toy, scored, z, slots=slots, batch=2)
+    values, gradients = _gradients_of(toy, scored, z, slots=slots, batch=2)
     latents, h = toy.map(z), 1e-5
     for i, score in enumerate(scored):
         assert_close(values[:, i], score(toy(latents)).float(), check_dtype=False, atol=1e-6, rtol=1e-5)
@@ -187,7 +187,7 @@ def test_gradients_against_differences(toy: Toy, slots: tuple[int, ...]) -> None
 
 def test_the_first_step_is_the_best_length_along_the_mean_gradient() -> None:
     gradients = torch.randn(50, 2, 6, generator=torch.Generator().manual_seed(0)) + torch.ones(6)
-    first = first_order(gradients)
+    first = _first_order(gradients)
     for i in range(2):
         g, w = gradients[:, i], first[i]
         assert_close(unit(w), unit(g.mean(0)))
@@ -197,11 +197,11 @@ def test_the_first_step_is_the_best_length_along_the_mean_gradient() -> None:
 
 def test_agreement_by_hand() -> None:
     asked = torch.tensor([-2.0, -1.0, 1.0, 2.0])
-    same = agreement(asked, asked)
+    same = _agreement(asked, asked)
     assert same == pytest.approx({"r2": 1, "correlation": 1, "slope": 1})
-    assert agreement(asked, asked / 2) == pytest.approx({"r2": 0.75, "correlation": 1, "slope": 0.5})
-    assert agreement(asked, torch.zeros(4)) == pytest.approx({"r2": 0, "correlation": 0, "slope": 0})
-    assert agreement(asked, -asked)["r2"] == pytest.approx(-3)
+    assert _agreement(asked, asked / 2) == pytest.approx({"r2": 0.75, "correlation": 1, "slope": 0.5})
+    assert _agreement(asked, torch.zeros(4)) == pytest.approx({"r2": 0, "correlation": 0, "slope": 0})
+    assert _agreement(asked, -asked)["r2"] == pytest.approx(-3)
 
 
 def test_log_and_the_best_step(toy: Toy) -> None:
@@ -228,14 +228,14 @@ def test_log_and_the_best_step(toy: Toy) -> None:
 def test_the_shares_of_processes_are_the_whole(toy: Toy) -> None:
     settings, scored = replace(TINY, measured=20), attributes_of(TINY.attributes)
     z = torch.randn(20, toy.z_dim, generator=torch.Generator().manual_seed(0))
-    whole = gradients_of(toy, scored, z, slots=(0,), batch=20)
+    whole = _gradients_of(toy, scored, z, slots=(0,), batch=20)
     parts = [
-        gradients_of(toy, scored, z[Rank(rank).share(settings.measured)], slots=(0,), batch=3)
+        _gradients_of(toy, scored, z[Rank(rank).share(settings.measured)], slots=(0,), batch=3)
         for rank in range(3)
     ]
     for i in range(2):
         assert_close(torch.cat([part[i] for part in parts]), whole[i], atol=1e-6, rtol=1e-4)
-    assert len(gradients_of(toy, scored, z[:0], slots=(0,), batch=3)[1]) == 0
+    assert len(_gradients_of(toy, scored, z[:0], slots=(0,), batch=3)[1]) == 0
 
 
 class Alone(World):

@@ -19,7 +19,7 @@ from torch.testing import assert_close
 from latentclr import Generator, InputError
 from latentclr.directions import Directions
 from latentclr.discover import ganspace
-from latentclr.discover.ganspace import GANSpace, Stream, chunk_rng
+from latentclr.discover.ganspace import GANSpace, _chunk_rng, _Stream
 from latentclr.discover.moments import principal, signed
 from latentclr.discover.sefa import SeFa
 from latentclr.engine.world import ALONE, World
@@ -41,7 +41,7 @@ def all_latents(generator: Generator, n: int, seed: int, stream: int) -> Tensor:
     """What the method samples, drawn at once."""
     size = ganspace.CHUNK
     z = [
-        torch.randn(min(size, n - i * size), generator.z_dim, generator=chunk_rng(seed, stream, i))
+        torch.randn(min(size, n - i * size), generator.z_dim, generator=_chunk_rng(seed, stream, i))
         for i in range(-(-n // size))
     ]
     return generator.map(torch.cat(z))[:, 0]
@@ -206,14 +206,14 @@ def test_number_of_processes_changes_nothing(
 
 def test_chunks_and_streams_and_seeds_have_numbers_of_their_own() -> None:
     keys = [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0), (2**32, 0, 0), (-1, 0, 0)]
-    drawn = [tuple(torch.randn(4, generator=chunk_rng(*key)).tolist()) for key in keys]
+    drawn = [tuple(torch.randn(4, generator=_chunk_rng(*key)).tolist()) for key in keys]
     assert len(set(drawn)) == len(keys)
-    assert drawn[1] == tuple(torch.randn(4, generator=chunk_rng(0, 0, 1)).tolist())
+    assert drawn[1] == tuple(torch.randn(4, generator=_chunk_rng(0, 0, 1)).tolist())
 
 
 @pytest.mark.usefixtures("chunks_of_64")
 def test_more_samples_keep_those_that_there_were(toy: Toy) -> None:
-    few, many = (Stream(toy, None, n, 0, ALONE) for n in (128, 500))
+    few, many = (_Stream(toy, None, n, 0, ALONE) for n in (128, 500))
     assert torch.equal(few.latents(0, 1), many.latents(0, 1))
     assert many.latents(0, 7).shape == (500 - 7 * 64, 6)
 

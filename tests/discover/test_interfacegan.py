@@ -14,10 +14,10 @@ from latentclr import InputError, load_generator
 from latentclr.discover.base import Setup
 from latentclr.discover.interfacegan import (
     InterFaceGAN,
+    _scored_latents,
+    _separate,
+    _split,
     project,
-    scored_latents,
-    separate,
-    split,
 )
 from latentclr.engine.world import World
 from latentclr.generators import Generator, Latents
@@ -127,7 +127,7 @@ def test_the_machine_solves_its_quadratic_problem() -> None:
     # Few points whose widest margin is known: between (1, 1) and (-1, -1).
     high = torch.tensor([[1.0, 1.0], [3.0, 2.0], [2.0, 5.0]])
     low = torch.tensor([[-1.0, -1.0], [-4.0, -1.0]])
-    boundary = separate(high, low)
+    boundary = _separate(high, low)
     assert_close(boundary.normal, torch.tensor([1.0, 1.0], dtype=torch.float64) / 2**0.5, atol=1e-3, rtol=0)
     assert boundary.offset == pytest.approx(0, abs=1e-3)
     assert boundary.accuracy(high, low) == 1
@@ -138,7 +138,7 @@ def test_the_machine_solves_its_quadratic_problem() -> None:
 def test_split_takes_the_extremes_and_holds_some_out() -> None:
     scores = torch.randn(200, generator=torch.Generator().manual_seed(0))
     order = scores.argsort(descending=True)
-    parts = split(scores, 0.1, torch.Generator().manual_seed(1))
+    parts = _split(scores, 0.1, torch.Generator().manual_seed(1))
     assert (
         (len(parts.train_high), len(parts.held_high))
         == (len(parts.train_low), len(parts.held_low))
@@ -149,7 +149,7 @@ def test_split_takes_the_extremes_and_holds_some_out() -> None:
     rest = torch.cat([parts.rest_high, parts.rest_low])
     assert set(rest.tolist()) == set(order[20:180].tolist())
     assert scores[parts.rest_high].min() >= scores[rest].median() >= scores[parts.rest_low].max()
-    other = split(scores, 0.1, torch.Generator().manual_seed(2))
+    other = _split(scores, 0.1, torch.Generator().manual_seed(2))
     assert set(other.held_high.tolist()) != set(parts.held_high.tolist())
 
 
@@ -172,7 +172,7 @@ def test_shares_of_processes_are_the_whole(toy: Toy) -> None:
 
     def drawn(world: World) -> tuple[Tensor, Tensor]:
         rng = torch.Generator().manual_seed(0)
-        return scored_latents(Setup(toy, (0, 1), rng, world=world), scored, 50, batch=8)
+        return _scored_latents(Setup(toy, (0, 1), rng, world=world), scored, 50, batch=8)
 
     whole = drawn(World())
     parts = [drawn(Rank(rank)) for rank in range(3)]

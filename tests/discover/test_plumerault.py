@@ -16,17 +16,15 @@ from torch.testing import assert_close
 
 from latentclr import InputError
 from latentclr.discover import transforms
-from latentclr.discover.axis import bent, fit_axis
+from latentclr.discover.axis import _bent, fit_axis
 from latentclr.discover.base import Setup
 from latentclr.discover.plumerault import (
-    Ball,
     Plumerault,
-    TrajectoryLearner,
     _best,
-    blur_matrix,
-    typical,
+    _blur_matrix,
+    _TrajectoryLearner,
 )
-from latentclr.discover.transforms import TRANSFORMS
+from latentclr.discover.transforms import TRANSFORMS, Ball, typical
 from latentclr.engine.checkpoint import Keeper
 from latentclr.images import blurred
 
@@ -70,9 +68,9 @@ def test_alpha_one_is_the_largest_amount(blob: Blob) -> None:
         assert_close(float(moved), 0.12 * alpha, atol=0.03, rtol=0)
 
 
-def learner_of(blob: Blob, settings: Plumerault) -> TrajectoryLearner:
+def learner_of(blob: Blob, settings: Plumerault) -> _TrajectoryLearner:
     settings = replace(settings, trajectories=2, held_out=2)
-    return TrajectoryLearner(settings, Setup(blob, (0,), torch.Generator().manual_seed(5)))
+    return _TrajectoryLearner(settings, Setup(blob, (0,), torch.Generator().manual_seed(5)))
 
 
 def test_errors_equal_a_loop_over_their_definition(blob: Blob) -> None:
@@ -89,7 +87,7 @@ def test_errors_equal_a_loop_over_their_definition(blob: Blob) -> None:
                     (errors, z + learner.ball.deviation * shift[i, j, n]),
                     (still, z),
                 ):
-                    matrix = blur_matrix(PIXELS, 0.06 * PIXELS)
+                    matrix = _blur_matrix(PIXELS, 0.06 * PIXELS)
                     seen = torch.einsum("ij,ncjk,lk->ncil", matrix, mask * (blob(ends) - target), matrix)
                     known = mask.bool().expand_as(seen)
                     assert_close(found[i, j, n], seen[known].square().mean(), atol=1e-6, rtol=1e-4)
@@ -130,7 +128,7 @@ def test_the_masked_blur_is_blind_to_what_is_not_known(blob: Blob) -> None:
 
 def test_blur_is_that_of_pictures_away_from_the_border() -> None:
     picture = torch.rand(1, 3, 24, 20, generator=torch.Generator().manual_seed(0))
-    rows, columns = blur_matrix(24, 1.2), blur_matrix(20, 1.2)
+    rows, columns = _blur_matrix(24, 1.2), _blur_matrix(20, 1.2)
     ours = rows @ picture @ columns.T
     middle = (..., slice(5, -5), slice(5, -5))
     assert_close(ours[middle], blurred(picture, 1.2)[middle], atol=2e-3, rtol=0)
@@ -214,8 +212,8 @@ def test_bent_is_a_line_through_its_knots() -> None:
     knots = np.linspace(-5, 5, 11)
     values = np.concatenate([[0], np.cumsum(slopes.numpy())])
     x = torch.linspace(-5, 5, 77).double()
-    assert_close(bent(x, slopes), torch.from_numpy(np.interp(x.numpy(), knots, values)))
-    beyond = bent(torch.tensor([-7.0, 8.0]).double(), slopes)
+    assert_close(_bent(x, slopes), torch.from_numpy(np.interp(x.numpy(), knots, values)))
+    beyond = _bent(torch.tensor([-7.0, 8.0]).double(), slopes)
     expected = [-2 * float(slopes[0]), float(values[-1]) + 3 * float(slopes[-1])]
     assert_close(beyond, torch.tensor(expected).double())
 

@@ -14,7 +14,7 @@ from torch.testing import assert_close
 from latentclr import Directions, InputError
 from latentclr.discover import transforms
 from latentclr.discover.base import Setup
-from latentclr.discover.steerability import Steerability, WalkLearner
+from latentclr.discover.steerability import Steerability, _WalkLearner
 from latentclr.discover.transforms import TRANSFORMS
 from latentclr.generators import IMAGE, Generator, Latents, Layer
 from latentclr.linalg import unit
@@ -162,7 +162,7 @@ def test_scores_are_those_of_the_edits_with_the_directions(blob: Blob, model: An
 @pytest.mark.parametrize("loss", ["l2", "pyramid"])
 def test_gradient_agrees_with_finite_differences(blob: Blob, loss: Any) -> None:
     setup = Setup(Blob(), (0,), torch.Generator())
-    learner = WalkLearner(replace(ON_BLOB, loss=loss), setup)
+    learner = _WalkLearner(replace(ON_BLOB, loss=loss), setup)
     learner.setup = replace(setup, generator=Blob().double())
     latents = torch.randn(2, 1, 6, generator=torch.Generator().manual_seed(0)).double()
     alphas = torch.tensor([[0.5, -1.0], [0.7, -0.2], [-0.9, 0.4]]).double()

@@ -11,10 +11,11 @@ import tyro
 
 from latentclr.cli.console import out, say, table
 from latentclr.cli.options import OverwriteOption
-from latentclr.cli.parsing import check_at_least, check_positive
+from latentclr.cli.parsing import check_options
 from latentclr.cli.runs import SeveralRunsOptions
 from latentclr.errors import InputError
 from latentclr.evaluate.settings import LONGEST, MeasureName
+from latentclr.limits import POSITIVE, at_least
 from latentclr.ranges import numbers
 
 if TYPE_CHECKING:
@@ -95,8 +96,7 @@ class Command(SeveralRunsOptions, OverwriteOption):
 
         if len(self.runs) < 2:
             raise InputError(f"compare needs at least two runs, not {len(self.runs)}: give their folders.")
-        check_at_least(self, rows=1, samples=1)
-        check_positive(self, "strength", "longest")
+        check_options(self, rows=at_least(1), samples=at_least(1), strength=POSITIVE, longest=POSITIVE)
         if (self.measure == "features") != bool(self.layer):
             raise InputError(
                 f"--measure {self.measure} with --layer {self.layer}: give `--measure features --layer NAME` "

@@ -73,10 +73,10 @@ class Command(RunOptions):
             generator, latents = self._inverted(generator, self.latents)
         slots: Sequence[int] | None = self.moved
         if self.from_ganspace is not None:
-            edits, moved = as_published(self.from_ganspace, directions, generator)
+            edits, moved = _as_published(self.from_ganspace, directions, generator)
             slots = moved if slots is None else slots
         else:
-            edits = parse_edits(self.edits or "", directions)
+            edits = _parse_edits(self.edits or "", directions)
         moves = [
             Move(directions, index, alpha, None if slots is None else tuple(slots)) for index, alpha in edits
         ]
@@ -120,16 +120,8 @@ class Command(RunOptions):
         return generator, found.latents
 
 
-def parse_edits(text: str, directions: Directions) -> list[tuple[int, float]]:
-    """Read (direction, alpha) pairs from text such as "0:+3,smile:-2".
-
-    Args:
-        text: the edits.
-        directions: that the text names or numbers.
-
-    Raises:
-        InputError: it cannot be read, or there is no such direction.
-    """
+def _parse_edits(text: str, directions: Directions) -> list[tuple[int, float]]:
+    """Read (direction, alpha) pairs from text such as "0:+3,smile:-2"."""
     edits = []
     for part in text.split(","):
         match = re.fullmatch(r"\s*(?P<which>[^:]+?)\s*:\s*(?P<alpha>[^:\s]+)\s*", part)
@@ -146,21 +138,13 @@ def parse_edits(text: str, directions: Directions) -> list[tuple[int, float]]:
     return edits
 
 
-def as_published(
+def _as_published(
     text: str, directions: Directions, generator: Generator
 ) -> tuple[list[tuple[int, float]], tuple[int, ...]]:
     """Read an edit published with GANSpace: its (direction, alpha) and slots; print what it will move.
 
     The authors truncate after the edit, so that in W it shrinks by psi. Edits here come after truncation, so
     they are shortened by psi, relative to the truncation at which the standard deviation was measured.
-
-    Args:
-        text: name or notation of the edit.
-        directions: of a run of GANSpace.
-        generator: at the truncation that is drawn.
-
-    Raises:
-        InputError: the run is of another method, or has no such component or slot.
     """
     from latentclr.directions.published import DEFAULT_SIGMA, published_edit
     from latentclr.generators import check_slots

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from latentclr.cli.console import counted, out, say, table
 from latentclr.cli.options import OverwriteOption, Runs
-from latentclr.cli.parsing import check_at_least, check_positive
+from latentclr.cli.parsing import check_options
 from latentclr.cli.runs import SeveralRunsOptions
 from latentclr.errors import InputError
 from latentclr.evaluate.settings import LONGEST
+from latentclr.limits import POSITIVE, Limit, at_least
 
 if TYPE_CHECKING:
     from latentclr.directions import Directions
@@ -123,10 +124,14 @@ class Command(SeveralRunsOptions, OverwriteOption):
 
         if not self.runs:
             raise InputError("evaluate needs at least one run: give its folder.")
-        check_at_least(self, latents=8, separability=0)
-        check_positive(self, "target", "longest")
-        if not 0 < self.level < 1:
-            raise InputError(f"--level {self.level:g} must be between 0 and 1.")
+        check_options(
+            self,
+            latents=at_least(8),
+            separability=at_least(0),
+            target=POSITIVE,
+            longest=POSITIVE,
+            level=Limit(above=0, below=1),
+        )
         EVALUATION.check_place(self.out, overwrite=self.overwrite)
 
     def _settings(self, target: float, latents: int) -> dict[str, Any]:

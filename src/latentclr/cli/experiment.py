@@ -11,9 +11,10 @@ import tyro
 
 from latentclr.cli.console import counted, out, say, table
 from latentclr.cli.options import ClassName, DeviceOption, OverwriteOption, pick_device
-from latentclr.cli.parsing import check_at_least, chosen, parse
+from latentclr.cli.parsing import check_options, chosen, parse
 from latentclr.errors import InputError
 from latentclr.experiments.questions import EXPERIMENTS, K, Model, Question
+from latentclr.limits import at_least
 from latentclr.ranges import numbers
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ SHOWN = 40
 
 @dataclass(frozen=True)
 class Options(DeviceOption, OverwriteOption):
-    """Options of every experiment."""
+    """Answer a question of the paper with a figure, a table and a paragraph."""
 
     out: Path
     """Folder for the experiment: figure.png, table.csv, text.md, experiment.json and the runs."""
@@ -110,7 +111,7 @@ class Options(DeviceOption, OverwriteOption):
     def _check(self) -> None:
         from latentclr.experiments.folder import EXPERIMENT
 
-        check_at_least(self, k=2, latents=8, steps=1)
+        check_options(self, k=at_least(2), latents=at_least(8), steps=at_least(1))
         EXPERIMENT.check_place(self.out, overwrite=self.overwrite)
 
     def _open(self, question: Question) -> Generator:

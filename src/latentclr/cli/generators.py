@@ -75,7 +75,7 @@ class Show:
         from latentclr.checkpoints import ZOO, load_generator
 
         generator = load_generator(self.name, log=say)
-        facts = dict(described(generator))
+        facts = dict(_described(generator))
         if self.name in ZOO:
             entry = ZOO[self.name]
             facts |= {"about": entry.about, "licence": entry.licence, "source": entry.source.address}
@@ -112,7 +112,7 @@ class Inspect:
             "verdict": "loads",
             "container": found.container,
             "layout": found.layout,
-            **dict(described(found.generator)),
+            **dict(_described(found.generator)),
             "ignored": f"{len(found.ignored)} tensors{_examples(found.ignored)}",
             **{f"note: {name}": value for name, value in found.notes.items()},
         }
@@ -180,7 +180,7 @@ class Import:
         out.print(str(self.out))
 
 
-def described(generator: Generator) -> Iterator[tuple[str, str]]:
+def _described(generator: Generator) -> Iterator[tuple[str, str]]:
     """Names and values of facts about a generator, as text."""
     picture = generator.settings().get("resolution", generator.resolution)
     yield "kind", type(generator).__name__

@@ -98,6 +98,10 @@ def pick_device(device: str) -> str:
 def find_directions(directions: Directions, text: str) -> list[int]:
     """Indices of directions from a list of numbers, ranges and names ("0,3,smile", "0-7").
 
+    Args:
+        directions: that are named or numbered.
+        text: the list.
+
     Raises:
         InputError: one of them does not exist.
     """

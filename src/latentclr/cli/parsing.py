@@ -21,6 +21,7 @@ from tyro.constructors import (
 
 from latentclr.cli.console import out
 from latentclr.errors import InputError, unknown
+from latentclr.limits import Limit
 
 Options = TypeVar("Options")
 
@@ -131,33 +132,17 @@ def chosen(
     return name, rest
 
 
-def check_at_least(options: object, **least: int) -> None:
-    """Check that options are no smaller than they may be; None is allowed.
+def check_options(options: object, **limits: Limit) -> None:
+    """Check that options are within their limits; None is allowed.
 
     Args:
         options: whose fields are checked.
-        least: smallest value of each field.
-
-    Raises:
-        InputError: one is smaller.
-    """
-    for name, smallest in least.items():
-        value = getattr(options, name)
-        if value is not None and value < smallest:
-            raise InputError(f"--{name} {value} must be at least {smallest}.")
-
-
-def check_positive(options: object, *names: str) -> None:
-    """Check that options are above 0 and finite; None is allowed.
-
-    Args:
-        options: whose fields are checked.
-        names: of the fields.
+        limits: of the fields.
 
     Raises:
         InputError: one is not.
     """
-    for name in names:
+    for name, limit in limits.items():
         value = getattr(options, name)
-        if value is not None and not 0 < value < float("inf"):
-            raise InputError(f"--{name} {value:g} must be above 0 and finite.")
+        if value is not None and not limit.allows(value):
+            raise InputError(f"--{name} {value:g} must be {limit}.")

@@ -73,7 +73,7 @@ class Pretrain(Generic[Architecture]):
         with (
             (self.out / LOG).open("a") as log_file,
             stop_on_interrupt() as interrupted,
-            TrainingProgress(settings, log_file) as log,
+            _TrainingProgress(settings, log_file) as log,
         ):
             train(
                 settings,
@@ -157,28 +157,23 @@ class Pretrain(Generic[Architecture]):
         return replace(drawn, class_names=SHAPES[: WORLDS[self.data].shapes] if conditional else ())
 
 
-class TrainingProgress:
+class _TrainingProgress:
     """Progress of a training of a generator: a status line and a log file.
 
-    Where stderr is no terminal, a line is printed from time to time. An instance is the `log` of `train`.
+    The file gets a JSON line for each call. Where stderr is no terminal, a line is printed from time to time.
+    An instance is the `log` of `train`.
     """
 
     EVERY = 60.0
     """Seconds between two lines where stderr is no terminal."""
 
     def __init__(self, settings: Settings, log_file: TextIOBase) -> None:
-        """Follow a training.
-
-        Args:
-            settings: of the training.
-            log_file: gets a JSON line for each call.
-        """
         self._settings = settings
         self._log_file = log_file
         self._status = err.status("training") if err.is_terminal else None
         self._said = float("-inf")
 
-    def __enter__(self) -> TrainingProgress:
+    def __enter__(self) -> _TrainingProgress:
         if self._status is not None:
             self._status.start()
         return self

@@ -41,7 +41,7 @@ class Axis:
             ends: points after an edit.
             starts: the points before it.
         """
-        to, since = (bent(x @ self.direction, self.slopes) for x in (ends, starts))
+        to, since = (_bent(x @ self.direction, self.slopes) for x in (ends, starts))
         return self.slope * (to - since)
 
     def slope_at(self, points: Float[Tensor, "m dim"]) -> float:
@@ -50,13 +50,8 @@ class Axis:
         return self.slope * float(self.slopes[piece.clamp(0, len(self.slopes) - 1)].mean())
 
 
-def bent(x: Float[Tensor, " m"], slopes: Float[Tensor, " pieces"]) -> Float[Tensor, " m"]:
-    """The piecewise linear g with g(-5) = 0, equidistant knots in [-5, 5], and straight ends beyond.
-
-    Args:
-        x: where g is evaluated.
-        slopes: of g between neighbouring knots.
-    """
+def _bent(x: Float[Tensor, " m"], slopes: Float[Tensor, " pieces"]) -> Float[Tensor, " m"]:
+    """The piecewise linear g with g(-5) = 0, equidistant knots in [-5, 5], and straight ends beyond."""
     pieces = len(slopes)
     width = 2 * REACH / pieces
     knots = torch.arange(pieces, dtype=x.dtype) * width - REACH
@@ -71,7 +66,6 @@ def fit_axis(
     *,
     ridge: float,
     smoothness: float,
-    knots: int = KNOTS,
 ) -> Axis:
     """Fit t = g(<v, x_t>) - g(<v, x_0>), with the length of v as g's mean slope and u = v / |v|.
 
@@ -85,7 +79,6 @@ def fit_axis(
         amounts: the t of each.
         ridge: weight.
         smoothness: weight.
-        knots: of g.
     """
     moves = ends - starts
     gram = moves.T @ moves / len(moves)
@@ -95,7 +88,7 @@ def fit_axis(
     v = torch.linalg.solve(gram + max(ridge, least) * eye, moves.T @ amounts / len(moves))
     length = float(v.norm())
     vector = (v / length).requires_grad_()  # of order 1, like the others
-    logits = torch.zeros(knots - 1, dtype=v.dtype, requires_grad=True)
+    logits = torch.zeros(KNOTS - 1, dtype=v.dtype, requires_grad=True)
     search = torch.optim.LBFGS([vector, logits], max_iter=FIT_STEPS, line_search_fn="strong_wolfe")
 
     def axis() -> tuple[Tensor, Tensor, Tensor]:
@@ -105,7 +98,7 @@ def fit_axis(
     def closure() -> Tensor:
         search.zero_grad()
         u, slope, slopes = axis()
-        predicted = slope * (bent(ends @ u, slopes) - bent(starts @ u, slopes))
+        predicted = slope * (_bent(ends @ u, slopes) - _bent(starts @ u, slopes))
         loss = (amounts - predicted).square().mean() + ridge * slope.square()
         loss = loss + smoothness * slopes.diff().square().sum() * length**2
         # Divided by what it can be at most, so that the search's own tolerances mean something.

@@ -58,14 +58,11 @@ class Contrast:
         )
 
     def _same_latent(self, changes: Float[Tensor, "k n f"]) -> Float[Tensor, ""]:
-        everyone = None
-        if self.world.size > 1:
-            everyone = self.world.gather(changes.transpose(0, 1).contiguous()).transpose(0, 1)
         return same_latent_loss(
             changes,
             temperature=self.temperature,
             similarity=self.similarity,
-            everyone=everyone,
+            everyone=None if self.world.size == 1 else self._all(changes),
             start=self.world.rank * changes.shape[1],
         )
 
@@ -79,6 +76,10 @@ class Contrast:
     @torch.no_grad()
     def accuracy(self, changes: Float[Tensor, "k n f"]) -> float:
         """Identification accuracy over all changes."""
-        if self.world.size > 1:
-            changes = self.world.gather(changes.transpose(0, 1).contiguous()).transpose(0, 1)
-        return float(identification_accuracy(changes, similarity=self.similarity))
+        return float(identification_accuracy(self._all(changes), similarity=self.similarity))
+
+    def _all(self, changes: Float[Tensor, "k n f"]) -> Float[Tensor, "k all f"]:
+        """The changes of the latents of all processes."""
+        if self.world.size == 1:
+            return changes
+        return self.world.gather(changes.transpose(0, 1).contiguous()).transpose(0, 1)

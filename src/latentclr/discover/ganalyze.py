@@ -27,7 +27,7 @@ from latentclr.generators import Generator, Latents
 from latentclr.scorers.attributes import Attribute, attributes_of, check_varies
 
 
-class Walks(nn.Module):
+class _Walks(nn.Module):
     """The vectors w of k attributes while they are sought.
 
     Attributes:
@@ -41,12 +41,6 @@ class Walks(nn.Module):
     deviation: Float[Tensor, " k"]
 
     def __init__(self, first: Float[Tensor, "k dim"], deviation: Float[Tensor, " k"]) -> None:
-        """Start from the given vectors.
-
-        Args:
-            first: the vectors w.
-            deviation: standard deviation of each attribute.
-        """
         super().__init__()
         length = first.norm(dim=1)
         self.theta = nn.Parameter(first / length.unsqueeze(1))
@@ -76,9 +70,9 @@ class GANalyze(GANalyzeSettings, Trained):
     that edits of these slots do not change, and latents that the processes cannot share equally.
     """
 
-    def learner(self, setup: Setup) -> "AttributeLearner":
+    def learner(self, setup: Setup) -> "_AttributeLearner":
         """A vector for each attribute, started from the attribute's mean gradient."""
-        return AttributeLearner(self, setup)
+        return _AttributeLearner(self, setup)
 
     def sample(
         self, n: int, z_dim: int, rng: torch.Generator
@@ -94,7 +88,7 @@ class GANalyze(GANalyzeSettings, Trained):
         return z, self.alpha * (2 * torch.rand(len(self.attributes), n, generator=rng) - 1)
 
 
-class AttributeLearner(Learner):
+class _AttributeLearner(Learner):
     """Vectors along which attributes are learnt to change by as much as is asked (equation 1)."""
 
     def __init__(self, method: GANalyze, setup: Setup) -> None:
@@ -105,22 +99,18 @@ class AttributeLearner(Learner):
         mine_held = setup.world.even_share(method.held_out, "held_out")
         z, self.alphas = method.sample(method.held_out, generator.z_dim, rng)
         self.held_out = generator.map(z[mine_held].to(device)), self.alphas[:, mine_held].to(device)
-        self.walks = Walks(*self._measured()).to(device)
+        self.walks = _Walks(*self._measured()).to(device)
         self.optimizer = adam([self.walks.theta], method.learning_rate, 0.0, device)
         self.modules, self.optimizers = {"model": self.walks}, {"adam": self.optimizer}
         self.norm_preserving = method.norm_preserving and generator.space == "z"
 
     def _measured(self) -> tuple[Float[Tensor, "k dim"], Float[Tensor, " k"]]:
         """The first w and the standard deviations of attributes; each process measures its share."""
-        method, generator, world, slots = (
-            self.method,
-            self.setup.generator,
-            self.setup.world,
-            self.setup.slots,
-        )
-        z = torch.randn(method.measured, generator.z_dim, generator=self.setup.rng)
+        method, setup = self.method, self.setup
+        generator, world, slots = setup.generator, setup.world, setup.slots
+        z = torch.randn(method.measured, generator.z_dim, generator=setup.rng)
         z = z[world.share(method.measured)]
-        values, gradients = gradients_of(generator, self.attributes, z, slots=slots, batch=method.batch)
+        values, gradients = _gradients_of(generator, self.attributes, z, slots=slots, batch=method.batch)
         values, gradients = world.gather_uneven(values), world.gather_uneven(gradients)
         for i, name in enumerate(method.attributes):
             check_varies(name, values[:, i].cpu())
@@ -130,17 +120,15 @@ class AttributeLearner(Learner):
                     "choose other slots."
                 )
         deviation = values.std(0)
-        first = first_order(gradients / deviation.view(1, -1, 1))
+        first = _first_order(gradients / deviation.view(1, -1, 1))
         return world.from_first(first), world.from_first(deviation)
 
     def draw(self, step: int) -> tuple[Tensor, ...]:
-        """Samples of the prior and the changes that are asked of them."""
         set_rate(self.optimizer, self.method.learning_rate * (1 - step / self.method.steps))
         z, alphas = self.method.sample(self.method.batch, self.setup.generator.z_dim, self.setup.rng)
         return z[self.mine], alphas[:, self.mine]
 
     def learn(self, *batch: Tensor) -> Tensor:
-        """Mean square of (achieved - asked) over latents and attributes."""
         z, asked = batch
         latents = self.setup.generator.map(z)
         before = self._values(latents)
@@ -166,7 +154,7 @@ class AttributeLearner(Learner):
         walks.load_state_dict(training.best)
         achieved = self._achieved(norm_preserving=False).cpu()
         facts = [
-            {**agreement(asked, seen), "deviation": float(one)}
+            {**_agreement(asked, seen), "deviation": float(one)}
             for asked, seen, one in zip(self.alphas, achieved, walks.deviation, strict=True)
         ]
         vectors = torch.stack([walks.w(i) for i in range(len(facts))]).detach()
@@ -187,7 +175,7 @@ class AttributeLearner(Learner):
         self, i: int, latents: Latents, before: Tensor, asked: Tensor, *, norm_preserving: bool
     ) -> Float[Tensor, " n"]:
         """What edits along the vector of attribute i change in it, in its standard deviations."""
-        edited = walked(latents, self.walks.w(i), asked, self.setup.slots, norm_preserving=norm_preserving)
+        edited = _walked(latents, self.walks.w(i), asked, self.setup.slots, norm_preserving=norm_preserving)
         after = self.attributes[i](self.setup.generator(edited))
         return (after - before[i]) / self.walks.deviation[i]
 
@@ -211,7 +199,7 @@ class AttributeLearner(Learner):
         return self.setup.world.gather_uneven(torch.cat(parts, dim=1).T).T
 
 
-def walked(
+def _walked(
     latents: Latents,
     w: Float[Tensor, " dim"],
     alphas: Float[Tensor, " n"],
@@ -223,13 +211,6 @@ def walked(
 
     (The authors' PyTorch code scales the whole batch by one factor; this is what the paper says, and their
     TensorFlow code does, for each latent.)
-
-    Args:
-        latents: to edit.
-        w: the vector of an attribute.
-        alphas: how far each latent moves along it.
-        slots: that the edit moves.
-        norm_preserving: scale each slot back to the length that it had.
     """
     edited = moved(latents, alphas.unsqueeze(1) * w, slots)
     if not norm_preserving:
@@ -240,7 +221,7 @@ def walked(
     return scaled
 
 
-def gradients_of(
+def _gradients_of(
     generator: Generator,
     attributes: Sequence[Attribute],
     z: Float[Tensor, "n z_dim"],
@@ -248,15 +229,7 @@ def gradients_of(
     slots: Sequence[int],
     batch: int,
 ) -> tuple[Float[Tensor, "n k"], Float[Tensor, "n k dim"]]:
-    """Attributes of random pictures, and their gradients by a shift of the given slots, all by the same.
-
-    Args:
-        generator: draws the pictures.
-        attributes: k of them.
-        z: samples of the prior.
-        slots: that the shift moves.
-        batch: pictures at once.
-    """
+    """Attributes of random pictures, and their gradients by a shift of the given slots, all by the same."""
     values = [torch.empty(0, len(attributes), device=generator.device)]
     gradients = [torch.empty(0, len(attributes), generator.latent_dim, device=generator.device)]
     for some in z.split(batch) if len(z) else ():
@@ -274,7 +247,7 @@ def gradients_of(
     return torch.cat(values), torch.cat(gradients)
 
 
-def first_order(gradients: Float[Tensor, "n k dim"]) -> Float[Tensor, "k dim"]:
+def _first_order(gradients: Float[Tensor, "n k dim"]) -> Float[Tensor, "k dim"]:
     """The w along the mean gradient whose length serves best where scores are linear in the latent.
 
     For small alpha the objective is alpha^2 times the mean of (g_i . w - 1)^2 over the gradients g_i. Along
@@ -291,16 +264,11 @@ def first_order(gradients: Float[Tensor, "n k dim"]) -> Float[Tensor, "k dim"]:
     return first
 
 
-def agreement(asked: Float[Tensor, " n"], achieved: Float[Tensor, " n"]) -> dict[str, float]:
+def _agreement(asked: Float[Tensor, " n"], achieved: Float[Tensor, " n"]) -> dict[str, float]:
     """How far achieved changes are those that were asked.
 
-    Args:
-        asked: changes of an attribute.
-        achieved: what edits changed instead.
-
-    Returns:
-        "r2", 1 - mean squared error / mean square of `asked`; "correlation" (0 where nothing was achieved);
-        "slope", what is achieved for each that is asked (least squares through 0).
+    "r2" is 1 - mean squared error / mean square of `asked`; "correlation" is 0 where nothing was achieved;
+    "slope" is what is achieved for each unit that is asked (least squares through 0).
     """
     asked, achieved = asked.double(), achieved.double()
     one, other = asked - asked.mean(), achieved - achieved.mean()

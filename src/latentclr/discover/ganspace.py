@@ -10,7 +10,7 @@ has random numbers of its own, from the seed and the chunk's number, so that any
 the chunks.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from latentclr.discover.base import Discoverer, Setup
 from latentclr.discover.moments import Axes, Moments, Sketch, basis_of, signed
 from latentclr.discover.settings.ganspace import GANSpaceSettings
 from latentclr.engine.precision import products
+from latentclr.engine.training import Log
 from latentclr.engine.world import World
 from latentclr.errors import InputError
 from latentclr.generators import Generator
@@ -79,18 +80,15 @@ class GANSpace(GANSpaceSettings, Discoverer):
         else:
             layer = generator.layer(self.layer or generator.layers[0].name).name
 
-        def report(chunk: int) -> None:
-            setup.log(chunk, {})
-
         with torch.no_grad(), products("float32"):
-            stream = Stream(generator, layer, self.samples, self.seed, world)
-            moments = stream.moments(self.k, report)
+            stream = _Stream(generator, layer, self.samples, self.seed, world)
+            moments = stream.moments(self.k, setup.log)
             axes = moments.axes(self.k)
             self._check_variances(axes, layer)
             if layer is None:
                 directions, scale, mean = axes.rows, axes.variances.sqrt(), moments.mean
             else:
-                fresh = Stream(generator, layer, self.regression_samples, self.seed, world)
+                fresh = _Stream(generator, layer, self.regression_samples, self.seed, world)
                 directions, scale, mean = fresh.regressed(axes, moments.mean)
         origin: dict[str, Any] = {"layer": layer, "explained_variance": axes.variances.tolist()}
         if generator.space == "w":
@@ -130,7 +128,7 @@ class GANSpace(GANSpaceSettings, Discoverer):
 
 
 @dataclass(frozen=True)
-class Stream:
+class _Stream:
     """Samples of a generator's latents, or of a layer's activations, in chunks that processes share.
 
     Attributes:
@@ -148,14 +146,9 @@ class Stream:
     world: World
 
     def latents(self, stream: int, chunk: int) -> Float[Tensor, "n dim"]:
-        """The latents of one chunk, each once instead of once for every slot.
-
-        Args:
-            stream: of random numbers, such as SAMPLING.
-            chunk: number of the chunk.
-        """
+        """The latents of one chunk, each once instead of once for every slot."""
         n = min(CHUNK, self.samples - chunk * CHUNK)
-        z = torch.randn(n, self.generator.z_dim, generator=chunk_rng(self.seed, stream, chunk))
+        z = torch.randn(n, self.generator.z_dim, generator=_chunk_rng(self.seed, stream, chunk))
         return self.generator.view(num_slots=1).map(z.to(self.generator.device))[:, 0]
 
     def features(self, latents: Float[Tensor, "n dim"]) -> Iterator[Float[Tensor, "m f"]]:
@@ -168,16 +161,8 @@ class Stream:
             maps = self.generator.features(part, self.layer)
             yield maps.permute(0, 2, 3, 1).flatten(1)  # as they lie in memory: channels last
 
-    def moments(self, k: int, report: Callable[[int], None]) -> Moments | Sketch:
-        """Mean and covariance of all samples.
-
-        Args:
-            k: components that will be asked for.
-            report: called with the number of chunks that are done.
-
-        Raises:
-            InputError: an activation has fewer than k numbers.
-        """
+    def moments(self, k: int, log: Log) -> Moments | Sketch:
+        """Mean and covariance of all samples, from which k components will be asked for."""
         first = self.latents(SAMPLING, 0)  # in every process: where sums start must be the same in all
         length = next(self.features(first[:1])).shape[1]
         if length < k:
@@ -192,7 +177,7 @@ class Stream:
         for done, chunk in enumerate(self._mine(), start=1):
             for rows in self.features(self.latents(SAMPLING, chunk)):
                 moments.add(rows)
-            report(min(done * self.world.size, self._chunks()))
+            log(min(done * self.world.size, self._chunks()), {})
         self.world.sum(moments.parts)
         return moments
 
@@ -207,10 +192,6 @@ class Stream:
         latent: a's coordinates hardly correlate, so the equations are as good as their squares' are. A
         coordinate of the latent that the layer does not read (BigGAN's pieces of z) gets exactly zero, for
         which sampling alone would give noise.
-
-        Args:
-            axes: the components.
-            mean: of the activations.
 
         Returns:
             Unit directions, signed; the latents' standard deviation along each; the latents' mean.
@@ -258,16 +239,11 @@ class Stream:
         return range(share.start, share.stop)
 
 
-def chunk_rng(seed: int, stream: int, chunk: int) -> torch.Generator:
+def _chunk_rng(seed: int, stream: int, chunk: int) -> torch.Generator:
     """Random numbers of one chunk, unlike those of all others.
 
     The three are mixed (by numpy's SeedSequence), since torch uses but 32 bits of a seed. They are always
     four words: a longer seed would otherwise take the place of the stream.
-
-    Args:
-        seed: of the method.
-        stream: SAMPLING, REGRESSION or PROBE.
-        chunk: number of the chunk.
     """
     words = [seed % 2**32, seed // 2**32 % 2**32, stream, chunk]
     mixed = np.random.SeedSequence(words).generate_state(1, np.uint32)

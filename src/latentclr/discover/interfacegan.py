@@ -31,7 +31,7 @@ Points = Float[Tensor, "n dim"]
 
 
 @dataclass(frozen=True)
-class Boundary:
+class _Boundary:
     """A hyperplane: normal . x + offset is above 0 on the side with more of the attribute.
 
     Attributes:
@@ -43,12 +43,7 @@ class Boundary:
     offset: float
 
     def accuracy(self, high: Float[Tensor, "a dim"], low: Float[Tensor, "b dim"]) -> float:
-        """Share of points that lie on the right side; NaN without points.
-
-        Args:
-            high: points with much of the attribute.
-            low: points with little of it.
-        """
+        """Share of points that lie on the right side; NaN without points."""
         right = (self.distance(high) > 0).sum() + (self.distance(low) <= 0).sum()
         total = len(high) + len(low)
         return int(right) / total if total else float("nan")
@@ -59,7 +54,7 @@ class Boundary:
 
 
 @dataclass(frozen=True)
-class Extremes:
+class _Extremes:
     """Numbers of the pictures that a boundary is fitted to (train), tested on (held), and ignores (rest)."""
 
     train_high: Int[Tensor, " a"]
@@ -93,12 +88,12 @@ class InterFaceGAN(InterFaceGANSettings, Discoverer):
                 all pictures, or a direction that lies in the span of its conditions.
         """
         scored = attributes_of(self.attributes)
-        points, scores = scored_latents(setup, scored, self.samples, batch=self.batch)
-        found: list[tuple[Boundary, Extremes]] = []
+        points, scores = _scored_latents(setup, scored, self.samples, batch=self.batch)
+        found: list[tuple[_Boundary, _Extremes]] = []
         for name, values in zip(self.attributes, scores.unbind(1), strict=True):
             check_varies(name, values)
-            extremes = split(values, self.chosen, setup.rng)
-            boundary = separate(points[extremes.train_high], points[extremes.train_low])
+            extremes = _split(values, self.chosen, setup.rng)
+            boundary = _separate(points[extremes.train_high], points[extremes.train_low])
             found.append((boundary, extremes))
         normals = torch.stack([boundary.normal for boundary, _ in found])
         boundaries, facts = zip(
@@ -134,11 +129,11 @@ class InterFaceGAN(InterFaceGANSettings, Discoverer):
     def _conditioned(
         self,
         i: int,
-        boundary: Boundary,
+        boundary: _Boundary,
         normals: Float[Tensor, "k dim"],
         points: Points,
-        extremes: Extremes,
-    ) -> tuple[Boundary, dict[str, float | None]]:
+        extremes: _Extremes,
+    ) -> tuple[_Boundary, dict[str, float | None]]:
         """The boundary of attribute i, projected off its conditions, and what to record of it."""
         held = points[extremes.held_high], points[extremes.held_low]
         unconditioned = boundary.accuracy(*held)
@@ -152,7 +147,7 @@ class InterFaceGAN(InterFaceGANSettings, Discoverer):
             kept = float(normal @ boundary.normal)
             high, low = points[extremes.train_high].double(), points[extremes.train_low].double()
             # The machine's offset belongs to its own normal; here, half-way between the two sides.
-            boundary = Boundary(normal, -float(normal @ (high.mean(0) + low.mean(0))) / 2)
+            boundary = _Boundary(normal, -float(normal @ (high.mean(0) + low.mean(0))) / 2)
         remaining = boundary.accuracy(points[extremes.rest_high], points[extremes.rest_low])
         return boundary, {
             "train": boundary.accuracy(points[extremes.train_high], points[extremes.train_low]),
@@ -164,19 +159,12 @@ class InterFaceGAN(InterFaceGANSettings, Discoverer):
 
 
 @torch.no_grad()
-def scored_latents(
+def _scored_latents(
     setup: Setup, attributes: Sequence[Attribute], n: int, *, batch: int
 ) -> tuple[Points, Float[Tensor, "n k"]]:
-    """Random latents, and their pictures' values of some attributes; each process draws its share of them.
+    """Random latents, and their pictures' values of some attributes, on the CPU; processes share the work.
 
-    Args:
-        setup: of the search; its random numbers advance in the same way in every process.
-        attributes: k of them.
-        n: latents.
-        batch: pictures at once.
-
-    Returns:
-        All latents, (n, dim), and all values, (n, k), on the CPU.
+    The random numbers of the search advance in the same way in every process.
     """
     generator, world = setup.generator, setup.world
     z = [
@@ -191,14 +179,8 @@ def scored_latents(
     return world.gather_uneven(torch.cat(points)), world.gather_uneven(torch.cat(scores))
 
 
-def split(scores: Float[Tensor, " n"], chosen: float, rng: torch.Generator) -> Extremes:
-    """The pictures with the highest and with the lowest scores, and which of them are held out.
-
-    Args:
-        scores: of n pictures.
-        chosen: share of them that is taken on each side, at most 0.5.
-        rng: draws who is held out: `1 - TRAINED` of each side.
-    """
+def _split(scores: Float[Tensor, " n"], chosen: float, rng: torch.Generator) -> _Extremes:
+    """The pictures with the highest and with the lowest scores; `1 - TRAINED` of each are held out."""
     order = scores.argsort(descending=True, stable=True)
     each = int(chosen * len(order))
     trained = int(TRAINED * each)
@@ -206,19 +188,11 @@ def split(scores: Float[Tensor, " n"], chosen: float, rng: torch.Generator) -> E
     low = order[len(order) - each :][torch.randperm(each, generator=rng)]
     rest = order[each : len(order) - each]
     half = len(rest) // 2  # the upper half of those between: at the median, so that neither side is rare
-    return Extremes(high[:trained], low[:trained], high[trained:], low[trained:], rest[:half], rest[half:])
+    return _Extremes(high[:trained], low[:trained], high[trained:], low[trained:], rest[:half], rest[half:])
 
 
-def separate(high: Float[Tensor, "a dim"], low: Float[Tensor, "b dim"]) -> Boundary:
-    """The boundary that a linear support vector machine finds, its normal pointing to the first set.
-
-    Args:
-        high: points with much of an attribute.
-        low: points with little of it.
-
-    Raises:
-        InputError: the two sets are the same.
-    """
+def _separate(high: Float[Tensor, "a dim"], low: Float[Tensor, "b dim"]) -> _Boundary:
+    """The boundary that a linear support vector machine finds, its normal pointing to the first set."""
     from sklearn.svm import SVC  # it takes a second to import
 
     points = torch.cat([high, low]).double().numpy()
@@ -229,7 +203,7 @@ def separate(high: Float[Tensor, "a dim"], low: Float[Tensor, "b dim"]) -> Bound
     length = float(normal.norm())
     if not length > 0:
         raise InputError("the latents with the highest and with the lowest scores are the same.")
-    return Boundary(normal / length, float(machine.intercept_[0]) / length)
+    return _Boundary(normal / length, float(machine.intercept_[0]) / length)
 
 
 def project(primal: Float[Tensor, " dim"], conditions: Float[Tensor, "c dim"]) -> Float[Tensor, " dim"]:

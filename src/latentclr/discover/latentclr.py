@@ -44,9 +44,9 @@ class LatentCLR(LatentCLRSettings, Trained):
 
     may_differ: ClassVar[Collection[str]] = ("steps", "memory", "graph", "fuse")
 
-    def learner(self, setup: Setup) -> "ContrastiveLearner":
+    def learner(self, setup: Setup) -> "_ContrastiveLearner":
         """The direction model with its contrastive loss."""
-        return ContrastiveLearner(self, setup)
+        return _ContrastiveLearner(self, setup)
 
     def direction_model(self, dim: int, rng: torch.Generator) -> DirectionModel:
         """The directions before training: all candidates, with random parameters.
@@ -88,7 +88,7 @@ class LatentCLR(LatentCLRSettings, Trained):
         return z, (length * sign).expand(k, n)
 
 
-class ContrastiveLearner(Learner):
+class _ContrastiveLearner(Learner):
     """Directions whose effects on a layer are learnt to be alike for one direction and unlike for two."""
 
     def __init__(self, method: LatentCLR, setup: Setup) -> None:
@@ -123,14 +123,12 @@ class ContrastiveLearner(Learner):
         self.graph = method.graph and device.type == "cuda" and world.size == 1
 
     def draw(self, step: int) -> tuple[Tensor, ...]:
-        """Samples of the prior and alphas."""
         drops = sum(step >= drop for drop in self.method.drops)
         set_rate(self.optimizer, self.method.learning_rate * 0.2**drops)
         z, alphas = self.method.sample(self.method.batch, self.setup.generator.z_dim, self.setup.rng)
         return z[self.mine], alphas[:, self.mine]
 
     def learn(self, *batch: Tensor) -> Tensor:
-        """The contrastive loss of all edits."""
         z, alphas = batch
         return self.effects.backward(self.model, self.map(z), alphas, self.contrast.loss)
 

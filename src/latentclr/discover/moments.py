@@ -52,22 +52,34 @@ def principal(matrix: Float64[Tensor, "d d"], k: int) -> Axes:
     return Axes(values.flip(0)[:k].clamp(min=0), signed(columns.T.flip(0)[:k]))
 
 
-class Moments:
-    """Count, mean and covariance of a stream, exact.
+class _Sums:
+    """Count and mean of a stream.
 
     Attributes:
         parts: everything that changes: sums over the vectors seen. To be added up over processes in place.
     """
 
-    def __init__(self, shift: Float64[Tensor, " d"]) -> None:
-        """See nothing yet.
+    parts: tuple[Tensor, ...]
 
-        Args:
-            shift: near the mean of the stream; equal in all processes.
-        """
+    def __init__(self, shift: Float64[Tensor, " d"]) -> None:
         self._shift = shift
-        self._count = shift.new_zeros(())
-        self._total = torch.zeros_like(shift)
+        self._count, self._total = shift.new_zeros(()), torch.zeros_like(shift)
+
+    @property
+    def mean(self) -> Float64[Tensor, " d"]:
+        """Mean of all vectors so far."""
+        return self._shift + self._total / self._count
+
+
+class Moments(_Sums):
+    """Count, mean and covariance of a stream, exact.
+
+    Args:
+        shift: near the mean of the stream; equal in all processes.
+    """
+
+    def __init__(self, shift: Float64[Tensor, " d"]) -> None:
+        super().__init__(shift)
         self._products = shift.new_zeros(len(shift), len(shift))
         self.parts = (self._count, self._total, self._products)
 
@@ -77,11 +89,6 @@ class Moments:
         self._count += len(rows)
         self._total += centred.sum(0)
         self._products.addmm_(centred.T, centred)
-
-    @property
-    def mean(self) -> Float64[Tensor, " d"]:
-        """Mean of all vectors so far."""
-        return self._shift + self._total / self._count
 
     @property
     def covariance(self) -> Float64[Tensor, "d d"]:
@@ -99,7 +106,7 @@ class Moments:
         return principal(self.covariance, k)
 
 
-class Sketch:
+class Sketch(_Sums):
     """Principal axes of a stream of long vectors, of whose covariance C only C Q is kept.
 
     Q is an orthonormal basis of a few dimensions, a guess at where the stream varies. One pass gives Y = C Q,
@@ -111,20 +118,14 @@ class Sketch:
     Sums like those of `Moments`, in contrast to the usual incremental PCA, whose result depends on the order
     in which the vectors come and cannot be put together from several processes.
 
-    Attributes:
-        parts: as those of `Moments`.
+    Args:
+        shift: near the mean of the stream; equal in all processes.
+        basis: Q, with orthonormal columns; equal in all processes.
     """
 
     def __init__(self, shift: Float64[Tensor, " d"], basis: Float64[Tensor, "d r"]) -> None:
-        """See nothing yet.
-
-        Args:
-            shift: near the mean of the stream; equal in all processes.
-            basis: Q, with orthonormal columns; equal in all processes.
-        """
-        self._shift, self._basis = shift, basis
-        self._count, self._squares = shift.new_zeros(()), shift.new_zeros(())
-        self._total = torch.zeros_like(shift)
+        super().__init__(shift)
+        self._basis, self._squares = basis, shift.new_zeros(())
         self._products = torch.zeros_like(basis)
         self.parts = (self._count, self._squares, self._total, self._products)
 
@@ -135,11 +136,6 @@ class Sketch:
         self._squares += torch.linalg.vector_norm(centred).square()
         self._total += centred.sum(0)
         self._products.addmm_(centred.T, centred @ self._basis)
-
-    @property
-    def mean(self) -> Float64[Tensor, " d"]:
-        """Mean of all vectors so far."""
-        return self._shift + self._total / self._count
 
     @property
     def variance(self) -> float:

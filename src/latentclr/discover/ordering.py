@@ -48,17 +48,7 @@ def visible_first(
         "sorted_by" (what the effects are), "duplicates" (pairs of directions, in the new order, with mean
         |cos| above 0.9, as [i, j, cos]) and "look_alikes" (pairs whose changes of the picture have it).
     """
-    cheap = generator.resolution <= 2 * SMALL
-    latents = latents[: max(2, PICTURES[cheap] // (2 * model.k))]
-    directions = model(read(latents, slots))  # (k, n, dim)
-    before = small_pictures(generator, latents)
-    plus, minus = (
-        small_pictures(generator, moved(latents, length * directions, slots).flatten(0, 1)).unflatten(
-            0, directions.shape[:2]
-        )
-        - before
-        for length in (shift, -shift)
-    )  # (k, n, pixels)
+    directions, plus, minus = changed_pictures(generator, model, latents, shift=shift, slots=slots)
     effects = torch.stack([plus, minus]).square().mean(-1).sqrt().mean((0, 2))
     order = effects.argsort(descending=True, stable=True)
     brighter = (plus - minus).mean((1, 2))
@@ -77,13 +67,32 @@ def visible_first(
     )
 
 
-def small_pictures(generator: Generator, latents: Latents) -> Float[Tensor, "n p"]:
-    """Small pictures of latents, each a row of numbers; drawn few at a time, so that memory stays small.
+def changed_pictures(
+    generator: Generator, model: DirectionModel, latents: Latents, *, shift: float, slots: Sequence[int]
+) -> tuple[Float[Tensor, "k m dim"], Float[Tensor, "k m p"], Float[Tensor, "k m p"]]:
+    """The directions at some latents, and how edits along them change small pictures, each a row of numbers.
 
     Args:
         generator: draws the pictures.
-        latents: n latents.
+        model: k directions.
+        latents: that are edited: of many, the first ones.
+        shift: length of the edits: first along the directions, then against them.
+        slots: moved by the edits.
     """
+    latents = latents[: max(2, PICTURES[generator.resolution <= 2 * SMALL] // (2 * model.k))]
+    directions, before = model(read(latents, slots)), _small_pictures(generator, latents)
+    plus, minus = (
+        _small_pictures(generator, moved(latents, length * directions, slots).flatten(0, 1)).unflatten(
+            0, directions.shape[:2]
+        )
+        - before
+        for length in (shift, -shift)
+    )
+    return directions, plus, minus
+
+
+def _small_pictures(generator: Generator, latents: Latents) -> Float[Tensor, "n p"]:
+    """Small pictures of latents, each a row of numbers; drawn few at a time, so that memory stays small."""
     cheap = generator.resolution <= 2 * SMALL
     pixels, batch = (SMALL, 32) if cheap else (SMALL // 2, 8)
     return torch.cat([generator.preview(some, pixels).flatten(1) for some in latents.split(batch)])

@@ -23,6 +23,7 @@ from latentclr.discover.settings.plumerault import PlumeraultSettings
 from latentclr.discover.trained import Learner, Setup, Trained
 from latentclr.discover.transforms import (
     UNSEEN,
+    Ball,
     Mask,
     Pictures,
     one_rate_for_all_entries,
@@ -30,15 +31,15 @@ from latentclr.discover.transforms import (
     refuse_unseen,
     squared_error,
     transforms_of,
+    typical,
 )
 from latentclr.engine.training import Training, adam
-from latentclr.generators import Generator
 
 FIRST_SHIFT = 1e-3
 """Standard deviations by which trajectories are off their start, so that there is a direction at any time."""
 
 
-class Trajectories(nn.Module):
+class _Trajectories(nn.Module):
     """Where descents are, and where they have been.
 
     Attributes:
@@ -52,30 +53,6 @@ class Trajectories(nn.Module):
         super().__init__()
         self.shift = nn.Parameter(FIRST_SHIFT * torch.randn(transforms, 2, n, dim, generator=rng))
         self.register_buffer("found", torch.zeros(points, transforms, 2, n, dim))
-
-
-@dataclass(frozen=True)
-class Ball:
-    """Where latents are typical.
-
-    Attributes:
-        centre: their mean.
-        deviation: of an entry from its mean: root mean square over latents and entries.
-    """
-
-    centre: Float[Tensor, " dim"]
-    deviation: float
-
-    @property
-    def radius(self) -> float:
-        """Root mean square distance of a latent from the centre: sqrt(dim) for a standard normal prior."""
-        return self.deviation * math.sqrt(len(self.centre))
-
-    def inside(self, points: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
-        """The points, those outside pulled straight to the surface."""
-        away = points - self.centre
-        length = away.norm(dim=-1, keepdim=True).clamp_min(1e-12)
-        return torch.where(length > self.radius, self.centre + away * (self.radius / length), points)
 
 
 @dataclass(frozen=True)
@@ -93,9 +70,9 @@ class Plumerault(PlumeraultSettings, Trained):
     generator's pictures.
     """
 
-    def learner(self, setup: Setup) -> "TrajectoryLearner":
+    def learner(self, setup: Setup) -> "_TrajectoryLearner":
         """The trajectories, which descend to the edited pictures."""
-        return TrajectoryLearner(self, setup)
+        return _TrajectoryLearner(self, setup)
 
     def amounts(self, point: int) -> tuple[float, float]:
         """The amounts t at one point of a trajectory, of both signs."""
@@ -103,7 +80,7 @@ class Plumerault(PlumeraultSettings, Trained):
         return amount, -amount
 
 
-class TrajectoryLearner(Learner):
+class _TrajectoryLearner(Learner):
     """Trajectories, one point of all of them after the other; then a direction for each transform."""
 
     precision = "float32"
@@ -119,7 +96,7 @@ class TrajectoryLearner(Learner):
         self.latents = moved(latents, self.ball.inside(start) - start, slots)
         self.starts = (read(self.latents, slots) - self.ball.centre) / self.ball.deviation
         k, dim = len(self.transforms), generator.latent_dim
-        self.paths = Trajectories(method.points, k, n, dim, rng=setup.rng).to(setup.device)
+        self.paths = _Trajectories(method.points, k, n, dim, rng=setup.rng).to(setup.device)
         self.optimizer = adam([self.paths.shift], method.learning_rate, 0.0, setup.device)
         self.modules, self.optimizers = {"model": self.paths}, {"adam": self.optimizer}
         self.steps_per_point = self.validate_every = method.steps // method.points
@@ -130,7 +107,7 @@ class TrajectoryLearner(Learner):
         with torch.no_grad():
             self._before = torch.cat([generator(part) for part in self.latents.split(self._some)])
         self._blurs = tuple(
-            blur_matrix(size, method.blur * self._before.shape[-2]).to(setup.device)
+            _blur_matrix(size, method.blur * self._before.shape[-2]).to(setup.device)
             for size in self._before.shape[-2:]
         )
         self._targets_of: tuple[int, Pictures, Mask] | None = None
@@ -146,7 +123,6 @@ class TrajectoryLearner(Learner):
         return ()
 
     def learn(self, *batch: Tensor) -> Tensor:
-        """Blurred squared error of the pictures of this process's share of trajectories."""
         errors, self.paths.shift.grad = self.share_of_errors(self.paths.shift, self.point, gradient=True)
         return errors.mean()
 
@@ -164,7 +140,6 @@ class TrajectoryLearner(Learner):
         return ball.inside(self.starts + shift) - self.starts
 
     def validate(self, step: int) -> dict[str, float]:
-        """The share of the edit that the pictures do not show."""
         point = max(step - 1, 0) // self.steps_per_point
         errors = self.errors(self.paths.shift, point)
         return {"validation_loss": float((errors / self.still(point).clamp_min(UNSEEN)).mean())}
@@ -201,7 +176,7 @@ class TrajectoryLearner(Learner):
 
     def _fitted(
         self, found: Float[Tensor, "points 2 n dim"], errors: Float[Tensor, "points 2 n"]
-    ) -> "Fitted":
+    ) -> "_Fitted":
         """The direction of one transform, fitted to most of the trajectories and judged on the others."""
         method, starts = self.method, self.starts.cpu().double()
         fitted, judged = slice(0, method.trajectories), slice(method.trajectories, None)
@@ -220,7 +195,7 @@ class TrajectoryLearner(Learner):
         unexplained = (wanted - predicted).square().sum() / (wanted - wanted.mean()).square().sum()
         slope = axis.slope_at(starts[fitted])
         radius = math.sqrt(len(axis.direction))  # of the ball, in standard deviations
-        return Fitted(axis, 1 - float(unexplained), min(method.largest / max(slope, 1e-12), radius), slope)
+        return _Fitted(axis, 1 - float(unexplained), min(method.largest / max(slope, 1e-12), radius), slope)
 
     @torch.no_grad()
     def still(self, point: int) -> Float[Tensor, "k 2 n"]:
@@ -235,12 +210,7 @@ class TrajectoryLearner(Learner):
         return torch.cat(errors).view(self._shape)
 
     def errors(self, shift: Float[Tensor, "k 2 n dim"], point: int) -> Float[Tensor, "k 2 n"]:
-        """Blurred squared error of each picture to its target, from all processes.
-
-        Args:
-            shift: where the trajectories are, from their starts, in standard deviations.
-            point: of the trajectories; it says how much the targets are edited.
-        """
+        """Blurred squared error of each picture to its target, from all processes."""
         errors, _ = self.share_of_errors(shift, point, gradient=False)
         self.setup.world.sum([errors])
         return errors
@@ -250,10 +220,7 @@ class TrajectoryLearner(Learner):
     ) -> tuple[Float[Tensor, "k 2 n"], Float[Tensor, "k 2 n dim"]]:
         """Errors of this process's share of trajectories and the gradient of their sum; zeros for the others.
 
-        Args:
-            shift: where the trajectories are, from their starts, in standard deviations.
-            point: of the trajectories; it says how much the targets are edited.
-            gradient: without it, the second result is all zeros.
+        The shifts are from the starts, in standard deviations; the point says how far the targets are edited.
         """
         targets, masks = self._targets(point)
         rows = shift.detach().flatten(0, 2)
@@ -291,7 +258,7 @@ class TrajectoryLearner(Learner):
 
 
 @dataclass(frozen=True)
-class Fitted:
+class _Fitted:
     """The direction of one transform.
 
     Attributes:
@@ -307,21 +274,8 @@ class Fitted:
     slope: float
 
 
-@torch.no_grad()
-def typical(generator: Generator) -> Ball:
-    """The ball of typical latents, from a thousand."""
-    latents = generator.sample(1024, rng=torch.Generator().manual_seed(0))[:, 0]
-    centre = latents.mean(0)
-    return Ball(centre, float((latents - centre).square().mean().sqrt()))
-
-
-def blur_matrix(size: int, sigma: float) -> Float[Tensor, "size size"]:
-    """The matrix that blurs a line of pixels by a normal distribution; rows sum to 1, also at the borders.
-
-    Args:
-        size: pixels of the line.
-        sigma: standard deviation of the blur, in pixels.
-    """
+def _blur_matrix(size: int, sigma: float) -> Float[Tensor, "size size"]:
+    """The matrix that blurs a line of pixels by a normal distribution; rows sum to 1, also at the borders."""
     place = torch.arange(size, dtype=torch.float32)
     weights = torch.exp(-0.5 * ((place - place.unsqueeze(1)) / sigma).square())
     return weights / weights.sum(1, keepdim=True)

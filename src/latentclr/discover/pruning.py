@@ -13,8 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentclr.directions import DirectionModel
-from latentclr.directions.edits import moved, read
-from latentclr.discover.ordering import PICTURES, SMALL, small_pictures
+from latentclr.discover.ordering import changed_pictures
 from latentclr.generators import Generator, Latents
 from latentclr.linalg import unit
 
@@ -30,7 +29,7 @@ def places(
     *,
     shift: float,
     slots: Sequence[int],
-) -> Float[Tensor, "k n p"]:
+) -> Float[Tensor, "k m p"]:
     """Where edits change the picture: absolute changes of the pixels of small pictures, summed over colours.
 
     Two directions that turn one wall blue and yellow differ in what they do and not in where, and for the one
@@ -43,14 +42,9 @@ def places(
         shift: length of the edits; both ways are summed.
         slots: that they move.
     """
-    latents = latents[: max(2, PICTURES[generator.resolution <= 2 * SMALL] // (2 * model.k))]
-    directions, before = model(read(latents, slots)), small_pictures(generator, latents)
-    total = torch.zeros((), device=latents.device)
-    for length in (shift, -shift):
-        edited = moved(latents, length * directions, slots).flatten(0, 1)
-        change = small_pictures(generator, edited).unflatten(0, directions.shape[:2]) - before
-        total = total + change.unflatten(-1, (3, -1)).abs().sum(-2)
-    return total
+    _, plus, minus = changed_pictures(generator, model, latents, shift=shift, slots=slots)
+    both: Tensor = plus.unflatten(-1, (3, -1)).abs().sum(-2) + minus.unflatten(-1, (3, -1)).abs().sum(-2)
+    return both
 
 
 def likeness(changes: Float[Tensor, "k n f"]) -> Float[Tensor, "k k"]:

@@ -22,9 +22,10 @@ from latentclr.discover.transforms import (
     refuse_unseen,
     squared_error,
     transforms_of,
+    typical,
 )
 from latentclr.engine.training import Training, adam, set_rate
-from latentclr.generators import Generator, Latents
+from latentclr.generators import Latents
 
 LEVELS = {"l2": 1, "pyramid": None}
 """Of `squared_error`, by the name of a loss."""
@@ -35,7 +36,7 @@ FIRST_LENGTH = 0.1
 """Of a nonlinear walk, for each entry."""
 
 
-class LinearWalks(nn.Module):
+class _LinearWalks(nn.Module):
     """A vector for each edit; alpha times it is added."""
 
     def __init__(self, k: int, dim: int, unit: float, *, rng: torch.Generator) -> None:
@@ -44,13 +45,7 @@ class LinearWalks(nn.Module):
         self.walks = nn.Parameter(START * torch.randn(k, dim, generator=rng))
 
     def walk(self, latents: Latents, alphas: Float[Tensor, "k n"], slots: tuple[int, ...]) -> Tensor:
-        """Latents (k, n, slots, dim) at the end of each walk.
-
-        Args:
-            latents: where the walks start.
-            alphas: how far each walk goes.
-            slots: that the walks move.
-        """
+        """Latents (k, n, slots, dim) at the end of each walk."""
         return moved(latents, alphas.unsqueeze(-1) * self.unit * self.walks.unsqueeze(1), slots)
 
     def found(self) -> tuple[DirectionModel, Float[Tensor, " k"]]:
@@ -60,7 +55,7 @@ class LinearWalks(nn.Module):
         return model, self.unit * self.walks.detach().norm(dim=1)
 
 
-class NonlinearWalks(nn.Module):
+class _NonlinearWalks(nn.Module):
     """A field of directions and a length for each edit, walked along in equal steps.
 
     What is trained is the walk that `Directions.edit(..., steps=steps)` takes, from its start to its end.
@@ -75,13 +70,7 @@ class NonlinearWalks(nn.Module):
         self.lengths = nn.Parameter(torch.full((k,), FIRST_LENGTH * dim**0.5).log())
 
     def walk(self, latents: Latents, alphas: Float[Tensor, "k n"], slots: tuple[int, ...]) -> Tensor:
-        """Latents (k, n, slots, dim) at the end of each walk.
-
-        Args:
-            latents: where the walks start.
-            alphas: how far each walk goes.
-            slots: that the walks move.
-        """
+        """Latents (k, n, slots, dim) at the end of each walk."""
         k, n = alphas.shape
         stride = alphas * (self.unit * self.lengths.exp() / self.steps).unsqueeze(1)  # (k, n)
         own = torch.arange(k, device=alphas.device)
@@ -115,12 +104,12 @@ class Steerability(SteerabilitySettings, Trained):
     and a transform that does not change this generator's pictures.
     """
 
-    def learner(self, setup: Setup) -> "WalkLearner":
+    def learner(self, setup: Setup) -> "_WalkLearner":
         """A walk for each transform."""
-        return WalkLearner(self, setup)
+        return _WalkLearner(self, setup)
 
 
-class WalkLearner(Learner):
+class _WalkLearner(Learner):
     """Walks whose pictures learn to be the edited pictures."""
 
     precision = "float32"
@@ -128,20 +117,19 @@ class WalkLearner(Learner):
     def __init__(self, method: Steerability, setup: Setup) -> None:
         self.method, self.setup = method, setup
         generator, rng, device = setup.generator, setup.rng, setup.device
-        transforms = transforms_of(method.transforms)
-        self.amounts = [method.reach * transform.reach for transform in transforms]
-        self.transforms = transforms
+        self.transforms = transforms_of(method.transforms)
+        self.amounts = [method.reach * transform.reach for transform in self.transforms]
         self.mine = setup.world.even_share(method.batch, "batch")
         mine_held = setup.world.even_share(method.held_out, "held_out")
         latents = generator.sample(method.held_out, rng=rng)[mine_held]
         alphas = self._alphas(method.held_out).to(device)[:, mine_held]
         self.held_out = latents, alphas
-        k, dim, unit = len(transforms), generator.latent_dim, _deviation(generator)
-        walks: LinearWalks | NonlinearWalks
+        k, dim, unit = len(self.transforms), generator.latent_dim, typical(generator).deviation
+        walks: _LinearWalks | _NonlinearWalks
         if method.model == "linear":
-            walks = LinearWalks(k, dim, unit, rng=rng)
+            walks = _LinearWalks(k, dim, unit, rng=rng)
         else:
-            walks = NonlinearWalks(k, dim, unit, steps=method.walk_steps, rng=rng)
+            walks = _NonlinearWalks(k, dim, unit, steps=method.walk_steps, rng=rng)
         self.walks = walks.to(device)
         self.optimizer = adam(walks.parameters(), method.learning_rate, 0.0, device)
         self.modules, self.optimizers = {"model": self.walks}, {"adam": self.optimizer}
@@ -150,7 +138,6 @@ class WalkLearner(Learner):
         refuse_unseen(method.transforms, self.still / method.held_out)
 
     def draw(self, step: int) -> tuple[Tensor, ...]:
-        """Samples of the prior, and how far each goes along each walk."""
         # Few latents a step, and each edit by an amount of its own: what is left at the end is the mean.
         set_rate(self.optimizer, self.method.learning_rate * (1 - step / self.method.steps))
         z = torch.randn(self.method.batch, self.setup.generator.z_dim, generator=self.setup.rng)
@@ -166,7 +153,6 @@ class WalkLearner(Learner):
         return losses.sum() / self.method.batch
 
     def apply(self) -> None:
-        """A step of Adam; for linear walks, along the gradient of each."""
         if self.method.model == "linear":
             one_rate_for_all_entries(self.optimizer)
         super().apply()
@@ -207,14 +193,9 @@ class WalkLearner(Learner):
     ) -> tuple[Float[Tensor, " k"], Tensor]:
         """Each walk's loss, summed over the latents, and the gradient of their sum at the walks' ends.
 
-        The pictures of a few ends at a time go through the generator, so that memory does not grow with the
-        number of transforms; the gradient is then handed on to the walks in one go.
-
-        Args:
-            latents: from which the walks start.
-            alphas: how far each walk goes.
-            ends: latents (k, n, slots, dim) where the walks end; None: they do not move.
-            gradient: without it, the second result is empty.
+        The pictures of a few ends (k, n, slots, dim) at a time go through the generator, so that memory does
+        not grow with the number of transforms; the gradient is then handed on to the walks in one go. It is
+        empty where it is not asked for; without ends the walks do not move.
         """
         generator, levels = self.setup.generator, LEVELS[self.method.loss]
         some = pictures_at_once(generator.resolution)
@@ -240,10 +221,3 @@ class WalkLearner(Learner):
                 gradients.append(torch.autograd.grad(error.sum(), leaf)[0])
         losses = torch.cat(errors).view_as(alphas).sum(1)
         return losses, torch.cat(gradients).view_as(ends) if gradient else losses.new_empty(0)
-
-
-@torch.no_grad()
-def _deviation(generator: Generator) -> float:
-    """Standard deviation of a latent's entries about their means: 1 where the prior is sampled as it is."""
-    latents = generator.sample(1024, rng=torch.Generator().manual_seed(0))[:, 0]
-    return float((latents - latents.mean(0)).square().mean().sqrt())

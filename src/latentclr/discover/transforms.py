@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, avg_pool2d, grid_sample
 
 from latentclr.errors import InputError
+from latentclr.generators import Generator
 
 Pictures = Float[Tensor, "n 3 h w"]
 Amounts = Float[Tensor, " n"]
@@ -165,6 +166,38 @@ def one_rate_for_all_entries(optimizer: torch.optim.Adam) -> None:
 def pictures_at_once(resolution: int) -> int:
     """How many pictures of that height to draw in one pass with a graph; at least one."""
     return max(1, PIXELS_AT_ONCE // resolution**2)
+
+
+@dataclass(frozen=True)
+class Ball:
+    """Where latents are typical.
+
+    Attributes:
+        centre: their mean.
+        deviation: of an entry from its mean: root mean square over latents and entries.
+    """
+
+    centre: Float[Tensor, " dim"]
+    deviation: float
+
+    @property
+    def radius(self) -> float:
+        """Root mean square distance of a latent from the centre: sqrt(dim) for a standard normal prior."""
+        return self.deviation * math.sqrt(len(self.centre))
+
+    def inside(self, points: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+        """The points, those outside pulled straight to the surface."""
+        away = points - self.centre
+        length = away.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+        return torch.where(length > self.radius, self.centre + away * (self.radius / length), points)
+
+
+@torch.no_grad()
+def typical(generator: Generator) -> Ball:
+    """The ball of typical latents, from a thousand."""
+    latents = generator.sample(1024, rng=torch.Generator().manual_seed(0))[:, 0]
+    centre = latents.mean(0)
+    return Ball(centre, float((latents - centre).square().mean().sqrt()))
 
 
 def _matrix(

@@ -56,12 +56,12 @@ class Voynov(VoynovSettings, Trained):
 
     may_differ: ClassVar[Collection[str]] = ("steps",)
 
-    def learner(self, setup: Setup) -> "RecognitionLearner":
+    def learner(self, setup: Setup) -> "_RecognitionLearner":
         """The deformator and the reconstructor, with the loss that both share."""
-        return RecognitionLearner(self, setup)
+        return _RecognitionLearner(self, setup)
 
 
-class RecognitionLearner(Learner):
+class _RecognitionLearner(Learner):
     """A matrix of directions and a network that tells which of them edited a picture, and how far."""
 
     def __init__(self, method: Voynov, setup: Setup) -> None:
@@ -86,13 +86,7 @@ class RecognitionLearner(Learner):
             self.optimizers["adam_model"] = adam(model.parameters(), method.learning_rate, 0.0, device)
 
     def move(self, index: Int[Tensor, " n"], epsilon: Float[Tensor, " n"], latents: Latents) -> Latents:
-        """Latents edited along one direction each.
-
-        Args:
-            index: numbers of the directions.
-            epsilon: lengths of the edits, with their signs.
-            latents: to edit.
-        """
+        """Latents edited along one direction each, by its number and the length of the edit with its sign."""
         return moved(latents, self.model.along(index, epsilon), self.setup.slots)
 
     @torch.no_grad()
@@ -110,7 +104,6 @@ class RecognitionLearner(Learner):
         )
 
     def draw(self, step: int) -> tuple[Tensor, ...]:
-        """Samples of the prior, and for each a direction and how far to go along it."""
         method, rng = self.method, self.setup.rng
         z = torch.randn(method.batch, self.setup.generator.z_dim, generator=rng)
         index = torch.randint(method.k, (method.batch,), generator=rng)
