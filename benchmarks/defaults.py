@@ -1,6 +1,6 @@
 """Why LatentCLR's defaults are what they are: one change at a time from them, on the face GANs.
 
-    python benchmarks/defaults.py --generators faces celebs --seeds 0 1 2
+    python -m benchmarks.defaults --generators faces celebs --seeds 0 1 2
 
 Each row trains LatentCLR with one setting changed, and measures the directions on 64 latents that no training
 saw, on the pictures themselves (not on the layer of the loss), at alpha = +-3:
@@ -14,18 +14,17 @@ saw, on the pictures themselves (not on the layer of the loss), at alpha = +-3:
 Results are kept in a JSON file as they come, so that an interrupted run goes on where it was.
 """
 
-import argparse
 import json
 import time
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import torch
+from benchmarks.runner import RESULTS, Parser, markdown, save, say
 
 from latentclr import LatentCLR, load_generator
 from latentclr.directions import Directions
 from latentclr.discover import identification_accuracy
-from latentclr.files import make_folder, write_json
 from latentclr.generators import Generator
 from latentclr.linalg import mean_absolute_cosine, unit
 
@@ -76,9 +75,9 @@ def measure(generator: Generator, directions: Directions, *, alpha: float = 3.0)
     }
 
 
-def table(results: dict[str, dict[str, float]], generators: list[str], seeds: list[int]) -> str:
+def table(results: dict[str, dict[str, float]], generators: list[str], seeds: list[int]) -> Iterator[str]:
     """Means over seeds as Markdown; of counts and cosines, the largest."""
-    lines = [f"| generator | setting | {' | '.join(MEASURES)} |", "|---" * (len(MEASURES) + 2) + "|"]
+    lines = []
     for generator in generators:
         for variant in VARIANTS:
             rows = [results[key] for seed in seeds if (key := f"{generator}/{variant}/{seed}") in results]
@@ -89,19 +88,16 @@ def table(results: dict[str, dict[str, float]], generators: list[str], seeds: li
                     worst = name in ("max_cosine", "duplicates", "look_alikes")
                     value = max(values) if worst else sum(values) / len(values)
                     cells.append(f"{value:.0f}" if "es" in name[-2:] else f"{value:.3f}")
-                lines.append(f"| {generator} | {variant} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+                lines.append([generator, variant, *cells])
+    return markdown(["generator", "setting", *MEASURES], lines)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = Parser(__doc__, threads=1, device=True, out=RESULTS / "defaults.json")
     parser.add_argument("--generators", nargs="+", default=["faces", "celebs"])
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/defaults.json"))
-    parser.add_argument("--device", default="cpu")
-    options = parser.parse_args()
-    make_folder(options.out.parent)
+    options = parser.options()
     results = json.loads(options.out.read_text()) if options.out.exists() else {}
     for name in options.generators:
         generator = load_generator(name, device=options.device, log=print)
@@ -114,9 +110,9 @@ def main() -> None:
                 directions = LatentCLR(seed=seed, **VARIANTS[variant]).fit(generator)
                 seconds = time.perf_counter() - started
                 results[key] = measure(generator, directions) | {"seconds": round(seconds, 1)}
-                print(key, results[key], flush=True)
-                write_json(options.out, results)
-    print(table(results, options.generators, options.seeds))
+                say(f"{key} {results[key]}")
+                save(options.out, results)
+    print("\n".join(table(results, options.generators, options.seeds)))
 
 
 if __name__ == "__main__":

@@ -59,32 +59,6 @@ def directions_of(generator: Generator, name: str, k: int, seed: int, runs: Path
     return found
 
 
-def measure(
-    generator: Generator,
-    shown: Renders,
-    name: str,
-    k: int,
-    seed: int,
-    runs: Path,
-    *,
-    steps: int,
-    pictures: int,
-) -> dict[str, Any]:
-    started = time.process_time()
-    directions = directions_of(generator, name, k, seed, runs)
-    return {
-        "generator": generator.name,
-        "method": name,
-        "seed": seed,
-        "k": directions.k,
-        "steps": steps,
-        "pictures": pictures,
-        **scores(generator, directions, shown=shown, steps=steps, pictures=pictures, seed=seed),
-        **leaks(generator, directions),
-        "cpu_seconds": time.process_time() - started,
-    }
-
-
 def scores(
     generator: Generator,
     directions: Directions,
@@ -169,16 +143,19 @@ def main() -> None:
             kept.write()
         done = {row["method"] for row in same}
         for method in (method for method in options.methods if method not in done):
-            row = measure(
-                generator,
-                shown,
-                method,
-                k,
-                seed,
-                options.runs,
-                steps=options.steps,
-                pictures=options.pictures,
-            )
+            started = time.process_time()
+            directions = directions_of(generator, method, k, seed, options.runs)
+            teaching = {"steps": options.steps, "pictures": options.pictures}
+            row = {
+                "generator": name,
+                "method": method,
+                "seed": seed,
+                "k": directions.k,
+                **teaching,
+                **scores(generator, directions, shown=shown, seed=seed, **teaching),
+                **leaks(generator, directions),
+                "cpu_seconds": time.process_time() - started,
+            }
             kept.add(row)
             say(
                 f"{name}, {method}, K {k}, seed {seed}: MIG {row['mig']:.3f}, DCI {row['dci']:.3f}, "

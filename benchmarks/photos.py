@@ -89,7 +89,7 @@ def strongest(
 ) -> tuple[int, float]:
     """The direction that changes a score most, and the sign by which it grows."""
     latents = generator.from_seeds(list(range(GENERATED)))
-    slopes = [slope(scorer, generator, directions, latents, index, score) for index in range(directions.k)]
+    slopes = [slope(scorer, generator, directions.select([i]), latents, score) for i in range(directions.k)]
     index = max(range(directions.k), key=lambda i: abs(slopes[i]))
     return index, 1.0 if slopes[index] > 0 else -1.0
 
@@ -97,9 +97,8 @@ def strongest(
 def slope(
     scorer: FaceScorer,
     generator: Generator,
-    directions: Directions,
+    direction: Directions,
     latents: Latents,
-    index: int,
     score: str,
     *,
     drawn_by: Generator | None = None,
@@ -107,7 +106,7 @@ def slope(
     """Change of a score by an alpha of 1, in standard deviations of the generator's own pictures."""
     own = scorer(generator(generator.from_seeds(list(range(GENERATED)))))[score]
     draw = drawn_by or generator
-    up, down = (scorer(draw(directions.edit(latents, index, sign * ALPHA)))[score] for sign in (1, -1))
+    up, down = (scorer(draw(direction.edit(latents, 0, sign * ALPHA)))[score] for sign in (1, -1))
     change = (up - down) / (2 * ALPHA)
     return float(change[torch.isfinite(change)].mean() / own[torch.isfinite(own)].std())
 
@@ -140,15 +139,16 @@ def measure(
     edits = []
     for score in SCORES:
         index, sign = strongest(directions, generator, scorer, score)
+        one = directions.select([index])
         own = generator.from_seeds(list(range(GENERATED, 2 * GENERATED)))
         result[f"slope of {score}"] = {
             "direction": index,
-            "generated": round(slope(scorer, generator, directions, own, index, score), 3),
+            "generated": round(slope(scorer, generator, one, own, score), 3),
             **{
-                method: round(slope(scorer, generator, directions, one.latents, index, score), 3)
-                for method, one in found.items()
+                method: round(slope(scorer, generator, one, photos.latents, score), 3)
+                for method, photos in found.items()
             },
-            "tuned": round(slope(scorer, generator, directions, latents, index, score, drawn_by=tuned), 3),
+            "tuned": round(slope(scorer, generator, one, latents, score, drawn_by=tuned), 3),
         }
         for text, alpha in ((f"less {score}", -ALPHA), (f"more {score}", ALPHA)):
             edits.append((text, tuned(directions.edit(latents, index, sign * alpha))))

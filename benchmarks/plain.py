@@ -171,17 +171,16 @@ class PlainDirections(nn.Module):
         self.networks = nn.ModuleList(made)
 
 
-def plain_step(
+def plain_loss(
     network: PlainStyleGAN2 | PlainBigGANDeep,
     directions: PlainDirections,
-    optimizer: torch.optim.Optimizer,
     latents: Tensor,
     *,
     layer: str,
     alpha: float,
     temperature: float,
-) -> float:
-    """One training step of LatentCLR, direction by direction; returns the loss."""
+) -> Tensor:
+    """The loss of LatentCLR, direction by direction."""
     before = features(network, latents, layer).flatten(1)
     changes = []
     for own in directions.networks:
@@ -198,8 +197,5 @@ def plain_step(
     same = which[:, None] == which[None, :]
     positive = (scores * (same & (sample[:, None] != sample[None, :]))).sum(1)
     negative = (scores * ~same).sum(1)
-    loss = -(positive / negative).log().mean()
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return float(loss.detach())
+    loss: Tensor = -(positive / negative).log().mean()
+    return loss

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from benchmarks.machine import Peak, best, ceilings, in_child, square_rate
-from benchmarks.plain import PlainBigGANDeep, PlainDirections, PlainStyleGAN2, plain_step
+from benchmarks.plain import PlainBigGANDeep, PlainDirections, PlainStyleGAN2, plain_loss
 from benchmarks.step.counts import counts_of
 from benchmarks.step.jobs import GENERATORS, Job
 from torch import Tensor
@@ -193,16 +193,18 @@ def measure_reference(job: Job, generator: Generator) -> dict[str, Any]:
     layer = generator.layer(settings.layer).name
 
     def step() -> Tensor:
-        found = plain_step(
+        loss = plain_loss(
             plain,
             listed,
-            optimizer,
             latents,
             layer=layer,
             alpha=settings.alpha,
             temperature=settings.temperature,
         )
-        return torch.tensor(found)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
 
     seconds, loss = best(step, 1, generator.device)
     if generator.device.type == "cuda":  # libraries have chosen their kernels in the first one

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from benchmarks.study_writers import Outcome, judge, plan, run, shares
+from benchmarks.study_writers.__main__ import run
+from benchmarks.study_writers.trial import Outcome, judge, plan, shares
 from tests.study.conftest import POSTGRES
 
 from latentclr.study.answers import Given
