@@ -15,6 +15,10 @@ class InputError(ValueError):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint for an error about an unknown name: the most similar known one in parentheses, or nothing.
 
+    Args:
+        name: the unknown name.
+        known: all names that exist.
+
     >>> did_you_mean("facez", ["faces", "celebs"]), did_you_mean("x", ["faces"])
     (" (did you mean 'faces'?)", '')
     """

@@ -37,7 +37,12 @@ def to_pil(picture: Float[Tensor, "3 h w"]) -> Image.Image:
 
 
 def side_by_side(pictures: Sequence[Image.Image], columns: int | None = None) -> Image.Image:
-    """Pictures of one size in a row, or in rows of so many columns."""
+    """Pictures of one size in a row, or in several rows.
+
+    Args:
+        pictures: to join.
+        columns: pictures in a row; None: all of them.
+    """
     width, height = pictures[0].size
     columns = columns or len(pictures)
     joined = Image.new("RGB", (width * columns, height * math.ceil(len(pictures) / columns)))
@@ -180,7 +185,12 @@ def _mp4(frames: Sequence[Image.Image], fps: int, note: str) -> bytes:
 
 
 def blurred(pictures: Float[Tensor, "n 3 h w"], sigma: float) -> Float[Tensor, "n 3 h w"]:
-    """Pictures smoothed by a normal distribution of that many pixels; borders are continued."""
+    """Pictures smoothed by a normal distribution; borders are continued.
+
+    Args:
+        pictures: to smooth.
+        sigma: standard deviation of the distribution, in pixels.
+    """
     reach = max(1, math.ceil(3 * sigma))
     line = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=pictures.device) / sigma) ** 2)
     line = line / line.sum()

@@ -22,7 +22,12 @@ from latentclr.generators import Generator
 
 
 def no_log(step: int, values: Mapping[str, float]) -> None:
-    """Ignore what is logged: the default `log`."""
+    """Ignore what is logged: the default `log`.
+
+    Args:
+        step: steps done.
+        values: by name.
+    """
 
 
 def never() -> bool:
