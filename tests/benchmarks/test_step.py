@@ -105,7 +105,7 @@ def compare(generator: Generator, plain: PlainStyleGAN2 | PlainBigGANDeep, layer
     )
     theirs.backward()
     ours = effects.backward(model, latents, torch.full((3, 4), 3.0), CONTRAST.loss)
-    assert float(ours) == pytest.approx(float(theirs), rel=1e-4, abs=1e-5)
+    assert float(ours) == pytest.approx(theirs.item(), rel=1e-4, abs=1e-5)
     for i, network in enumerate(listed.networks):
         gradient = model.weights[0].grad
         assert gradient is not None
