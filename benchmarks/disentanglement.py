@@ -24,12 +24,12 @@ from benchmarks.runner import Parser, Rows, grouped, markdown, say
 
 from latentclr import Directions, load_generator
 from latentclr.engine.memory import keep_memory
-from latentclr.evaluate.attributes import scorer_of
 from latentclr.evaluate.calibration import calibrate
 from latentclr.evaluate.encoder import EncoderSettings
 from latentclr.evaluate.intervals import over_runs, two_decimals
 from latentclr.evaluate.leakage import change_matrix
 from latentclr.evaluate.measuring import measure as measure_edits
+from latentclr.evaluate.reading import reading_of
 from latentclr.evaluate.representation import Renders, evaluate_disentanglement, renders
 from latentclr.files import make_folder
 from latentclr.generators import Generator
@@ -83,17 +83,13 @@ def scores(
 
 def leaks(generator: Generator, directions: Directions) -> dict[str, float]:
     """Leakage of directions, with an interval over latents."""
-    scorer, scales = scorer_of(generator)
     rng = torch.Generator().manual_seed(12345)
     latents, population = (generator.sample(n, rng=rng) for n in (LATENTS, 4 * LATENTS))
-    lengths = calibrate(directions, generator).scale
     scored = measure_edits(
         generator,
-        directions,
-        scorer,
-        scales,
+        calibrate(directions, generator),
+        reading_of(generator),
         latents,
-        lengths=lengths,
         multiples=(-1.0, 1.0),
         population=population,
     )

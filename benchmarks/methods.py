@@ -83,7 +83,7 @@ def effects(
     rng = torch.Generator().manual_seed(12345)
     latents = generator.sample(LATENTS, rng=rng)
     population = oracle_values(generator, oracle, generator.sample(POPULATION, rng=rng))
-    edits = Edits.along(directions, slots=None, device=generator.device)
+    edits = Edits.along(directions, generator.device)
     start = torch.full((directions.k,), LENGTH)
     change = Measure(generator).changes(edits, latents[:16])
     strengths = match_strength(change, start, change(list(range(directions.k)), start), target=target)

@@ -26,9 +26,9 @@ from benchmarks.step.measuring import done
 from benchmarks import disentanglement, faces, methods, search
 from latentclr import Directions, LatentCLR, load_generator
 from latentclr.engine.memory import keep_memory
-from latentclr.evaluate.attributes import scorer_of
 from latentclr.evaluate.calibration import calibrate
 from latentclr.evaluate.measuring import measure
+from latentclr.evaluate.reading import reading_of
 from latentclr.evaluate.representation import Renders, renders
 from latentclr.evaluate.rescoring import rescore
 from latentclr.invert.invert import Settings, invert
@@ -92,21 +92,12 @@ def searched(generator: str, setting: str, seed: int) -> Mapping[str, float]:
 def rescored(generator: str, method: str, seed: int) -> Mapping[str, float]:
     """Effects, on half of the latents, of directions chosen on the other half (docs/experiments.md)."""
     drawn = load_generator(generator)
-    scorer, scales = scorer_of(drawn)
+    reading = reading_of(drawn)
     directions = calibrate(methods.made(method, 12, seed).fit(drawn), drawn)
     rng = torch.Generator().manual_seed(0)
     latents, population = drawn.sample(100, rng=rng), drawn.sample(256, rng=rng)
-    scored = measure(
-        drawn,
-        directions,
-        scorer,
-        scales,
-        latents,
-        lengths=directions.scale,
-        multiples=(-1.0, 1.0),
-        population=population,
-    )
-    return {scale.name: rescore(scored, scale.name).measured.value for scale in scales}
+    scored = measure(drawn, directions, reading, latents, multiples=(-1.0, 1.0), population=population)
+    return {name: rescore(scored, name).measured.value for name in scored.names}
 
 
 def mirrored(generator: str) -> Mapping[str, float]:

@@ -1,6 +1,7 @@
 """Edits of inverted renders, beside those of generated pictures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -8,11 +9,11 @@ from benchmarks.inversion.bench import CHANGE, HELD_OUT, VARIANTS, Bench, as_jso
 from torch import Tensor
 
 from latentclr import Directions, InterFaceGAN, LatentCLR, load_generator
-from latentclr.evaluate.attributes import Scale, scorer_of
 from latentclr.evaluate.calibration import strengths
 from latentclr.evaluate.intervals import Bootstrap, weighted_means
 from latentclr.evaluate.leakage import change_matrix
 from latentclr.evaluate.measuring import measure
+from latentclr.evaluate.reading import Reading, reading_of
 from latentclr.evaluate.scored import Scored
 from latentclr.generators import Generator, Latents
 
@@ -21,7 +22,7 @@ def edits(bench: Bench) -> None:
     """Leakage and slopes of edits of inverted renders, and of generated pictures."""
     name = "scenes"
     generator = load_generator(name)
-    oracle, scales = scorer_of(generator)
+    reading = reading_of(generator, bench.metric)
     photos = rendered_photos(name, bench.n)
     ours = bench.directions(generator, "latentclr", lambda: LatentCLR(k=12).fit(generator))
     normals = bench.directions(
@@ -41,14 +42,11 @@ def edits(bench: Bench) -> None:
             latents = bench.inverted(generator, photos, variant)[0].latents
         scored = measure(
             generator,
-            ours,
-            oracle,
-            scales,
+            replace(ours, scale=found.lengths),
+            reading,
             latents,
-            lengths=found.lengths,
             multiples=(-1.0, 1.0),
             population=population,
-            distance=bench.metric,
         )
         if usual is None:
             usual = sizes(scored)
@@ -64,7 +62,7 @@ def edits(bench: Bench) -> None:
             "agreement with generated": as_json(
                 Bootstrap(method="bca").of(agreement(scored, usual), scored.n).at(0)
             ),
-            "slopes": slopes(generator, normals, oracle, scales, latents, population),
+            "slopes": slopes(generator, normals, replace(reading, distance=None), latents, population),
         }
         bench.add(key, row)
 
@@ -98,8 +96,7 @@ def agreement(scored: Scored, usual: Tensor) -> Callable[[Tensor], Tensor]:
 def slopes(
     generator: Generator,
     normals: Directions,
-    oracle: Any,
-    scales: Sequence[Scale],
+    reading: Reading,
     latents: Latents,
     population: Latents,
 ) -> dict[str, Any]:
@@ -108,11 +105,9 @@ def slopes(
     multiples = (-0.4, -0.2, 0.2, 0.4)
     scored = measure(
         generator,
-        normals,
-        oracle,
-        scales,
+        replace(normals, scale=torch.full((normals.k,), spread)),
+        reading,
         latents,
-        lengths=torch.full((normals.k,), spread),
         multiples=multiples,
         population=population,
     )

@@ -16,8 +16,8 @@ from benchmarks.inversion.bench import (
 )
 
 from latentclr import InterFaceGAN, load_generator
-from latentclr.evaluate.attributes import scorer_of
 from latentclr.evaluate.calibration import strengths, usual_target
+from latentclr.evaluate.reading import reading_of
 from latentclr.generators import Generator
 from latentclr.invert.artefact import Inversion
 from latentclr.invert.shipped import load_encoder
@@ -57,7 +57,8 @@ def renders(bench: Bench) -> None:
     for name in NAMES[:2]:
         generator = load_generator(name)
         photos = rendered_photos(name, bench.n)
-        oracle, scales = scorer_of(generator)
+        reading = reading_of(generator)
+        oracle, scales = reading.scorer, reading.scales
         before = oracle(photos.pictures)
         for variant in VARIANTS:
             if generator.space == "z" and (variant.startswith("plain") or variant.endswith("slot")):

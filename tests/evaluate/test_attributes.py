@@ -1,4 +1,4 @@
-"""Scales: differences as they are meant, and the right scorer for each generator."""
+"""Scales: differences as they are meant."""
 
 import math
 
@@ -6,21 +6,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.toy import Toy
-from torch.testing import assert_close
 
-from latentclr import load_generator
-from latentclr.evaluate.attributes import (
-    STATISTICS,
-    UNIFORM,
-    Joined,
-    Scale,
-    Statistics,
-    identity_of,
-    scorer_of,
-)
-from latentclr.scenes import BY_NAME
-from latentclr.scorers import Oracle
+from latentclr.evaluate.attributes import UNIFORM, Scale
 
 HUE, SHAPE, SIZE = Scale("hue", "circular"), Scale("shape", "category"), Scale("size")
 
@@ -53,49 +40,3 @@ def test_units_are_deviations() -> None:
 @pytest.mark.parametrize("values", [[2.0, 2.0, 2.0], [7.0], [math.nan, 1.0], [0.0, 0.0]])
 def test_what_does_not_vary_has_no_unit(values: list[float]) -> None:
     assert math.isnan(SIZE.deviation(torch.tensor(values)))
-
-
-def test_scenes_are_read_by_the_oracle_as_far_as_they_vary() -> None:
-    generator = load_generator("scenes")
-    scorer, scales = scorer_of(generator)
-    assert isinstance(scorer, Oracle)
-    assert len(scales) == len({scale.name for scale in scales}) == 6
-    assert all(scale.kind == BY_NAME[scale.name].kind for scale in scales)
-    _, more = scorer_of(load_generator("scenes-biggan"))
-    assert len(more) == 8
-
-
-def test_anything_else_has_statistics_of_its_pictures(toy: Toy) -> None:
-    scorer, scales = scorer_of(toy)
-    found = scorer(toy(toy.sample(2, rng=torch.Generator().manual_seed(0))))
-    assert tuple(found) == STATISTICS == tuple(scale.name for scale in scales)
-
-
-def test_joined_scorers_say_what_each_says() -> None:
-    pictures = torch.rand(3, 3, 4, 4, generator=torch.Generator().manual_seed(0))
-    joined = Joined((Statistics(("warmth",)), Statistics(("brightness", "contrast"))))(pictures)
-    alone = Statistics(("warmth", "brightness", "contrast"))(pictures)
-    assert list(joined) == list(alone)
-    for name in joined:
-        assert_close(joined[name], alone[name])
-
-
-@pytest.mark.network
-def test_faces_are_read_by_networks_and_statistics() -> None:
-    generator = load_generator("faces")
-    scorer, scales = scorer_of(generator)
-    names = [scale.name for scale in scales]
-    assert names == ["smile", "mouth", "yaw", "gender", *STATISTICS]
-    pictures = generator.preview(generator.from_seeds([0, 1, 0]), 256)
-    found = scorer(pictures)
-    assert all(found[name].shape == (3,) for name in names)
-    whose = identity_of(scorer)
-    assert whose is not None
-    vectors = whose[0](pictures)
-    assert whose[1](vectors[:1], vectors[1:2]).item() > 0.1
-    assert whose[1](vectors[:1], vectors[2:]).item() < 1e-5
-
-
-def test_scorers_without_faces_tell_nobody_apart() -> None:
-    assert identity_of(Statistics()) is None
-    assert identity_of(Joined((Statistics(),))) is None

@@ -1,6 +1,7 @@
 """Diversity in closed form."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -20,9 +21,8 @@ RMS = rounding_bound(150)
 def test_orthogonal_edits_are_apart_by_pythagoras() -> None:
     flat = Flat((1.0, 2.0, 0.5))
     lengths = torch.tensor([3.0, 2.0, 2.0])  # changes of 3, 4 and 1, all orthogonal
-    found = diversity(
-        flat, planted(flat, torch.eye(3)), flat.sample(4, rng=rng()), lengths=lengths, distance=rms
-    )
+    directions = replace(planted(flat, torch.eye(3)), scale=lengths)
+    found = diversity(flat, directions, flat.sample(4, rng=rng()), distance=rms)
     expected = torch.tensor([[0.0, 5.0, 10**0.5], [5.0, 0.0, 17**0.5], [10**0.5, 17**0.5, 0.0]])
     assert_close(found.pairs, expected, atol=5 * RMS, rtol=0)
     assert found.mean.value == pytest.approx((5 + 10**0.5 + 17**0.5) / 3, rel=RMS)
@@ -32,10 +32,10 @@ def test_equal_directions_have_no_diversity() -> None:
     flat = Flat((1.0, 2.0))
     same = planted(flat, torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
     latents = flat.sample(3, rng=rng())
-    found = diversity(flat, same, latents, lengths=torch.ones(2), distance=rms)
+    found = diversity(flat, same, latents, distance=rms)
     assert found.mean.value == pytest.approx(0.0, abs=RMS)
     with pytest.raises(InputError, match="two or more"):
-        diversity(flat, same.select([0]), latents, lengths=torch.ones(1), distance=rms)
+        diversity(flat, same.select([0]), latents, distance=rms)
 
 
 def test_probabilities_are_softmax_of_changes() -> None:

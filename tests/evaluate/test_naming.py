@@ -16,6 +16,7 @@ from latentclr.evaluate.attributes import UNIFORM, Scale
 from latentclr.evaluate.calibration import calibrate
 from latentclr.evaluate.measuring import measure
 from latentclr.evaluate.naming import UNKNOWN, propose, unique_names
+from latentclr.evaluate.reading import Reading
 
 NAMES = [*map(Scale, ("smile", "yaw", "age"))]
 
@@ -138,10 +139,8 @@ def test_every_planted_direction_of_a_generator_is_named(seed: int) -> None:
     order, signs = torch.randperm(6, generator=rng(seed)), torch.tensor([1.0, -1.0, 1.0, -1.0, -1.0, 1.0])
     directions = planted(toy, signs.view(6, 1) * toy.axes[order], slots=(0, 1))
     directions = calibrate(directions, toy, target=0.02, longest=100.0)
-    scales = [Scale(f"drive {k}") for k in range(6)]
-    scored = measure(
-        toy, directions, Drives(toy), scales, toy.sample(40, rng=rng(9)), lengths=directions.scale
-    )
+    reading = Reading(Drives(toy), tuple(Scale(f"drive {k}") for k in range(6)))
+    scored = measure(toy, directions, reading, toy.sample(40, rng=rng(9)))
     found = propose(scored)
     assert [proposal.name for proposal in found] == [f"drive {k}" for k in order.tolist()]
     assert [proposal.sign for proposal in found] == signs.tolist()
@@ -151,6 +150,6 @@ def test_every_planted_direction_of_a_generator_is_named(seed: int) -> None:
     # Half way between two axes, in units of their drives, both are named.
     steps = scored.units / toy.strengths
     both = planted(toy, (steps[2] * toy.axes[2] + steps[3] * toy.axes[3])[None], slots=(0, 1))
-    lengths = torch.tensor([2.0])
-    scored = measure(toy, both, Drives(toy), scales, toy.sample(40, rng=rng(9)), lengths=lengths)
+    both = replace(both, scale=torch.tensor([2.0]))
+    scored = measure(toy, both, reading, toy.sample(40, rng=rng(9)))
     assert set(propose(scored)[0].attributes) == {"drive 2", "drive 3"}

@@ -1,6 +1,7 @@
 """Repetitions that were planted are found, and only these."""
 
 import math
+from dataclasses import replace
 
 import torch
 from hypothesis import given, settings
@@ -25,7 +26,7 @@ def test_equal_vectors_of_either_sign_are_repetitions() -> None:
     assert found.groups == ((0, 2), (1,), (3,))
     assert found.distinct == 3
     assert found.rate == 1 / 6
-    seen = visible_repetition(flat, directions, latents, lengths=torch.ones(4))
+    seen = visible_repetition(flat, directions, latents)
     assert seen.groups == found.groups
 
 
@@ -34,7 +35,8 @@ def test_different_vectors_can_look_the_same() -> None:
     rows = torch.tensor([[1.0, 1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
     directions, latents = planted(flat, rows), flat.sample(4, rng=rng())
     assert latent_repetition(directions, latents).distinct == 3
-    seen = visible_repetition(flat, directions, latents, lengths=torch.tensor([1.0, 3.0, 0.1]))
+    apart = replace(directions, scale=torch.tensor([1.0, 3.0, 0.1]))
+    seen = visible_repetition(flat, apart, latents)
     assert seen.groups == ((0, 1), (2,))
 
 

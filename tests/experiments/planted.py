@@ -13,6 +13,7 @@ from latentclr import Directions
 from latentclr.artefacts import Origin
 from latentclr.evaluate.attributes import Scale
 from latentclr.evaluate.intervals import Bootstrap
+from latentclr.evaluate.reading import Reading
 from latentclr.experiments.base import Settings
 from latentclr.experiments.bench import Bench
 from latentclr.generators import Latents
@@ -72,7 +73,7 @@ def bench(generator: Flat, *, late: bool = False, **changes: Any) -> Bench:
     """A bench in class 0, on which attributes are latents."""
     place = generator.for_class(0) if generator.num_classes else generator
     scales = tuple(Scale(name) for name in ((*NAMES, *LATE) if late else NAMES))
-    return Bench(place, Axes(generator), scales, replace(SETTINGS, **changes))
+    return Bench(place, Reading(Axes(generator), scales), replace(SETTINGS, **changes))
 
 
 def axes(

@@ -50,7 +50,7 @@ def test_without_a_scorer_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) ->
     def nothing(_: object) -> None:
         raise InputError("the networks cannot be fetched.")
 
-    monkeypatch.setattr(naming, "scorer_of", nothing)
+    monkeypatch.setattr(naming, "reading_of", nothing)
     shelf = toys(plain())
     names = proposed(shelf, "toy", shelf.entries()[0].id)
     assert names == Names(reason="unknown: the networks cannot be fetched.")
@@ -64,7 +64,7 @@ def test_the_class_of_the_run_is_drawn_or_the_first_one(monkeypatch: pytest.Monk
         drawn.append(generator.label_number)
         raise InputError("that is all.")
 
-    monkeypatch.setattr(naming, "scorer_of", note)
+    monkeypatch.setattr(naming, "reading_of", note)
     generator = small_biggan_deep()
     shelf = Shelf(["classes"], load=lambda _: generator)
     for number in (1, None):

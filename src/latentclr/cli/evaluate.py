@@ -18,9 +18,9 @@ from latentclr.limits import POSITIVE, Limit, at_least
 
 if TYPE_CHECKING:
     from latentclr.directions import Directions
-    from latentclr.evaluate.measuring import Distance
+    from latentclr.evaluate.reading import Distance
     from latentclr.generators import Generator
-    from latentclr.report.evaluation import Evaluated, Reading
+    from latentclr.report.evaluation import Evaluated
 
 PAGE = "report.html"
 LATENT_SEED = 2021
@@ -70,6 +70,7 @@ class Command(SeveralRunsOptions, OverwriteOption):
         from latentclr.engine.memory import keep_memory
         from latentclr.evaluate.calibration import RMS, calibrate, rms, usual_target
         from latentclr.evaluate.intervals import Bootstrap
+        from latentclr.evaluate.reading import reading_of
         from latentclr.files import make_folder, write_bytes, write_json
         from latentclr.images import save_picture
         from latentclr.report.evaluation import Evaluator, record, strip
@@ -80,7 +81,7 @@ class Command(SeveralRunsOptions, OverwriteOption):
         keep_memory()
         opened, generator = self.open(self.runs)
         distance = _distance_of(self.measure, generator)
-        reading = _reading_of(generator, distance or rms)
+        reading = reading_of(generator, distance or rms)
         with EVALUATION.new(self.out, overwrite=self.overwrite) as folder:
             target = usual_target(generator, distance=distance) if self.target is None else self.target
             latents = generator.sample(self.latents, rng=torch.Generator().manual_seed(LATENT_SEED))
@@ -93,12 +94,11 @@ class Command(SeveralRunsOptions, OverwriteOption):
             for number, run in enumerate(opened):
                 say(f"{run.name}: matching the strengths of {run.directions.k} directions")
                 calibrated = calibrate(
-                    run.directions,
+                    replace(run.directions, slots=run.slots),
                     generator,
                     target=target,
                     distance=distance,
                     measure=RMS if distance is None else self.measure,
-                    slots=run.slots,
                     longest=self.longest,
                 )
                 run = replace(run, directions=calibrated)
@@ -184,15 +184,6 @@ def _distance_of(measure: MeasureName, generator: Generator) -> Distance | None:
 
     network: Literal["alex", "vgg"] = "alex" if measure == "lpips-alex" else "vgg"
     return load_lpips(network, device=generator.device, log=say)
-
-
-def _reading_of(generator: Generator, distance: Distance) -> Reading:
-    """Load everything that is measured on the pictures of a generator."""
-    from latentclr.evaluate.attributes import identity_of, scorer_of
-    from latentclr.report.evaluation import Reading
-
-    scorer, scales = scorer_of(generator)
-    return Reading(scorer, scales, distance, *(identity_of(scorer) or ()))
 
 
 def _print_summary(facts: dict[str, Any]) -> None:

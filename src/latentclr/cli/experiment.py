@@ -66,7 +66,7 @@ class Options(DeviceOption, OverwriteOption):
     def run(self, name: str) -> None:
         """Answer the question of that name, write the folder, and print the text."""
         from latentclr.engine.memory import keep_memory
-        from latentclr.evaluate.attributes import scorer_of
+        from latentclr.evaluate.reading import reading_of
         from latentclr.experiments.bench import Bench
         from latentclr.experiments.finding import find, load
         from latentclr.experiments.folder import RUNS, experiment_folder, write
@@ -93,10 +93,10 @@ class Options(DeviceOption, OverwriteOption):
                         log(len(found), {})
                 runs = tuple(found)
             _remove_others(folder / RUNS, runs)
-            scorer, scales = scorer_of(generator)
+            reading = reading_of(generator)
             what = f"measuring {len(runs)} runs of {generator.name}, set by set"
             with counted(what, settings.latents) as log:
-                answer = asked.run(Bench(generator, scorer, scales, settings, log), runs)
+                answer = asked.run(Bench(generator, reading, settings, log), runs)
             write(
                 folder,
                 name,

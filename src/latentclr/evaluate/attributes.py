@@ -5,7 +5,6 @@ is defined for each kind. The unit of effects is the standard deviation over une
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,21 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentclr.generators import Generator
-from latentclr.scenes.factors import BY_NAME, FACTORS, WORLDS
-from latentclr.scorers import Scorer, load_oracle
-from latentclr.scorers.attributes import attribute
-
-Pictures = Float[Tensor, "n 3 h w"]
-Vectors = Float[Tensor, "n d"]
 Kind = Literal["interval", "circular", "category"]
 
 UNIFORM = 1 / math.sqrt(12)
 """Standard deviation of a uniform distribution over a circle of length 1."""
-STATISTICS = ("brightness", "contrast", "saturation", "warmth", "sharpness")
-"""Attributes of pictures that are computed without a network."""
-FACES = ("faces", "celebs")
-"""Generators of faces, whose pictures face networks can score."""
 
 
 @dataclass(frozen=True)
@@ -78,79 +66,3 @@ class Scale:
         found = float(known.std()) if len(known) > 1 else math.nan
         # A smaller deviation is rounding.
         return found if found > 1e-6 * max(float(known.abs().mean()), 1e-6) else math.nan
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """A scorer for pictures of any kind: attributes that are computed without a network.
-
-    Attributes:
-        names: of `latentclr.scorers.attributes.ATTRIBUTES`.
-    """
-
-    names: Sequence[str] = STATISTICS
-
-    def __call__(self, pictures: Pictures) -> Mapping[str, Float[Tensor, " n"]]:
-        """Scores of pictures, by name of the attribute."""
-        return {name: attribute(name)(pictures) for name in self.names}
-
-
-@dataclass(frozen=True)
-class Joined:
-    """Several scorers as one.
-
-    Attributes:
-        scorers: without a name in common.
-    """
-
-    scorers: Sequence[Scorer]
-
-    def __call__(self, pictures: Pictures) -> Mapping[str, Float[Tensor, " n"]]:
-        """Scores of all scorers, by name of the attribute."""
-        return {name: values for scorer in self.scorers for name, values in scorer(pictures).items()}
-
-
-def factor_scales(names: Sequence[str] = tuple(BY_NAME)) -> tuple[Scale, ...]:
-    """Scales of factors of scenes, as the oracle scores them."""
-    return tuple(Scale(factor.name, factor.kind, factor.unit) for factor in FACTORS if factor.name in names)
-
-
-def statistic_scales(names: Sequence[str] = STATISTICS) -> tuple[Scale, ...]:
-    """Scales of statistics of pictures."""
-    return tuple(Scale(name) for name in names)
-
-
-def scorer_of(generator: Generator) -> tuple[Scorer, tuple[Scale, ...]]:
-    """The scorer for a generator's pictures, and the scales of its scores.
-
-    For scenes these are the factors that vary in them; for faces, the attributes of face networks and
-    statistics of the picture; for other generators the statistics.
-
-    Raises:
-        InputError: the networks cannot be fetched.
-    """
-    if generator.name.startswith("scenes"):
-        world = WORLDS.get(generator.name)
-        return load_oracle().to(generator.device), factor_scales(world.free if world else tuple(BY_NAME))
-    if generator.name in FACES:
-        from latentclr.scorers.faces import SCORES, load_faces  # slow to import, and only faces need it
-
-        faces = load_faces(generator.name, device=generator.device)
-        scales = tuple(Scale(name, unit=about) for name, about in SCORES.items())
-        return Joined((faces, Statistics())), (*scales, *statistic_scales())
-    return Statistics(), statistic_scales()
-
-
-def identity_of(
-    scorer: Scorer,
-) -> tuple[Callable[[Pictures], Vectors], Callable[[Vectors, Vectors], Float[Tensor, " n"]]] | None:
-    """The identity vectors of a scorer from `scorer_of`, and the distance to compare them by.
-
-    None for a scorer of other pictures than faces.
-    """
-    if not isinstance(scorer, Joined):
-        return None
-    from latentclr.scorers.faces import FaceScorer, identity_distance  # as above
-
-    faces = [one for one in scorer.scorers if isinstance(one, FaceScorer)]
-    return (faces[0].identity, identity_distance) if faces else None

@@ -4,7 +4,6 @@ The scale of a direction is then a visible change rather than a length in latent
 contact sheets and metrics compare directions at edits that look equally strong.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -19,7 +18,8 @@ from latentclr.discover import Random
 from latentclr.discover.ordering import SMALL
 from latentclr.errors import InputError
 from latentclr.evaluate.edits import Edits
-from latentclr.evaluate.measuring import PIXELS, Distance
+from latentclr.evaluate.measuring import PIXELS
+from latentclr.evaluate.reading import Distance
 from latentclr.evaluate.strength import LENGTH, LONGEST, SIGNS, Change, Measure, Strengths, match_strength
 from latentclr.generators import Generator, Latents
 
@@ -85,7 +85,6 @@ def strengths(
     *,
     target: float | None = None,
     distance: Distance | None = None,
-    slots: Sequence[int] | None = None,
     longest: float = LONGEST,
 ) -> Strengths:
     """The lengths, in latent space, at which edits along all directions change the picture equally.
@@ -96,14 +95,13 @@ def strengths(
         latents: on which the change is measured; it is averaged over them and both signs.
         target: the change; None: the median over directions at length `LENGTH`.
         distance: between pictures; None: the root mean square of small pictures (`Measure`).
-        slots: slots that edits move; None: the directions' own.
         longest: the longest length that is tried.
 
     Raises:
         InputError: a target or longest length that is not above 0, a slot that does not exist, or no target
             where most directions change nothing.
     """
-    change = _change(generator, directions, latents, distance, slots)
+    change = _change(generator, directions, latents, distance)
     start = torch.full((directions.k,), min(LENGTH, longest))
     first = change(list(range(directions.k)), start)
     wanted = float(first.quantile(0.5)) if target is None else target
@@ -115,14 +113,10 @@ def strengths(
 
 
 def _change(
-    generator: Generator,
-    directions: Directions,
-    latents: Latents,
-    distance: Distance | None,
-    slots: Sequence[int] | None = None,
+    generator: Generator, directions: Directions, latents: Latents, distance: Distance | None
 ) -> Change:
     directions.require(generator)
-    edits = Edits.along(directions, slots=slots, device=generator.device)
+    edits = Edits.along(directions, generator.device)
     if distance is None:
         return Measure(generator).changes(edits, latents)
     measure = DistanceMeasure(generator, distance, latents)
@@ -154,8 +148,6 @@ def calibrate(
     distance: Distance | None = None,
     measure: str = RMS,
     samples: int = SAMPLES,
-    seed: int = SEED,
-    slots: Sequence[int] | None = None,
     longest: float = LONGEST,
 ) -> Directions:
     """The same directions with scales at which alpha = 1 is the same visible change for all.
@@ -170,8 +162,6 @@ def calibrate(
         distance: between pictures; None: see `strengths`.
         measure: name of the distance, for the record.
         samples: number of latents on which the change is measured.
-        seed: seed of these latents.
-        slots: slots that edits move; None: the directions' own.
         longest: the longest length that is tried.
 
     Raises:
@@ -181,20 +171,17 @@ def calibrate(
         raise InputError(f"measure={measure!r} is the name of another distance: name the one that is given.")
     if samples < 1:
         raise InputError(f"samples={samples} must be at least 1.")
-    latents = generator.sample(samples, rng=torch.Generator().manual_seed(seed))
-    found = strengths(
-        generator, directions, latents, target=target, distance=distance, slots=slots, longest=longest
-    )
-    moved = directions.slots if slots is None else generator.check_slots(slots)
+    latents = generator.sample(samples, rng=torch.Generator().manual_seed(SEED))
+    found = strengths(generator, directions, latents, target=target, distance=distance, longest=longest)
     known = directions.origin.calibration
     before = list(known.scale_before) if known and known.scale_before else directions.scale.tolist()
     record: dict[str, Any] = {
         "measure": measure,
         "target": found.target,
         "samples": samples,
-        "seed": seed,
+        "seed": SEED,
         "truncation": generator.truncation,
-        "slots": list(moved),
+        "slots": list(directions.slots),
         "longest": found.longest,
         "too_weak": found.too_weak,
         "scale_before": before,

@@ -1,6 +1,5 @@
 """Diversity: how different are the pictures, and the attributes, that the directions lead to?"""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +18,8 @@ from latentclr.evaluate.intervals import (
     means,
     weighted_means,
 )
-from latentclr.evaluate.measuring import PIXELS, Distance
+from latentclr.evaluate.measuring import PIXELS
+from latentclr.evaluate.reading import Distance
 from latentclr.evaluate.scored import Scored
 from latentclr.evaluate.strength import SIGNS
 from latentclr.generators import Generator, Latents
@@ -62,9 +62,7 @@ def diversity(
     directions: Directions,
     latents: Latents,
     *,
-    lengths: Float[Tensor, " k"],
     distance: Distance,
-    slots: Sequence[int] | None = None,
     bootstrap: Bootstrap = BOOTSTRAP,
 ) -> Diversity:
     """Mean distance between the pictures that different directions make of the same latent.
@@ -73,11 +71,9 @@ def diversity(
 
     Args:
         generator: the directions' generator.
-        directions: two or more.
+        directions: two or more; their scales are the lengths: best those of equal visible change.
         latents: n latents; n k (k - 1) distances are computed.
-        lengths: (k,), of the edits: best those of equal visible change.
         distance: between pictures, pair by pair.
-        slots: slots that edits move; None: the directions' own.
         bootstrap: of the interval, over latents.
 
     Raises:
@@ -86,7 +82,7 @@ def diversity(
     k = directions.k
     if k < 2:
         raise InputError("diversity is between directions: give two or more.")
-    edits = Edits.along(directions, lengths, slots=slots, device=generator.device)
+    edits = Edits.along(directions, generator.device)
     pairs = torch.triu_indices(k, k, offset=1)
     rows = []
     for latent in latents.split(1):

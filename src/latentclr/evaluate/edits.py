@@ -27,28 +27,18 @@ class Edits:
     slots: Sequence[int]
 
     @classmethod
-    def along(
-        cls,
-        directions: Directions,
-        lengths: Float[Tensor, " k"] | None = None,
-        *,
-        slots: Sequence[int] | None,
-        device: torch.device,
-    ) -> "Edits":
-        """Edits along all of some directions.
+    def along(cls, directions: Directions, device: torch.device) -> "Edits":
+        """Edits along all of some directions, in their slots, with their scales as lengths.
 
         Args:
             directions: k directions; their own model stays on its device.
-            lengths: (k,), in latent space; None: the directions' scales.
-            slots: slots to move; None: the directions' own.
             device: where the latents are.
 
         Raises:
             InputError: a slot does not exist.
         """
         model = directions.model.select(range(directions.k)).to(device)  # `to` would move the caller's own
-        chosen = directions.slots if slots is None else check_slots(slots, directions.num_slots)
-        return cls(model, directions.scale if lengths is None else lengths, chosen)
+        return cls(model, directions.scale, check_slots(directions.slots, directions.num_slots))
 
     def select(self, which: Sequence[int], lengths: Float[Tensor, " m"]) -> "Edits":
         """Edits along some of the directions, with other lengths.

@@ -14,7 +14,7 @@ Edits have the lengths of calibration (equal visible change), so one unit of eve
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import ClassVar, Literal
 
@@ -216,7 +216,7 @@ def train_encoder(
     if lengths is None:
         latents = classes[0].sample(SAMPLES, rng=torch.Generator().manual_seed(SEED))
         lengths = strengths(classes[0], directions, latents).lengths
-    edits = Edits.along(directions, lengths, slots=None, device=device)
+    edits = Edits.along(replace(directions, scale=lengths), device)
     rng = torch.Generator().manual_seed(settings.seed)
     training: ShiftExamples | CoordinateExamples
     held_out: ShiftExamples | CoordinateExamples

@@ -5,7 +5,6 @@ effects on attributes. Directions that repeat each other, directly or by way of 
 number of groups is the number of distinct directions.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -71,45 +70,30 @@ def repetition(overlaps: Float[Tensor, "k k"], threshold: float = REPEATED) -> R
 
 
 @torch.no_grad()
-def latent_repetition(
-    directions: Directions,
-    latents: Latents,
-    *,
-    slots: Sequence[int] | None = None,
-    threshold: float = REPEATED,
-) -> Repetition:
+def latent_repetition(directions: Directions, latents: Latents, *, threshold: float = REPEATED) -> Repetition:
     """Directions that are nearly the same vector or opposite ones: mean |cos| over latents.
 
     Args:
         directions: k directions.
         latents: n latents at which conditional directions are compared.
-        slots: slots that edits move; None: the directions' own.
         threshold: a pair with a larger overlap is a repetition.
     """
-    vectors = Edits.along(directions, slots=slots, device=latents.device).vectors(latents)
+    vectors = Edits.along(directions, latents.device).vectors(latents)
     return repetition(mean_absolute_cosine(vectors).cpu(), threshold)
 
 
 def visible_repetition(
-    generator: Generator,
-    directions: Directions,
-    latents: Latents,
-    *,
-    lengths: Float[Tensor, " k"],
-    slots: Sequence[int] | None = None,
-    threshold: float = REPEATED,
+    generator: Generator, directions: Directions, latents: Latents, *, threshold: float = REPEATED
 ) -> Repetition:
     """Directions whose edits look nearly the same: |cos| between their changes of small pictures.
 
     Args:
         generator: the directions' generator.
-        directions: k directions.
+        directions: k directions; their scales are the lengths: best those of equal visible change.
         latents: n latents; all k n changes of pictures are held in memory.
-        lengths: (k,), of the edits, both ways: best those of equal visible change.
-        slots: slots that edits move; None: the directions' own.
         threshold: a pair with a larger overlap is a repetition.
     """
-    edits = Edits.along(directions, lengths, slots=slots, device=generator.device)
+    edits = Edits.along(directions, generator.device)
     return repetition(mean_absolute_cosine(Measure(generator).differences(edits, latents)).cpu(), threshold)
 
 

@@ -1,6 +1,5 @@
 """How experiments measure: a generator, a scorer of its pictures, and one strength of all edits."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,11 +15,11 @@ from latentclr.evaluate.attributes import Scale
 from latentclr.evaluate.calibration import SAMPLES, calibrate, usual_target
 from latentclr.evaluate.leakage import unsigned_where_unordered
 from latentclr.evaluate.measuring import PIXELS, measure
+from latentclr.evaluate.reading import Reading
 from latentclr.evaluate.repetition import effect_repetition, latent_repetition, visible_repetition
 from latentclr.evaluate.scored import Scored
 from latentclr.experiments.base import Settings
 from latentclr.generators import Generator, Latents
-from latentclr.scorers import Scorer
 
 LATENT_SEED = 2021
 """Seed of the latents on which effects are measured; no method draws these."""
@@ -36,15 +35,13 @@ class Bench:
 
     Attributes:
         generator: at the truncation; of the class in which directions are looked for, if it has classes.
-        scorer: of its pictures.
-        scales: of the scores.
+        reading: scorer of its pictures, and the scales of the scores.
         settings: size of the experiment.
         log: receives how many pictures are done, from 0 again for every set of edits.
     """
 
     generator: Generator
-    scorer: Scorer
-    scales: tuple[Scale, ...]
+    reading: Reading
     settings: Settings
     log: Log = no_log
 
@@ -58,9 +55,13 @@ class Bench:
         """Scores of unedited pictures, of the class of `generator`."""
         latents = self.latents(self.settings.population, 1)
         with torch.no_grad():
-            parts = [self.scorer(self.generator.preview(some, PIXELS)) for some in latents.split(32)]
-        columns = [torch.cat([part[scale.name] for part in parts]) for scale in self.scales]
-        return torch.stack(columns, dim=1).float().cpu()
+            pieces = (self.generator.preview(some, PIXELS) for some in latents.split(32))
+            return torch.cat([self.reading.scores(pictures) for pictures in pieces])
+
+    @property
+    def scales(self) -> tuple[Scale, ...]:
+        """The scales of the attributes."""
+        return self.reading.scales
 
     @cached_property
     def units(self) -> Float[Tensor, " a"]:
@@ -124,7 +125,7 @@ class Bench:
         calibrated: Directions,
         *,
         generator: Generator | None = None,
-        slots: Sequence[int] | None = None,
+        slots: tuple[int, ...] | None = None,
         stream: int = 0,
     ) -> Scored:
         """Scores before and after edits of both signs, in the bench's units.
@@ -137,13 +138,10 @@ class Bench:
         """
         found = measure(
             generator or self.generator,
-            calibrated,
-            self.scorer,
-            self.scales,
+            calibrated if slots is None else replace(calibrated, slots=slots),
+            self.reading,
             self.latents(self.settings.latents, stream),
-            lengths=calibrated.scale,
             multiples=(-1.0, 1.0),
-            slots=slots,
             log=self.log,
         )
         return replace(found, units=self.units)
@@ -162,7 +160,7 @@ class Bench:
         """
         found = (
             latent_repetition(calibrated, self.few),
-            visible_repetition(self.generator, calibrated, self.few, lengths=calibrated.scale),
+            visible_repetition(self.generator, calibrated, self.few),
             effect_repetition(scored),
         )
         return {name: one.distinct for name, one in zip(DISTINCT, found, strict=True)}

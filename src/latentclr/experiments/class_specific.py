@@ -122,7 +122,7 @@ def _pairs(runs: Sequence[Run]) -> list[tuple[Run, Run, bool]]:
 
 def _in_class(bench: Bench, one: Run, view: Generator) -> InClass:
     directions = bench.calibrated(one.directions, view)
-    edits = Edits.along(directions, slots=None, device=view.device)
+    edits = Edits.along(directions, view.device)
     changes = Measure(view).differences(edits, bench.few)
     effects = bench.effects(bench.scored(directions, generator=view))
     return InClass(directions, unit(changes.transpose(0, 1)).cpu(), effects)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import torch
 
 from latentclr.errors import InputError
-from latentclr.evaluate.attributes import scorer_of
 from latentclr.evaluate.calibration import SEED, calibrate
 from latentclr.evaluate.measuring import measure
 from latentclr.evaluate.naming import UNKNOWN, propose, unique_names
+from latentclr.evaluate.reading import reading_of
 from latentclr.explorer.shelf import Entry, Shelf
 from latentclr.explorer.strength import drawn
 
@@ -69,7 +69,7 @@ def label(entry: Entry, index: int, names: Names | None = None) -> str:
 def _proposed(shelf: Shelf, name: str, entry: Entry) -> Names:
     generator = drawn(shelf, name, entry.label, entry.truncation, entry.directions.space)
     try:
-        scorer, scales = scorer_of(generator)
+        reading = reading_of(generator)
     except InputError as error:
         return Names(reason=f"{UNKNOWN}: {error}")
     rng = torch.Generator().manual_seed(SEED)
@@ -77,16 +77,7 @@ def _proposed(shelf: Shelf, name: str, entry: Entry) -> Names:
     directions = entry.directions
     if directions.origin.calibration is None:
         directions = calibrate(directions, generator, samples=4)
-    scored = measure(
-        generator,
-        directions,
-        scorer,
-        scales,
-        latents,
-        lengths=directions.scale,
-        multiples=(-1.0, 1.0),
-        population=population,
-    )
+    scored = measure(generator, directions, reading, latents, multiples=(-1.0, 1.0), population=population)
     found = propose(scored)
     texts = {proposal.direction: proposal.text for proposal in found}
     return Names(dict(unique_names(found, entry.directions.names)), texts)

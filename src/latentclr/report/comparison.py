@@ -163,7 +163,7 @@ def compare(
     measure = Measure(generator, layer)
     starts = [torch.full((run.directions.k,), min(LENGTH, longest)) for run in runs]
     edits = [
-        Edits.along(run.directions, start, slots=run.slots, device=generator.device)
+        Edits.along(replace(run.directions, scale=start, slots=run.slots), generator.device)
         for run, start in zip(runs, starts, strict=True)
     ]
     first = [measure.change(one, latents) for one in edits]

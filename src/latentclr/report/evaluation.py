@@ -1,7 +1,7 @@
 """An evaluation: everything that is measured of some runs, as JSON values for tables and pages."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -18,9 +18,10 @@ from latentclr.evaluate.dependency import Dependency, dependency, identity_kept
 from latentclr.evaluate.diversity import choice
 from latentclr.evaluate.intervals import BOOTSTRAP, Bootstrap, Interval, Intervals
 from latentclr.evaluate.leakage import ChangeMatrix, change_matrix
-from latentclr.evaluate.measuring import Distance, Identity, cosine_distance, measure
+from latentclr.evaluate.measuring import measure
 from latentclr.evaluate.naming import propose
 from latentclr.evaluate.paths import Paths, follow, unevenness
+from latentclr.evaluate.reading import Reading
 from latentclr.evaluate.repetition import (
     Repetition,
     effect_repetition,
@@ -36,7 +37,6 @@ from latentclr.report.measures import FORMAT, MEASURES
 from latentclr.report.numbers import rounded
 from latentclr.report.sheet import WALK, EditSheet
 from latentclr.runs.discovery import Run, settings_text
-from latentclr.scorers import Scorer
 
 STRIP_SEEDS = (0, 1, 2)
 """Numbers of the pictures that a strip shows, at the multiples `WALK` of the matched strength."""
@@ -45,25 +45,6 @@ FEW = 32
 
 Quantity = dict[str, float | None] | None
 """A value and the ends of its interval as JSON; None: not measured."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What is read off pictures.
-
-    Attributes:
-        scorer: gives the attributes.
-        scales: of the attributes.
-        distance: between pictures, for paths; None: the visible speed along paths is not measured.
-        identity: gives vectors that identify persons; None: pictures show no persons.
-        identity_distance: between these vectors.
-    """
-
-    scorer: Scorer
-    scales: tuple[Scale, ...]
-    distance: Distance | None = None
-    identity: Identity | None = None
-    identity_distance: Callable[[Tensor, Tensor], Float[Tensor, " n"]] = cosine_distance
 
 
 @dataclass(frozen=True)
@@ -265,31 +246,20 @@ class Evaluator:
             run: with calibrated directions.
             log: receives the number of latents that are done.
         """
-        directions, slots, reading = run.directions, run.slots, self.reading
+        directions, latents = replace(run.directions, slots=run.slots), self.latents
         scored = measure(
-            self.generator,
-            directions,
-            reading.scorer,
-            reading.scales,
-            self.latents,
-            lengths=directions.scale,
-            slots=slots,
-            population=self.population,
-            distance=reading.distance,
-            identity=reading.identity,
-            identity_distance=reading.identity_distance,
-            log=log,
+            self.generator, directions, self.reading, latents, population=self.population, log=log
         )
-        few = self.latents[:FEW]
-        visible = visible_repetition(self.generator, directions, few, lengths=directions.scale, slots=slots)
+        few = latents[:FEW]
+        visible = visible_repetition(self.generator, directions, few)
         separable = None
         if directions.k > 1 and self.teaching_steps > 0:
             # The network is taught with up to twice the matched strength, as far as the paths go.
             teaching = replace(
-                TEACHING, slots=slots, steps=self.teaching_steps, max_shift=2.0, min_shift=1 / 6
+                TEACHING, slots=run.slots, steps=self.teaching_steps, max_shift=2.0, min_shift=1 / 6
             )
             separable = separability(self.generator, directions, teaching)
-        latent = latent_repetition(directions, few, slots=slots)
+        latent = latent_repetition(directions, few)
         return Evaluated(run, scored, latent, visible, separable, self.bootstrap)
 
 

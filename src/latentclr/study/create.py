@@ -1,7 +1,7 @@
 """Freezing a study: which pictures, at which strength, in a folder that is there whole or not at all."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, count
 from pathlib import Path
 from random import Random
@@ -291,7 +291,7 @@ def _matched(source: Source, generator: Generator, multiple: float, target: floa
     """A multiple of the lengths that change as much as `target`; None: of the run's own calibration."""
     found = own = source.directions
     if target is not None:
-        found = calibrate(own, generator, target=target, slots=source.moved_slots)
+        found = calibrate(replace(own, slots=source.moved_slots), generator, target=target)
     calibration = found.origin.calibration
     assert calibration is not None
     lengths = [multiple * float(length) for length in found.scale]
