@@ -194,12 +194,7 @@ def measure_reference(job: Job, generator: Generator) -> dict[str, Any]:
 
     def step() -> Tensor:
         loss = plain_loss(
-            plain,
-            listed,
-            latents,
-            layer=layer,
-            alpha=settings.alpha,
-            temperature=settings.temperature,
+            plain, listed, latents, layer=layer, alpha=settings.alpha, temperature=settings.temperature
         )
         optimizer.zero_grad()
         loss.backward()
