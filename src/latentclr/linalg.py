@@ -56,7 +56,7 @@ def cosines(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n n"]:
     """
     if torch.compiler.is_compiling():
         return compilable_cosines(rows)
-    return _Cosines.apply(rows)  # type: ignore[no-any-return, no-untyped-call]
+    return _Cosines.apply(rows)  # type: ignore[no-untyped-call]
 
 
 def compilable_cosines(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n n"]:
@@ -98,8 +98,7 @@ class _Cosines(torch.autograd.Function):
         own = (both * cosine).sum(1)
         weights = both.mul_(inverse).mul_(inverse[:, None])
         weights.diagonal().sub_(own * inverse.square())
-        product: Tensor = weights @ rows
-        return product
+        return weights @ rows
 
 
 def mean_absolute_cosine(vectors: Float[Tensor, "k n d"]) -> Float[Tensor, "k k"]:

@@ -45,7 +45,7 @@ def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         "watch", "--every", str(request.param), "--large", str(large), cwd=tmp_path_factory.mktemp("w")
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
+    return json.loads(done.stdout)
 
 
 def python(module: str, *options: str, cwd: Path) -> subprocess.CompletedProcess[str]:

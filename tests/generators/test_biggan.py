@@ -12,7 +12,7 @@ from torch.nn.functional import batch_norm, conv2d, interpolate, max_pool2d
 from latentclr import InputError
 from latentclr.checkpoints.biggan import build
 from latentclr.checkpoints.network import Network
-from latentclr.generators.biggan import Attention, BigGAN, UpBlock
+from latentclr.generators.biggan import Attention, BigGAN, _UpBlock
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "hierarchical": {},
@@ -157,7 +157,7 @@ def test_style_weight_is_what_a_block_adds_for_z() -> None:
     assert not weight[:, :6].any()
     assert not weight[:, 9:].any()
     block = generator.blocks[1]
-    assert isinstance(block, UpBlock)
+    assert isinstance(block, _UpBlock)
     condition = torch.cat([torch.zeros(5, dtype=torch.float64), z[6:9]])
     read = [block.norm1.gain, block.norm1.offset, block.norm2.gain, block.norm2.offset]
     same(weight @ z, torch.cat([linear(condition) for linear in read]))

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, leaky_relu, pad
 
 from latentclr import InputError
-from latentclr.generators.stylegan import Epilogue, StyleGAN
+from latentclr.generators.stylegan import StyleGAN, _Epilogue
 
 
 def plain_mapping(g: StyleGAN, z: Tensor, label: Tensor | None = None) -> Tensor:
@@ -179,7 +179,7 @@ def test_style_weight_is_how_the_style_is_read() -> None:
 
 
 def test_normalization_has_its_epsilon() -> None:
-    epilogue = Epilogue(1, 2, 1).double()
+    epilogue = _Epilogue(1, 2, 1).double()
     x = torch.tensor([[[[1e-4, 3e-4], [1e-4, 3e-4]]]], dtype=torch.float64)
     same(epilogue(x, torch.zeros(1, 1).double()), (x - 2e-4) / math.sqrt(2e-8))
 

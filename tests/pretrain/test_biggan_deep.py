@@ -13,7 +13,7 @@ from torch.testing import assert_close
 
 from latentclr.generators import BigGANDeep
 from latentclr.generators.biggan import DoublingConv, double
-from latentclr.generators.biggan_deep import Statistics, truncated_normal
+from latentclr.generators.biggan_deep import StatisticsTable, truncated_normal
 from latentclr.pretrain import BigGANDeepSettings
 from latentclr.pretrain.biggan_deep import BigGANDeepGame, fill_statistics, generate_from
 from latentclr.pretrain.spectral import normalized_weights
@@ -36,7 +36,7 @@ def trained() -> BigGANDeepGame:
 
 
 def test_statistics_of_the_batch_in_training() -> None:
-    table = Statistics(3, 5, 1e-3).double()
+    table = StatisticsTable(3, 5, 1e-3).double()
     x = torch.randn(4, 3, 5, 5, generator=rng(), dtype=torch.float64) * 3 + 1
     gain = torch.randn(4, 3, generator=rng(1), dtype=torch.float64)
     offset = torch.randn(4, 3, generator=rng(2), dtype=torch.float64)
@@ -128,7 +128,7 @@ def test_statistics_by_hand() -> None:
     generator = BigGANDeepGame(settings, rng()).average
     fill_statistics(generator, 5, rng(3))
     first = generator.get_submodule("blocks.0.norms.0.statistics")
-    assert isinstance(first, Statistics)
+    assert isinstance(first, StatisticsTable)
     z = torch.randn(5, 64, generator=rng(3))
     for row in (0, 13, 50):
         latent = truncated_normal(z) * (row / 50)

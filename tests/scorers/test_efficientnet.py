@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 import latentclr.scorers.efficientnet
-from latentclr.scorers.efficientnet import EfficientNetLite0, Unit, load_efficientnet
+from latentclr.scorers.efficientnet import EfficientNetLite0, _NormalizedConv, load_efficientnet
 
 CLASSES = [0, 1, 500, 836, 837, 999]
 LOGITS = [
@@ -39,7 +39,7 @@ def random_network() -> EfficientNetLite0:
 @pytest.mark.parametrize("kernel", [3, 5])
 def test_a_unit_pads_as_tensorflow_does(kernel: int) -> None:
     """SAME: the output has half the size, and of an odd number of zeros most are below and on the right."""
-    unit = Unit(1, 1, kernel, stride=2).double().eval().requires_grad_(False)
+    unit = _NormalizedConv(1, 1, kernel, stride=2).double().eval().requires_grad_(False)
     unit.conv.weight.copy_(torch.arange(kernel * kernel).view(1, 1, kernel, kernel))
     hidden = torch.rand(1, 1, 6, 6, generator=torch.Generator().manual_seed(0)).double() / 100
     found = unit(hidden)[0, 0]
@@ -57,7 +57,7 @@ def test_a_unit_pads_as_tensorflow_does(kernel: int) -> None:
 
 def test_a_folded_unit_gives_the_same() -> None:
     rng = torch.Generator().manual_seed(0)
-    unit = Unit(4, 8, 3).double().eval().requires_grad_(False)
+    unit = _NormalizedConv(4, 8, 3).double().eval().requires_grad_(False)
     norm = unit.norm
     assert isinstance(norm, nn.BatchNorm2d)
     for value in (norm.weight, norm.bias, norm.running_mean):
@@ -84,7 +84,7 @@ def test_features_are_pooled_and_logits_are_linear_in_them(monkeypatch: pytest.M
 
 def test_gradients_reach_the_pictures() -> None:
     network, pictures = random_network(), blocks(0, 1, 64).requires_grad_()
-    (gradient,) = torch.autograd.grad(network.logits(pictures)[0, 0], pictures)
+    (gradient,) = torch.autograd.grad(network(pictures)[0, 0], pictures)
     assert gradient.isfinite().all()
     assert (gradient != 0).float().mean() > 0.9
 
@@ -93,7 +93,7 @@ def test_gradients_reach_the_pictures() -> None:
 def test_the_published_network_gives_what_another_program_gives() -> None:
     # In float64: what is between is the other program's rounding in float32.
     network, pictures = load_efficientnet().double(), blocks(0, 2, 224)
-    logits = network.logits(pictures)
+    logits = network(pictures)
     assert_close(logits[:, CLASSES], torch.tensor(LOGITS).double(), rtol=1e-4, atol=1e-4)
     assert logits.argmax(1).tolist() == [539, 539]
     lengths: Tensor = network.features(pictures).norm(dim=1)

@@ -80,11 +80,7 @@ class Storage:
     order: str = "<"
 
     def attach(self, data: memoryview) -> None:
-        """Set the bytes.
-
-        Raises:
-            InputError: there are more or fewer than there should be.
-        """
+        """Set the bytes, refused unless they are as many as the numbers need."""
         if len(data) != self.length * self.type.size:
             raise InputError(
                 f"it gives {len(data):,} bytes for {self.length:,} numbers of {self.type.size} bytes; it "
@@ -140,11 +136,7 @@ class StoredTensor:
         return self.elements * self.storage.type.size
 
     def tensor(self) -> Tensor:
-        """A fresh tensor, contiguous, on the CPU, of the file's dtype.
-
-        Raises:
-            InputError: the file lacks its numbers.
-        """
+        """A fresh tensor, contiguous, on the CPU, of the file's dtype."""
         kind, data = self.storage.type, self.storage.data
         if data is None:
             raise InputError("it lacks the numbers of a tensor; it is damaged.")

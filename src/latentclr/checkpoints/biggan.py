@@ -1,7 +1,7 @@
 """BigGAN checkpoints in the layout of Brock's PyTorch code (ajbrock/BigGAN-PyTorch).
 
-Sizes and the places of attention follow from the tensors. The two numbers of `Epsilons` do not: they are
-given by `network.config` as "bn_eps" and "sn_eps", or have the usual values.
+Sizes and the places of attention follow from the tensors. Two small constants do not: they are given by
+`network.config` as "bn_eps" and "sn_eps", or have the usual values.
 
 Variants: hierarchical or not; one class embedding for all norms ("shared") or rows for every class in each;
 with or without spectral normalisation; statistics of the norms as in `STATISTICS`, perhaps as sums with a
@@ -9,7 +9,6 @@ counter of batches.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -38,40 +37,24 @@ STATISTICS = (
 )
 """Names of the statistics of a norm: plain, of the code's own norm, of that norm for several devices."""
 
-
-@dataclass(frozen=True)
-class Epsilons:
-    """Small constants that no tensor gives.
-
-    Attributes:
-        bn: added to variances.
-        sn: least length in the power step of spectral normalisation.
-    """
-
-    bn: float
-    sn: float
-
-
-TRAINED = Epsilons(1e-5, 1e-6)
-CONVERTED = Epsilons(1e-4, 1e-4)
-"""Those of networks trained with the code, and of networks converted from DeepMind's, which lack `sv0`."""
-
+TRAINED, CONVERTED = (1e-5, 1e-6), (1e-4, 1e-4)
+"""What is added to variances, and the least length in the power step of spectral normalisation: of networks
+trained with the code, and of networks converted from DeepMind's, which lack `sv0`."""
 
 recognize = has("linear.weight", "blocks.0.0.conv1.weight", "output_layer.2.weight")
 
 
 def build(network: Network) -> tuple[BigGAN, list[str]]:
-    """The generator that a checkpoint describes, and its tensors without use.
-
-    Raises:
-        InputError: tensors are missing, left over, of impossible shapes or not finite; an impossible eps.
-    """
+    """The generator that a checkpoint describes, and its tensors without use."""
     tensors = network.tensors
     spectral = any(name.endswith(".u0") for name in tensors)
     logged = [name for name in tensors if name.endswith((".sv0", ".num_batches_tracked"))]
-    eps = CONVERTED if spectral and not any(name.endswith(".sv0") for name in logged) else TRAINED
-    generator = _empty(tensors, positive("bn_eps", network.config.get("bn_eps", eps.bn), 1.0))
-    sn_eps = positive("sn_eps", network.config.get("sn_eps", eps.sn), 1.0)
+    converted = spectral and not any(name.endswith(".sv0") for name in logged)
+    bn_eps, sn_eps = (
+        positive(name, network.config.get(name, usual), 1.0)
+        for name, usual in zip(("bn_eps", "sn_eps"), CONVERTED if converted else TRAINED, strict=True)
+    )
+    generator = _empty(tensors, bn_eps)
     require_finite({name: tensor for name, tensor in tensors.items() if name not in logged})
     weights, norms, names = _names(generator)
     consulted: list[str] = []
@@ -184,9 +167,6 @@ def spectral_norm(name: str, weight: Tensor, estimate: Callable[[Tensor], Tensor
         weight: with the outputs first.
         estimate: gives the norm of a matrix with a row for each output. The matrix is in float64, so that
             every machine finds the same float32 number, and with it the same weights and fingerprint.
-
-    Raises:
-        InputError: the weight has fewer than two dimensions, or cannot be divided by its norm.
     """
     if weight.ndim < 2:
         raise InputError(

@@ -47,12 +47,7 @@ recognize = has("embeddings.weight", "generator.gen_z.weight_orig")
 
 
 def build(network: Network) -> tuple[BigGANDeep, list[str]]:
-    """The generator that a checkpoint describes; none of its tensors is without use.
-
-    Raises:
-        InputError: tensors are missing, left over, of impossible shapes or not finite; a configuration that
-            does not belong to them, or none where one is needed.
-    """
+    """The generator that a checkpoint describes; none of its tensors is without use."""
     tensors = network.tensors
     settings = _settings(network)
     with torch.device("meta"):
@@ -119,13 +114,8 @@ def _settings(network: Network) -> dict[str, Any]:
             f"{num_classes} (classes), {width} (channels) and {n_stats} (statistics)."
         )
     channels, attention = _blocks(network, width)
-    given = {
-        "z_dim": z_dim,
-        "class_embed_dim": class_dim,
-        "channel_width": width,
-        "num_classes": num_classes,
-        "n_stats": n_stats,
-    }
+    counts = {"z_dim": z_dim, "num_classes": num_classes, "n_stats": n_stats}
+    given = {**counts, "class_embed_dim": class_dim, "channel_width": width}
     if attention is not None:  # where there is none, the configuration has a place beyond the last layer
         given["attention_layer_position"] = attention
     for key, size in given.items():
@@ -134,13 +124,11 @@ def _settings(network: Network) -> dict[str, Any]:
                 f"config.json is another checkpoint's: it says {key}={config[key]!r}, the tensors {size}."
             )
     return {
-        "z_dim": z_dim,
+        **counts,
         "class_dim": class_dim,
         "width": width,
-        "num_classes": num_classes,
         "blocks": _with_upsampling(config, channels),
         "attention": attention,
-        "n_stats": n_stats,
         "eps": positive("eps", config.get("eps", EPS), 1.0),
     }
 

@@ -25,11 +25,7 @@ def recognize(network: Network) -> bool:
 
 
 def build(network: Network) -> tuple[DCGAN, list[str]]:
-    """The generator that a checkpoint describes; its sizes are read off the tensors' shapes.
-
-    Raises:
-        InputError: tensors are missing, left over, of impossible shapes or not finite.
-    """
+    """The generator that a checkpoint describes; its sizes are read off the tensors' shapes."""
     tensors = network.tensors
     layer = next((layer for layer in NAMES if f"{layer(0)[0]}.weight" in tensors), NAMES[0])
     layers = [layer(i) for i in range(count(tensors, lambda i: f"{layer(i)[0]}.weight"))]

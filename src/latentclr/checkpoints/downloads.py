@@ -74,15 +74,12 @@ def sha256(path: Path) -> str:
 
 
 def check_sha256(path: Path, expected: str, what: str) -> None:
-    """Check the content of a file.
+    """Refuse a file whose content has another SHA-256.
 
     Args:
         path: the file.
         expected: its SHA-256 in hexadecimal digits.
         what: what the file is called in the message.
-
-    Raises:
-        InputError: the content has another SHA-256.
     """
     found = sha256(path)
     if found != expected:

@@ -85,11 +85,7 @@ class Budget:
                 self.copy(len(value))
 
     def key(self, key: Any) -> Any:
-        """The key itself, if it is plain and cheap to hash and compare.
-
-        Raises:
-            UnsafeFileError: it is not, or there are too many tuples among the keys.
-        """
+        """The key itself, refused unless it is plain and cheap to hash and compare."""
         if type(key) is tuple and len(key) <= MAX_TUPLE_KEY_LENGTH:
             self.tuple_keys -= 1
             if self.tuple_keys >= 0 and all(map(_is_simple_key, key)):
@@ -202,11 +198,7 @@ def shown(text: str, longest: int = 200) -> str:
 
 
 def latin1(text: str) -> bytes:
-    """The bytes that a text stands for, one for each character.
-
-    Raises:
-        InputError: some characters are no bytes.
-    """
+    """The bytes that a text stands for, one for each character; others are refused."""
     try:
         return text.encode("latin1")
     except UnicodeEncodeError as error:

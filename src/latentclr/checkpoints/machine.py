@@ -187,9 +187,6 @@ class Machine:
         Args:
             kind: that it must have.
             task: what is done to it, for the message ("appends to").
-
-        Raises:
-            UnsafeFileError: the value on top is of another kind, or in a container already.
         """
         self._need_one()
         target = self.stack[-1]
@@ -294,14 +291,11 @@ def cut_off() -> InputError:
 
 
 def decoded(data: memoryview | bytes, encoding: str) -> str:
-    """Decode a text.
+    """Decode a text, refused if it is none.
 
     Args:
         data: the bytes.
         encoding: of the bytes.
-
-    Raises:
-        InputError: they are no such text.
     """
     try:
         return str(data, encoding)

@@ -44,9 +44,6 @@ def static_arguments(config: Mapping[str, Any], usual: Mapping[str, Any]) -> Map
     Args:
         config: of the network.
         usual: arguments that change the network, with the only values that can be run.
-
-    Raises:
-        InputError: an argument has another value.
     """
     given = config.get("static_kwargs")
     if not isinstance(given, Mapping):
@@ -64,9 +61,6 @@ def grown(tensors: Mapping[str, Tensor], *names: str) -> list[str]:
     Args:
         tensors: of the checkpoint, by name.
         names: that the level of detail may have.
-
-    Raises:
-        InputError: a level is not 0: training stopped before the last resolution was reached.
     """
     found = [name for name in names if name in tensors]
     for name in found:
@@ -99,9 +93,6 @@ def tensorflow_scopes(tensors: Mapping[str, Tensor], prefix: str = "") -> tuple[
     Args:
         tensors: of the checkpoint, by name.
         prefix: of all names of the synthesis network.
-
-    Raises:
-        InputError: the network is not fully grown.
     """
     ignored = grown(tensors, *dict.fromkeys(("lod", f"{prefix}lod")))
     ignored += [
@@ -117,9 +108,6 @@ def genforce_blocks(tensors: Mapping[str, Tensor], prefix: str = "") -> tuple[in
     Args:
         tensors: of the checkpoint, by name.
         prefix: of all names of the synthesis network.
-
-    Raises:
-        InputError: the network is not fully grown.
     """
     blocks = reach(tensors, lambda i: f"{prefix}layer{2 * i + 1}.")
     outputs = [f"{prefix}output{i}.{part}" for i in range(blocks - 1) for part in ("weight", "bias")]

@@ -1,6 +1,6 @@
 """Fill a network with the tensors of a file: every one is used once, or the file is refused."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -73,11 +73,7 @@ def fill(
 
 
 def require_finite(tensors: Mapping[str, Tensor]) -> None:
-    """Check the values of tensors.
-
-    Raises:
-        InputError: one of them is not finite.
-    """
+    """Refuse tensors with values that are not finite."""
     if broken := not_finite(tensors):
         raise InputError(f"the checkpoint holds values that are not finite, in {some(broken)}.")
 
@@ -89,9 +85,6 @@ def sizes(tensors: Mapping[str, Tensor], name: str, dimensions: int) -> tuple[in
         tensors: of the checkpoint, by name.
         name: of the tensor.
         dimensions: number of dimensions that it must have.
-
-    Raises:
-        InputError: the tensor is missing, or has another number of dimensions, or is empty.
     """
     if name not in tensors:
         raise InputError(f"the checkpoint lacks {name}.")
@@ -110,9 +103,6 @@ def with_shape(tensors: Mapping[str, Tensor], name: str, shape: tuple[int, ...])
         tensors: of the checkpoint, by name.
         name: of the tensor.
         shape: that it must have.
-
-    Raises:
-        InputError: the tensor is missing, or has another shape.
     """
     if name not in tensors:
         raise InputError(f"the checkpoint lacks {name}.")
@@ -123,15 +113,15 @@ def with_shape(tensors: Mapping[str, Tensor], name: str, shape: tuple[int, ...])
     return tensors[name]
 
 
-def count(tensors: Mapping[str, Tensor], name: Callable[[int], str]) -> int:
-    """How many of the tensors name(0), name(1), ... there are without a gap.
+def count(names: Container[str], name: Callable[[int], str]) -> int:
+    """How many of name(0), name(1), ... there are without a gap.
 
     Args:
-        tensors: of the checkpoint, by name.
+        names: of tensors.
         name: gives the name of a number.
     """
     found = 0
-    while name(found) in tensors:
+    while name(found) in names:
         found += 1
     return found
 
@@ -143,9 +133,6 @@ def positive(name: str, value: object, below: float) -> float:
         name: of the setting, for the message.
         value: of the setting.
         below: limit of the value.
-
-    Raises:
-        InputError: the value is no number, or not in (0, below).
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < below:
         raise InputError(f"the network has {name}={value!r}; expected a number in (0, {below:g}).")

@@ -15,7 +15,17 @@ from torch import Tensor
 
 from latentclr.checkpoints.network import Layout, Network, has
 from latentclr.checkpoints.progan import genforce_blocks, reach, static_arguments, tensorflow_scopes
-from latentclr.checkpoints.renaming import Source, fill, hwio, hwio_mirrored, mirrored, positive, sizes
+from latentclr.checkpoints.renaming import (
+    Source,
+    count,
+    fill,
+    hwio,
+    hwio_mirrored,
+    mirrored,
+    parts,
+    positive,
+    sizes,
+)
 from latentclr.errors import InputError
 from latentclr.generators.stylegan import StyleGAN
 
@@ -47,26 +57,17 @@ def _build_tensorflow(network: Network) -> tuple[StyleGAN, list[str]]:
     scopes, ignored = tensorflow_scopes(tensors, "synthesis/")
     layers = [f"{scope}{name}" for scope in scopes for name in ("Conv0_up", "Conv1")]
     layers[:2] = ["synthesis/4x4/Const", "synthesis/4x4/Conv"]
-    depth = reach(tensors, "mapping/Dense{}/".format, MAX_MAPPING)
     fused_from = _fused_from(given.get("fused_scale", "auto"))
     label_name = "mapping/LabelConcat/weight"
-    conditional = label_name in tensors or given.get("label_size")
-    generator = _empty(
-        [sizes(tensors, f"{layer}/weight", 4)[3] for layer in layers[1::2]],
-        [sizes(tensors, f"mapping/Dense{i}/weight", 2)[1] for i in range(depth)],
-        z_dim=sizes(tensors, "mapping/Dense0/weight", 2)[0],
-        label=sizes(tensors, label_name, 2) if conditional else None,
-        mapping_lr=positive("mapping_lrmul", given.get("mapping_lrmul", 0.01), 1e6),
-    )
     names: dict[str, Source] = {
         "w_avg": "dlatent_avg",
         "to_image.conv.weight": ("synthesis/ToRGB_lod0/weight", hwio),
         "to_image.bias": "synthesis/ToRGB_lod0/bias",
         "blocks.0.const": "synthesis/4x4/Const/const",
     }
-    if conditional:
+    if label_name in tensors or given.get("label_size"):
         names["mapping.label_weight"] = label_name
-    for i in range(depth):
+    for i in range(reach(tensors, "mapping/Dense{}/".format, MAX_MAPPING)):
         names[f"mapping.dense.{i}.weight"] = (f"mapping/Dense{i}/weight", torch.t)
         names[f"mapping.dense.{i}.bias"] = f"mapping/Dense{i}/bias"
     for k, layer in enumerate(layers):
@@ -78,8 +79,8 @@ def _build_tensorflow(network: Network) -> tuple[StyleGAN, list[str]]:
         names[f"blocks.{k}.epilogue.bias"] = f"{layer}/bias"
         names[f"blocks.{k}.epilogue.style.weight"] = (f"{layer}/StyleMod/weight", torch.t)
         names[f"blocks.{k}.epilogue.style.bias"] = f"{layer}/StyleMod/bias"
-    fill(generator, tensors, names, ignored=ignored)
-    return generator, ignored
+    mapping_lr = positive("mapping_lrmul", given.get("mapping_lrmul", 0.01), 1e6)
+    return _filled(tensors, names, mapping_lr, ignored)
 
 
 def _build_genforce(network: Network) -> tuple[StyleGAN, list[str]]:
@@ -91,25 +92,15 @@ def _build_genforce(network: Network) -> tuple[StyleGAN, list[str]]:
     tensors = network.tensors
     blocks, ignored = genforce_blocks(tensors, "synthesis.")
     ignored += _usual_blurs(tensors)
-    depth = reach(tensors, "mapping.dense{}.".format, MAX_MAPPING)
-    label_name = "mapping.label_weight"
-    conditional = label_name in tensors
-    generator = _empty(
-        [sizes(tensors, f"synthesis.layer{2 * i + 1}.weight", 4)[0] for i in range(blocks)],
-        [sizes(tensors, f"mapping.dense{i}.weight", 2)[0] for i in range(depth)],
-        z_dim=sizes(tensors, "mapping.dense0.weight", 2)[1],
-        label=sizes(tensors, label_name, 2) if conditional else None,
-        mapping_lr=0.01,
-    )
     names: dict[str, Source] = {
         "w_avg": "truncation.w_avg",
         "to_image.conv.weight": f"synthesis.output{blocks - 1}.weight",
         "to_image.bias": f"synthesis.output{blocks - 1}.bias",
         "blocks.0.const": "synthesis.layer0.const",
     }
-    if conditional:
-        names[label_name] = label_name
-    for i in range(depth):
+    if "mapping.label_weight" in tensors:
+        names["mapping.label_weight"] = "mapping.label_weight"
+    for i in range(reach(tensors, "mapping.dense{}.".format, MAX_MAPPING)):
         for part in ("weight", "bias"):
             names[f"mapping.dense.{i}.{part}"] = f"mapping.dense{i}.{part}"
     for k in range(2 * blocks):
@@ -121,8 +112,7 @@ def _build_genforce(network: Network) -> tuple[StyleGAN, list[str]]:
         names[f"blocks.{k}.epilogue.noise_strength"] = f"{layer}.apply_noise.weight"
         for entry in ("bias", "style.weight", "style.bias"):
             names[f"blocks.{k}.epilogue.{entry}"] = f"{layer}.{entry}"
-    fill(generator, tensors, names, ignored=ignored)
-    return generator, ignored
+    return _filled(tensors, names, 0.01, ignored)
 
 
 def _is_fused(layer: int, fused_from: float) -> bool:
@@ -130,25 +120,33 @@ def _is_fused(layer: int, fused_from: float) -> bool:
     return layer > 0 and layer % 2 == 0 and 4 << layer // 2 >= fused_from
 
 
-def _empty(
-    channels: list[int],
-    mapping: list[int],
-    *,
-    z_dim: int,
-    label: tuple[int, ...] | None,
-    mapping_lr: float,
-) -> StyleGAN:
-    """A generator of these sizes, without memory. `label` is the shape (classes, z) of the class vectors."""
-    num_classes, z_dim = label or (0, z_dim)
+def _filled(
+    tensors: Mapping[str, Tensor], names: Mapping[str, Source], mapping_lr: float, ignored: list[str]
+) -> tuple[StyleGAN, list[str]]:
+    """The generator whose tensors have these names in the file; sizes are read off their shapes."""
+
+    def shape(ours: str, dimensions: int) -> torch.Size:
+        theirs, change = parts(names[ours])
+        return change(torch.empty(sizes(tensors, theirs, dimensions), device="meta")).shape
+
+    blocks = count(names, lambda i: f"blocks.{2 * i + 1}.conv.weight")
+    depth = count(names, "mapping.dense.{}.weight".format)
+    channels = [shape(f"blocks.{2 * i + 1}.conv.weight", 4)[0] for i in range(blocks)]
+    mapping = [shape(f"mapping.dense.{i}.weight", 2)[0] for i in range(depth)]
+    num_classes, z_dim = 0, shape("mapping.dense.0.weight", 2)[1]
+    if "mapping.label_weight" in names:
+        num_classes, z_dim = shape("mapping.label_weight", 2)
     with torch.device("meta"):
-        return StyleGAN(
-            2 << len(channels),
+        generator = StyleGAN(
+            2 << blocks,
             channels,
             z_dim=z_dim,
             mapping=mapping,
             mapping_lr=mapping_lr,
             num_classes=num_classes,
         )
+    fill(generator, tensors, names, ignored=ignored)
+    return generator, ignored
 
 
 def _fused_from(option: Any) -> float:

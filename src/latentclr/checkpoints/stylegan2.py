@@ -1,6 +1,6 @@
 """StyleGAN2 checkpoints in every published layout.
 
-Our own names are those of NVIDIA's PyTorch networks. A `NameTable` leads from our names to those of a layout,
+Our own names are those of NVIDIA's PyTorch networks. A `_NameTable` leads from them to those of a layout,
 with the change that a tensor needs: TensorFlow keeps kernels as (height, width, in, out), and mirrored where
 they upsample; TensorFlow and genforce keep the 1 of a style outside its bias.
 """
@@ -54,7 +54,7 @@ AVERAGED = 4096
 
 
 @dataclass(frozen=True)
-class NameTable:
+class _NameTable:
     """The names of one layout.
 
     Attributes:
@@ -82,25 +82,13 @@ class NameTable:
     ignored: str = "$^"
 
     def tensor(self, kind: str, number: int, entry: str = "weight") -> tuple[str, Change]:
-        """The source of a tensor of a layer.
-
-        Args:
-            kind: of the layer: "conv", "torgb", "skip" or "dense".
-            number: of the layer.
-            entry: name of the tensor in the layer.
-        """
+        # The source of a tensor ("weight") of the layer of this kind ("conv") and number.
         variant = "up" if kind == "conv" and number % 2 else kind
         listed = self.tensors.get(f"{variant}.{entry}") or self.tensors.get(entry)
         template, change = parts(listed or f"{{layer}}.{entry}")
         return template.format(layer=self.layers[kind](number), number=number), change
 
     def weight(self, kind: str, number: int) -> str:
-        """Name of the weight of a layer in the file.
-
-        Args:
-            kind: of the layer, as in `tensor`.
-            number: of the layer.
-        """
         return self.tensor(kind, number)[0]
 
     def source(self, ours: str) -> Source:
@@ -117,13 +105,10 @@ class NameTable:
         return self.tensor(kind, doublings, entry)
 
 
-def _build(tensors: dict[str, Tensor], table: NameTable, settings: Mapping[str, Any]) -> Built:
+def _build(tensors: dict[str, Tensor], table: _NameTable, settings: Mapping[str, Any]) -> Built:
     """Build the generator whose tensors these are; sizes are read off their shapes.
 
-    Args:
-        tensors: by the file's names, with "resample_filter" added.
-        table: their names.
-        settings: arguments of the constructor that no tensor gives.
+    "resample_filter" is among the tensors; the settings are arguments that no tensor gives.
     """
     blocks = _count_blocks(tensors, table)
     channels = [
@@ -170,7 +155,7 @@ def _build(tensors: dict[str, Tensor], table: NameTable, settings: Mapping[str, 
     return generator, ignored
 
 
-def _count_blocks(tensors: Mapping[str, Tensor], table: NameTable) -> int:
+def _count_blocks(tensors: Mapping[str, Tensor], table: _NameTable) -> int:
     blocks = count(tensors, lambda i: table.weight("conv", 2 * i))
     if not 2 <= blocks <= MAX_BLOCKS:
         raise InputError(
@@ -180,7 +165,7 @@ def _count_blocks(tensors: Mapping[str, Tensor], table: NameTable) -> int:
     return blocks
 
 
-def _architecture(tensors: Mapping[str, Tensor], table: NameTable, blocks: int) -> Architecture:
+def _architecture(tensors: Mapping[str, Tensor], table: _NameTable, blocks: int) -> Architecture:
     pictures = [i for i in range(blocks) if table.weight("torgb", i) in tensors]
     if pictures == list(range(blocks)):
         return "skip"
@@ -218,7 +203,7 @@ def _nvidia_layer(kind: str, i: int) -> str:
     return f"synthesis.b{4 << i}.{kind}"
 
 
-NVIDIA = NameTable(
+NVIDIA = _NameTable(
     layers={
         "conv": lambda k: _nvidia_layer("conv0" if k % 2 else "conv1", (k + 1) // 2),
         "torgb": partial(_nvidia_layer, "torgb"),
@@ -270,11 +255,11 @@ def _clamp_of_modules(modules: Any) -> float | None:
 # NVIDIA, TensorFlow: stylegan2 and stylegan2-ada
 
 
-def _tensorflow_names(embed: str) -> NameTable:
+def _tensorflow_names(embed: str) -> _NameTable:
     def layer(name: str, i: int) -> str:
         return f"synthesis/{4 << i}x{4 << i}/{name}"
 
-    return NameTable(
+    return _NameTable(
         layers={
             "conv": lambda k: layer("Conv0_up" if k % 2 else "Conv1" if k else "Conv", (k + 1) // 2),
             "torgb": partial(layer, "ToRGB"),
@@ -326,7 +311,7 @@ def _filter(taps: Any) -> Tensor:
 
 # rosinality: stylegan2-pytorch, converted or trained
 
-ROSINALITY = NameTable(
+ROSINALITY = _NameTable(
     layers={
         "conv": lambda k: f"convs.{k - 1}" if k else "conv1",
         "torgb": lambda i: f"to_rgbs.{i - 1}" if i else "to_rgb1",
@@ -372,7 +357,7 @@ def _build_rosinality(network: Network) -> Built:
 
 # genforce, which SeFa uses
 
-GENFORCE = NameTable(
+GENFORCE = _NameTable(
     layers={
         "conv": "synthesis.layer{}".format,
         "torgb": "synthesis.output{}".format,

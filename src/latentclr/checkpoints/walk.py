@@ -38,11 +38,7 @@ class Walk:
         self.left = MAX_VISITS
 
     def visit(self, count: int = 1) -> None:
-        """Count things that are visited.
-
-        Raises:
-            UnsafeFileError: they are too many.
-        """
+        """Count things that are visited, and refuse too many."""
         self.left -= count
         if self.left < 0:
             raise unneeded(f"describes more than {MAX_VISITS:,} things, most by repeating others")
@@ -92,15 +88,12 @@ class Walk:
 
 
 def joined(prefix: str, name: object, separator: str = ".") -> str:
-    """The full name of a part.
+    """The full name of a part, refused if it cannot be shown or is too long.
 
     Args:
         prefix: name of the whole, or "".
         name: of the part in it.
         separator: between the two.
-
-    Raises:
-        InputError: it is no text that can be shown, or too long.
     """
     full = f"{prefix}{separator}{name}" if prefix else name
     usable = isinstance(name, str) and isinstance(full, str) and full.isprintable()

@@ -38,11 +38,7 @@ class ZipMember:
     checksum: int
 
     def read(self) -> memoryview:
-        """The bytes.
-
-        Raises:
-            InputError: they do not have the checksum.
-        """
+        """The bytes, refused unless they have the checksum."""
         # torch can be told to make no checksums, and writes 0 then.
         if self.checksum and zlib.crc32(self.data) != self.checksum:
             raise InputError("a part of it does not have its checksum; the file is damaged.")

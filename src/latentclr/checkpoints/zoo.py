@@ -107,15 +107,15 @@ _PACKAGES = (
 )
 
 _CDN = "https://nvlabs-fi-cdn.nvidia.com"
-_TENSORFLOW = f"{_CDN}/stylegan2/networks"
-_ADA = f"{_CDN}/stylegan2-ada-pytorch/pretrained"
-_STYLEGAN3 = "https://api.ngc.nvidia.com/v2/models/nvidia/research/stylegan2/versions/1/files"
+_TENSORFLOW = f"{_CDN}/stylegan2/networks/stylegan2-"
+_ADA = f"{_CDN}/stylegan2-ada-pytorch/pretrained/"
+_STYLEGAN3 = "https://api.ngc.nvidia.com/v2/models/nvidia/research/stylegan2/versions/1/files/stylegan2-"
 _NVIDIA = (
-    ("ffhq", _TENSORFLOW, "stylegan2-ffhq-config-f", 1024, "faces", FFHQ),
-    ("car", _TENSORFLOW, "stylegan2-car-config-f", 384, "cars, 512 x 384", CENTRE),
-    ("cat", _TENSORFLOW, "stylegan2-cat-config-f", 256, "cats", CENTRE),
-    ("church", _TENSORFLOW, "stylegan2-church-config-f", 256, "churches", CENTRE),
-    ("horse", _TENSORFLOW, "stylegan2-horse-config-f", 256, "horses", CENTRE),
+    ("ffhq", _TENSORFLOW, "ffhq-config-f", 1024, "faces", FFHQ),
+    ("car", _TENSORFLOW, "car-config-f", 384, "cars, 512 x 384", CENTRE),
+    ("cat", _TENSORFLOW, "cat-config-f", 256, "cats", CENTRE),
+    ("church", _TENSORFLOW, "church-config-f", 256, "churches", CENTRE),
+    ("horse", _TENSORFLOW, "horse-config-f", 256, "horses", CENTRE),
     ("ffhq-ada", _ADA, "ffhq", 1024, "faces, trained with ADA", FFHQ),
     ("metfaces", _ADA, "metfaces", 1024, "painted and sculpted faces", FFHQ),
     ("afhqcat", _ADA, "afhqcat", 512, "cats' faces", CENTRE),
@@ -123,23 +123,16 @@ _NVIDIA = (
     ("afhqwild", _ADA, "afhqwild", 512, "wild animals' faces", CENTRE),
     ("brecahad", _ADA, "brecahad", 512, "histology", CENTRE),
     ("cifar10", _ADA, "cifar10", 32, "the ten classes of CIFAR-10", CENTRE),
-    ("ffhq-256", _STYLEGAN3, "stylegan2-ffhq-256x256", 256, "faces", FFHQ),
-    ("ffhq-512", _STYLEGAN3, "stylegan2-ffhq-512x512", 512, "faces", FFHQ),
-    ("ffhqu-256", _STYLEGAN3, "stylegan2-ffhqu-256x256", 256, "faces, unaligned", FFHQ_UPRIGHT),
-    ("ffhqu", _STYLEGAN3, "stylegan2-ffhqu-1024x1024", 1024, "faces, unaligned", FFHQ_UPRIGHT),
-    (
-        "metfacesu",
-        _STYLEGAN3,
-        "stylegan2-metfacesu-1024x1024",
-        1024,
-        "painted faces, unaligned",
-        FFHQ_UPRIGHT,
-    ),
-    ("afhqv2", _STYLEGAN3, "stylegan2-afhqv2-512x512", 512, "animals' faces", CENTRE),
-    ("celebahq-256", _STYLEGAN3, "stylegan2-celebahq-256x256", 256, "faces (CelebA-HQ)", FFHQ),
-    ("lsundog", _STYLEGAN3, "stylegan2-lsundog-256x256", 256, "dogs", CENTRE),
+    ("ffhq-256", _STYLEGAN3, "ffhq-256x256", 256, "faces", FFHQ),
+    ("ffhq-512", _STYLEGAN3, "ffhq-512x512", 512, "faces", FFHQ),
+    ("ffhqu-256", _STYLEGAN3, "ffhqu-256x256", 256, "faces, unaligned", FFHQ_UPRIGHT),
+    ("ffhqu", _STYLEGAN3, "ffhqu-1024x1024", 1024, "faces, unaligned", FFHQ_UPRIGHT),
+    ("metfacesu", _STYLEGAN3, "metfacesu-1024x1024", 1024, "painted faces, unaligned", FFHQ_UPRIGHT),
+    ("afhqv2", _STYLEGAN3, "afhqv2-512x512", 512, "animals' faces", CENTRE),
+    ("celebahq-256", _STYLEGAN3, "celebahq-256x256", 256, "faces (CelebA-HQ)", FFHQ),
+    ("lsundog", _STYLEGAN3, "lsundog-256x256", 256, "dogs", CENTRE),
 )
-"""(name, folder, file, resolution, subject, crop) of NVIDIA's networks."""
+"""(name, start of the address, its end, resolution, subject, crop) of NVIDIA's networks."""
 
 _BIGGAN = "https://s3.amazonaws.com/models.huggingface.co/biggan/biggan-deep"
 
@@ -153,13 +146,13 @@ ZOO: dict[str, ZooEntry] = {
                 name=name,
                 about=f"StyleGAN2, {subject}",
                 licence=NVIDIA,
-                source=UrlFile(f"{folder}/{file}.pkl"),
+                source=UrlFile(f"{start}{file}.pkl"),
                 resolution=resolution,
                 height=resolution if name == "car" else None,
                 suffix=".pkl",
                 crop=crop,
             )
-            for name, folder, file, resolution, subject, crop in _NVIDIA
+            for name, start, file, resolution, subject, crop in _NVIDIA
         ),
         *(
             ZooEntry(

@@ -33,4 +33,4 @@ def settings_of(method: str) -> "type[MethodSettings]":
         found: Any = getattr(import_module(f"{__name__}.settings.{method}"), f"{name}Settings")
     except ModuleNotFoundError:
         found = getattr(import_module(f"{__name__}.{method}"), name)
-    return found  # type: ignore[no-any-return]
+    return found

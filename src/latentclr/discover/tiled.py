@@ -61,7 +61,7 @@ def tiled_loss(
     """
     start, stop, _ = (own or slice(None)).indices(len(rows))
     how = _How(temperature, similarity, start, stop, min(tile, stop - start))
-    return _TiledLoss.apply(rows, direction, how)  # type: ignore[no-any-return, no-untyped-call]
+    return _TiledLoss.apply(rows, direction, how)  # type: ignore[no-untyped-call]
 
 
 def tile_rows(m: int, bytes_free: int, element: int = 4) -> int:
@@ -125,8 +125,7 @@ class _TiledLoss(torch.autograd.Function):
             positives[here] = _logsumexp_(torch.where(same, logits, never, out=work[: b - a]))
         ctx.save_for_backward(rows, direction, inverse, negatives, positives)
         ctx.how = how
-        loss: Tensor = (negatives - positives).sum() / len(rows)
-        return loss
+        return (negatives - positives).sum() / len(rows)
 
     @staticmethod
     @once_differentiable

@@ -330,6 +330,11 @@ class Generator(nn.Module, ABC):
         return self.layers[-1].resolution
 
 
+def arguments(names: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a constructor as JSON values, from the `locals()` at its start."""
+    return json.loads(json.dumps({k: v for k, v in names.items() if k not in ("self", "__class__")}))
+
+
 def check_slots(slots: Sequence[int] | None, num_slots: int) -> tuple[int, ...]:
     """The slots as a sorted tuple without repeats; None means all of them.
 

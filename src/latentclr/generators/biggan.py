@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv_transpose2d, interpolate, max_pool2d
 
 from latentclr.errors import InputError
-from latentclr.generators.base import IMAGE, Folded, Generator, Latents, Layer, Outputs
+from latentclr.generators.base import IMAGE, Folded, Generator, Latents, Layer, Outputs, arguments
 from latentclr.generators.classes import imagenet_names
 from latentclr.generators.resample import Convolved, Maps, doubling_kernel
 
@@ -98,44 +98,45 @@ class Attention(nn.Module):
         return torch.addcmul(x, self.gamma, self.out(attended))
 
 
-class _ConditionalNorm(nn.Module):
-    """Batch normalisation whose gain and offset are linear in the condition; the gain is around 1."""
+class _StoredNorm(nn.Module):
+    """Batch normalisation by stored statistics; a subclass has the gain and the offset."""
 
     mean: Tensor
     variance: Tensor
 
-    def __init__(self, channels: int, condition_dim: int, eps: float) -> None:
+    def __init__(self, channels: int, eps: float) -> None:
         super().__init__()
         self.eps = eps
-        self.gain = nn.Linear(condition_dim, channels, bias=False)
-        self.offset = nn.Linear(condition_dim, channels, bias=False)
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("variance", torch.ones(channels))
+
+
+class _ConditionalNorm(_StoredNorm):
+    """Its gain and offset are linear in the condition; the gain is around 1."""
+
+    def __init__(self, channels: int, condition_dim: int, eps: float) -> None:
+        super().__init__(channels, eps)
+        self.gain = nn.Linear(condition_dim, channels, bias=False)
+        self.offset = nn.Linear(condition_dim, channels, bias=False)
 
     def forward(self, x: Maps, condition: Float[Tensor, "#n d"]) -> Maps:
         gain, offset = 1 + self.gain(condition), self.offset(condition)
         return normalize(x, self.mean, self.variance, gain, offset, self.eps)
 
 
-class _OutputNorm(nn.Module):
-    """Batch normalisation by stored statistics with a learned gain and offset, before the picture."""
-
-    mean: Tensor
-    variance: Tensor
+class _OutputNorm(_StoredNorm):
+    """Its gain and offset are learned; it precedes the picture."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__()
+        super().__init__(channels, 1e-5)  # in every variant: the option for eps is for the blocks only
         self.gain = nn.Parameter(torch.ones(channels))
         self.offset = nn.Parameter(torch.zeros(channels))
-        self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("variance", torch.ones(channels))
 
     def forward(self, x: Maps) -> Maps:
-        # This eps is 1e-5 in every variant: the option for eps is for the blocks only.
-        return normalize(x, self.mean, self.variance, self.gain[None], self.offset[None], 1e-5)
+        return normalize(x, self.mean, self.variance, self.gain[None], self.offset[None], self.eps)
 
 
-class UpBlock(nn.Module):
+class _UpBlock(nn.Module):
     """Doubles the resolution: norm, ReLU, doubling, 3 x 3, norm, ReLU, 3 x 3, beside a 1 x 1 shortcut."""
 
     def __init__(self, in_channels: int, out_channels: int, condition_dim: int, eps: float) -> None:
@@ -147,19 +148,13 @@ class UpBlock(nn.Module):
         self.shortcut = nn.Conv2d(in_channels, out_channels, 1)
 
     def forward(self, x: Maps, condition: Float[Tensor, "#n d"]) -> Convolved:
-        """Maps of twice the height and width.
-
-        Args:
-            x: maps.
-            condition: for each picture or for all.
-        """
         h = self.conv1(self.norm1(x, condition).relu_())
         h = self.conv2(self.norm2(h, condition).relu_())
         # The original doubles first; a 1 x 1 convolution does the same to every copy of a pixel.
         return double(self.shortcut(x)).add_(h)
 
     def condition_weights(self) -> Float[Tensor, "out d"]:
-        """The rows of all matrices that read the condition: gains, then offsets, of both norms."""
+        # Gains, then offsets, of both norms.
         norms = (self.norm1, self.norm2)
         return torch.cat([linear.weight for norm in norms for linear in (norm.gain, norm.offset)])
 
@@ -202,6 +197,7 @@ class BigGAN(Generator):
         bn_eps: float = 1e-5,
     ) -> None:
         super().__init__()
+        self._settings = arguments(locals())
         self.space = "z"
         self.z_dim = self.latent_dim = z_dim
         self.num_slots = len(channels) if hierarchical else 1
@@ -209,21 +205,12 @@ class BigGAN(Generator):
         self.class_names = imagenet_names() if num_classes == 1000 else ()
         self.chunk = z_dim // self.num_slots
         assert self.chunk * self.num_slots == z_dim, "z has equal pieces"
-        self._settings = {
-            "channels": list(channels),
-            "z_dim": z_dim,
-            "num_classes": num_classes,
-            "shared_dim": shared_dim,
-            "hierarchical": hierarchical,
-            "attention": list(attention),
-            "bn_eps": bn_eps,
-        }
         self.class_dim = num_classes if shared_dim is None else shared_dim
         condition_dim = self.class_dim + (self.chunk if hierarchical else 0)
         self.shared = nn.Parameter(torch.zeros(num_classes, shared_dim)) if shared_dim is not None else None
         self.linear = nn.Linear(self.chunk, 16 * channels[0])
         self.blocks = nn.ModuleList(
-            UpBlock(n_in, n_out, condition_dim, bn_eps) for n_in, n_out in pairwise(channels)
+            _UpBlock(n_in, n_out, condition_dim, bn_eps) for n_in, n_out in pairwise(channels)
         )
         self.attention = nn.ModuleDict({str(i): Attention(channels[i + 1]) for i in attention})
         self.norm = _OutputNorm(channels[-1])
@@ -263,7 +250,7 @@ class BigGAN(Generator):
             slot, weight = 0, self.linear.weight
         elif name in blocks and self.num_slots > 1:
             slot, block = blocks[name]
-            assert isinstance(block, UpBlock)
+            assert isinstance(block, _UpBlock)
             weight = block.condition_weights()[:, self.class_dim :]
         else:
             raise InputError(f"layer {layer!r} of this BigGAN reads no latent.")

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 
 from latentclr.errors import InputError
-from latentclr.generators.base import IMAGE, Generator, Latents, Layer, Outputs
+from latentclr.generators.base import IMAGE, Generator, Latents, Layer, Outputs, arguments
 from latentclr.generators.biggan import Attention, DoublingConv, double, normalize
 from latentclr.generators.classes import imagenet_names
 from latentclr.generators.resample import Convolved, Maps
@@ -86,11 +86,10 @@ ENDS: tuple[float, float] = tuple(torch.special.ndtr(torch.tensor([-2.0, 2.0], d
 def _quantile(p: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     """The quantiles of the normal distribution between -2 and 2."""
     low, high = ENDS
-    quantile: Tensor = torch.special.ndtri(low + p * (high - low))
-    return quantile
+    return torch.special.ndtri(low + p * (high - low))
 
 
-class Statistics(nn.Module):
+class StatisticsTable(nn.Module):
     """Tables of means and variances of one batch normalisation, a row for each truncation.
 
     In training mode a batch is normalised by its own mean and variance instead.
@@ -131,7 +130,7 @@ class ConditionalNorm(nn.Module):
         super().__init__()
         self.gain = nn.Linear(condition_dim, channels, bias=False)
         self.offset = nn.Linear(condition_dim, channels, bias=False)
-        self.statistics = Statistics(channels, n_stats, eps)
+        self.statistics = StatisticsTable(channels, n_stats, eps)
 
     def forward(self, x: Maps, condition: Float[Tensor, "n d"], rows: Rows) -> Maps:
         """Normalised maps.
@@ -139,10 +138,9 @@ class ConditionalNorm(nn.Module):
         Args:
             x: maps.
             condition: of each picture.
-            rows: see `Statistics.forward`.
+            rows: see `StatisticsTable.forward`.
         """
-        y: Tensor = self.statistics(x, 1 + self.gain(condition), self.offset(condition), rows)
-        return y
+        return self.statistics(x, 1 + self.gain(condition), self.offset(condition), rows)
 
 
 class _OutputNorm(nn.Module):
@@ -152,11 +150,10 @@ class _OutputNorm(nn.Module):
         super().__init__()
         self.gain = nn.Parameter(torch.ones(channels))
         self.offset = nn.Parameter(torch.zeros(channels))
-        self.statistics = Statistics(channels, n_stats, eps)
+        self.statistics = StatisticsTable(channels, n_stats, eps)
 
     def forward(self, x: Maps, rows: Rows) -> Maps:
-        y: Tensor = self.statistics(x, self.gain[None], self.offset[None], rows)
-        return y
+        return self.statistics(x, self.gain[None], self.offset[None], rows)
 
 
 class Bottleneck(nn.Module):
@@ -195,7 +192,7 @@ class Bottleneck(nn.Module):
         Args:
             x: maps.
             condition: of each picture.
-            rows: see `Statistics.forward`.
+            rows: see `StatisticsTable.forward`.
         """
         h = x
         for norm, conv in zip(self.norms, self.convs, strict=True):
@@ -253,22 +250,14 @@ class BigGANDeep(Generator):
         eps: float = 1e-4,
     ) -> None:
         super().__init__()
+        blocks = [[bool(upsample), n_in, n_out] for upsample, n_in, n_out in blocks]
+        self._settings = arguments(locals())
         self.space = "z"
         self.z_dim = self.latent_dim = z_dim
         self.num_slots = len(blocks) + 1
         self.num_classes = num_classes
         self.class_names = imagenet_names() if num_classes == 1000 else ()
         self.n_stats = n_stats
-        self._settings = {
-            "z_dim": z_dim,
-            "class_dim": class_dim,
-            "width": width,
-            "num_classes": num_classes,
-            "blocks": [[bool(upsample), n_in, n_out] for upsample, n_in, n_out in blocks],
-            "attention": attention,
-            "n_stats": n_stats,
-            "eps": eps,
-        }
         condition_dim = z_dim + class_dim
         self.classes = nn.Linear(num_classes, class_dim, bias=False)
         self.gen_z = nn.Linear(condition_dim, 16 * width * blocks[0][1])

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from latentclr.errors import InputError
-from latentclr.generators.base import IMAGE, Generator, Latents, Layer, Outputs
+from latentclr.generators.base import IMAGE, Generator, Latents, Layer, Outputs, arguments
 from latentclr.generators.resample import Convolved, Maps
 
 
@@ -60,7 +60,7 @@ class DCGAN(Generator):
 
     def __init__(self, channels: Sequence[int] = (512, 256, 128, 64), z_dim: int = 100) -> None:
         super().__init__()
-        self._settings = {"channels": list(channels), "z_dim": z_dim}
+        self._settings = arguments(locals())
         self.space = "z"
         self.z_dim = self.latent_dim = z_dim
         self.num_slots = 1

@@ -45,8 +45,7 @@ class MappedGenerator(Generator):
     @final
     def mapped(self, z: Float[Tensor, "n z_dim"]) -> Float[Tensor, "n w_dim"]:
         """The w of each z, for the chosen class; not truncated."""
-        w: Tensor = self.mapping(z, self.chosen() if self.num_classes else None)
-        return w
+        return self.mapping(z, self.chosen() if self.num_classes else None)
 
     @final
     def at(self: Kind, truncation: float, *, cutoff: int | None = None) -> Kind:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu
 
 from latentclr.errors import InputError
-from latentclr.generators.base import IMAGE, Folded, Generator, Latents, Layer, Outputs
+from latentclr.generators.base import IMAGE, Folded, Generator, Latents, Layer, Outputs, arguments
 from latentclr.generators.equalized import normalize
 from latentclr.generators.resample import Convolved, Maps, doubling_kernel
 
@@ -104,7 +104,7 @@ class ToImage(nn.Module):
 
     def forward(self, x: Maps) -> Float[Tensor, "n 3 h w"]:
         """Pictures from about -1 (black) to 1 (white), and a little beyond."""
-        return self.conv(x, self.bias)  # type: ignore[no-any-return]
+        return self.conv(x, self.bias)
 
 
 class ProGAN(Generator):
@@ -127,7 +127,7 @@ class ProGAN(Generator):
 
     def __init__(self, channels: Sequence[int], z_dim: int = 512) -> None:
         super().__init__()
-        self._settings = {"channels": list(channels), "z_dim": z_dim}
+        self._settings = arguments(locals())
         self.space = "z"
         self.z_dim = self.latent_dim = z_dim
         self.num_slots = 1

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from latentclr.errors import InputError
-from latentclr.generators.base import IMAGE, Folded, Latents, Layer, Outputs
+from latentclr.generators.base import IMAGE, Folded, Latents, Layer, Outputs, arguments
 from latentclr.generators.equalized import EqualLinear, normalize
 from latentclr.generators.mapped import MappedGenerator
 from latentclr.generators.progan import HE_GAIN, EqualConv, ToImage
@@ -23,14 +23,7 @@ from latentclr.generators.resample import Convolved, Maps, binomial, filter2d
 
 
 class _Mapping(nn.Module):
-    """z (and a class) to w: `len(widths)` layers, each with its leaky ReLU, the last one too.
-
-    Args:
-        z_dim: length of z.
-        widths: number of outputs of each layer; the last is the length of w.
-        lr: their learning rate relative to the other layers, which is in their scale.
-        num_classes: number of classes, each with a learned vector as long as z; 0: unconditional.
-    """
+    """z (and a class, with a vector as long as z) to w, by layers of these widths, each with a leaky ReLU."""
 
     def __init__(self, z_dim: int, widths: Sequence[int], *, lr: float, num_classes: int) -> None:
         super().__init__()
@@ -52,14 +45,8 @@ class _Mapping(nn.Module):
         return x
 
 
-class Epilogue(nn.Module):
-    """Noise, bias, leaky ReLU and adaptive instance normalisation, which follow every convolution.
-
-    Args:
-        channels: number of channels of the map.
-        resolution: height and width of the map.
-        w_dim: length of w.
-    """
+class _Epilogue(nn.Module):
+    """Noise, bias, leaky ReLU and adaptive instance normalisation, which follow every convolution."""
 
     noise: Tensor
 
@@ -71,14 +58,7 @@ class Epilogue(nn.Module):
         self.style = EqualLinear(w_dim, 2 * channels)
 
     def forward(self, x: Float[Tensor, "m c h w"], w: Float[Tensor, "n w_dim"]) -> Maps:
-        """The styled map.
-
-        Instance normalisation (biased variance) and the style's scale (stored less 1) are one product.
-
-        Args:
-            x: one map for each picture, or a single one that all share.
-            w: of each picture.
-        """
+        # Instance normalisation (biased variance) and the style's scale (stored less 1) are one product.
         scale, shift = self.style(w)[:, :, None, None].chunk(2, dim=1)
         x = leaky_relu(x + (self.noise * self.noise_strength[:, None, None] + self.bias[:, None, None]), 0.2)
         x = x - x.mean((2, 3), keepdim=True)
@@ -92,10 +72,10 @@ class _StyledConstant(nn.Module):
     def __init__(self, channels: int, w_dim: int) -> None:
         super().__init__()
         self.const = nn.Parameter(torch.ones(1, channels, 4, 4))
-        self.epilogue = Epilogue(channels, 4, w_dim)
+        self.epilogue = _Epilogue(channels, 4, w_dim)
 
     def forward(self, w: Float[Tensor, "n w_dim"]) -> Float[Tensor, "n c 4 4"]:
-        return self.epilogue(self.const, w)  # type: ignore[no-any-return]
+        return self.epilogue(self.const, w)
 
 
 class _StyledConv(nn.Module, Folded):
@@ -106,7 +86,7 @@ class _StyledConv(nn.Module, Folded):
     def __init__(self, in_channels: int, out_channels: int, resolution: int, w_dim: int, *, up: bool) -> None:
         super().__init__()
         self.conv = EqualConv(in_channels, out_channels, up=up)
-        self.epilogue = Epilogue(out_channels, resolution, w_dim)
+        self.epilogue = _Epilogue(out_channels, resolution, w_dim)
         self.register_buffer("blur", torch.zeros(3, 3), persistent=False)
 
     def fold(self) -> None:
@@ -116,7 +96,7 @@ class _StyledConv(nn.Module, Folded):
         x = self.conv(x)
         if self.conv.up:
             x = filter2d(x, self.blur, (1, 1, 1, 1))
-        return self.epilogue(x, w)  # type: ignore[no-any-return]
+        return self.epilogue(x, w)
 
 
 class StyleGAN(MappedGenerator):
@@ -157,18 +137,10 @@ class StyleGAN(MappedGenerator):
         height: int | None = None,
     ) -> None:
         super().__init__(z_dim, mapping[-1], 2 * len(channels), num_classes)
+        self._settings = arguments(locals())
         assert resolution == 2 << len(channels), (resolution, channels)
         if height is not None and not 1 <= height <= resolution:
             raise InputError(f"height={height}: give a number of rows, 1 to {resolution}.")
-        self._settings = {
-            "resolution": resolution,
-            "channels": list(channels),
-            "z_dim": z_dim,
-            "mapping": list(mapping),
-            "mapping_lr": mapping_lr,
-            "num_classes": num_classes,
-            "height": height,
-        }
         self.height = height or resolution
         self.mapping = _Mapping(z_dim, mapping, lr=mapping_lr, num_classes=num_classes)
         self.register_buffer("w_avg", torch.zeros(self.w_dim))

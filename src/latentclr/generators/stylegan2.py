@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, leaky_relu, unfold
 
 from latentclr.errors import InputError
-from latentclr.generators.base import IMAGE, Folded, Latents, Layer, Outputs, shrink
+from latentclr.generators.base import IMAGE, Folded, Latents, Layer, Outputs, arguments, shrink
 from latentclr.generators.equalized import EqualLinear, normalize
 from latentclr.generators.mapped import MappedGenerator
 from latentclr.generators.resample import Convolved, Filter, Maps, binomial, conv_up2, upsample2d
@@ -44,15 +44,7 @@ class _LayerOptions:
 
 
 class _Mapping(nn.Module):
-    """z (and a class) to w: `len(widths)` layers, each with its leaky ReLU, the last one too.
-
-    Args:
-        z_dim: length of z.
-        widths: number of outputs of each layer; the last is the length of w.
-        num_classes: number of classes; 0 for an unconditional network.
-        embed_dim: length of the class vector that is appended to z.
-        joint: see `StyleGAN2`.
-    """
+    """z (and the vector of a class) to w, by layers of these widths, each with a leaky ReLU."""
 
     LR = 0.01
     w_avg: Tensor
@@ -111,15 +103,7 @@ def demodulation(style: Float[Tensor, "n c"], squares: Float[Tensor, "d c"]) -> 
 
 
 class _StyledConv(nn.Module, Folded):
-    """Modulated 3 x 3 convolution, noise, bias, leaky ReLU.
-
-    Args:
-        n_in: number of input channels.
-        n_out: number of output channels.
-        resolution: height and width of the output.
-        options: shared by all layers.
-        up: double the resolution.
-    """
+    """Modulated 3 x 3 convolution (to a map of this resolution), noise, bias, leaky ReLU."""
 
     weight_squares: Tensor | None
     noise_const: Tensor
@@ -235,16 +219,7 @@ class _Skip(nn.Module):
 
 
 class _SynthesisBlock(nn.Module, Folded):
-    """The layers of one resolution.
-
-    Args:
-        n_in: number of channels of the block before; None for the first block, which starts from a constant.
-        n_out: number of channels of the outputs.
-        resolution: height and width of the outputs.
-        options: shared by all layers.
-        residual: give it a shortcut, unless it is the first.
-        picture: give it a toRGB.
-    """
+    """The layers of one resolution; the first block, where n_in is None, starts from a constant."""
 
     def __init__(
         self,
@@ -343,21 +318,8 @@ class StyleGAN2(MappedGenerator):
         height: int | None = None,
     ) -> None:
         super().__init__(z_dim, mapping[-1], 2 * len(channels), num_classes)
+        self._settings = arguments(locals())
         assert resolution == 4 << (len(channels) - 1), (resolution, channels)
-        self._settings = {
-            "resolution": resolution,
-            "channels": list(channels),
-            "z_dim": z_dim,
-            "mapping": list(mapping),
-            "num_classes": num_classes,
-            "embed_dim": embed_dim,
-            "joint_embedding": joint_embedding,
-            "architecture": architecture,
-            "clamp": clamp,
-            "noise": noise,
-            "filter_size": filter_size,
-            "height": height,
-        }
         self.architecture = architecture
         self.height = height
         self.mapping = _Mapping(

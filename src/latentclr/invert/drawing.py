@@ -25,11 +25,11 @@ def draw(generator: Generator, latents: Latents, labels: Labels | None = None) -
         InputError: there is no such class, none is chosen where one is needed, or not one for each picture.
     """
     if labels is None or all(label is None for label in labels):
-        return generator(latents)  # type: ignore[no-any-return]
+        return generator(latents)
     if len(labels) != len(latents):
         raise InputError(f"{len(labels)} classes for {len(latents)} pictures: give one for each.")
     if len(set(labels)) == 1:
-        return _one_class(generator, labels[0])(latents)  # type: ignore[no-any-return]
+        return _one_class(generator, labels[0])(latents)
     if isinstance(generator, BigGANDeep) and None not in labels:
         return _embedded(generator, latents, [label for label in labels if label is not None])
     parts: list[Tensor] = [latents] * len(latents)

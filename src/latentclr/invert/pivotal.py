@@ -22,7 +22,7 @@ from latentclr.engine.training import Course, Log, Stop, Training, adam, resume,
 from latentclr.engine.world import ALONE
 from latentclr.errors import InputError
 from latentclr.generators import Generator, Latents
-from latentclr.generators.biggan_deep import Statistics
+from latentclr.generators.biggan_deep import StatisticsTable
 from latentclr.invert.artefact import Inversion
 from latentclr.invert.difference import LEFT, RIGHT, WHOLE, Difference, change_of
 from latentclr.invert.drawing import Labels, draw
@@ -210,7 +210,7 @@ def _unfolded(generator: Generator) -> Generator:
     """A copy that draws by its weights, not by what was folded from them; its statistics stay."""
     copied = copy.deepcopy(generator)
     for module in copied.modules():
-        module.training = not isinstance(module, nn.BatchNorm2d | Statistics)
+        module.training = not isinstance(module, nn.BatchNorm2d | StatisticsTable)
     return copied
 
 

@@ -16,7 +16,7 @@ from torch.nn.functional import batch_norm
 
 from latentclr.errors import InputError
 from latentclr.generators import BigGANDeep
-from latentclr.generators.biggan_deep import Statistics
+from latentclr.generators.biggan_deep import StatisticsTable
 from latentclr.pretrain.average import update_average
 from latentclr.pretrain.discriminators import ProjectionDiscriminator
 from latentclr.pretrain.game import Game, Labels, Pictures
@@ -123,7 +123,7 @@ def fill_statistics(generator: BigGANDeep, n: int, rng: torch.Generator) -> None
     """
     z = torch.randn(n, generator.z_dim, generator=rng).to(generator.device)
     labels = (torch.arange(n) % generator.num_classes).to(generator.device)
-    tables = [module for module in generator.modules() if isinstance(module, Statistics)]
+    tables = [module for module in generator.modules() if isinstance(module, StatisticsTable)]
     generator.train()
     for row in range(generator.n_stats):
         # Truncation 0 is no truncation that one may ask for, but has a row.
@@ -137,7 +137,7 @@ def fill_statistics(generator: BigGANDeep, n: int, rng: torch.Generator) -> None
 
 
 def _keep_statistics(row: int, table: nn.Module, inputs: tuple[Any, ...]) -> None:
-    assert isinstance(table, Statistics)
+    assert isinstance(table, StatisticsTable)
     x: Tensor = inputs[0]
     # As running statistics with momentum 1: ten times faster than torch.var_mean with channels last.
     batch_norm(x, table.means[row], table.variances[row], training=True, momentum=1.0)

@@ -126,7 +126,7 @@ class StyleGAN2Discriminator(nn.Module):
             x = block(x, self.kernel)
         x = self.conv(append_minibatch_stddev(x), self.kernel)
         x = leaky_relu(self.hidden(x.flatten(1)), SLOPE) * GAIN
-        return self.out(x).squeeze(1)  # type: ignore[no-any-return]
+        return self.out(x).squeeze(1)
 
 
 def append_minibatch_stddev(x: Maps, group: int = GROUP) -> Float[Tensor, "n c1 h w"]:
@@ -227,5 +227,4 @@ class ProjectionDiscriminator(nn.Module):
             labels: the class of each.
         """
         x = self.blocks(pictures).relu().sum((2, 3))
-        logits: Tensor = (x * (self.out.weight + self.classes(labels))).sum(1) + self.out.bias
-        return logits
+        return (x * (self.out.weight + self.classes(labels))).sum(1) + self.out.bias

@@ -41,8 +41,7 @@ def brightness(pictures: Pictures) -> Values:
     >>> brightness(torch.ones(1, 3, 2, 2))
     tensor([1.])
     """
-    mean: Values = _luma(pictures).mean((1, 2))
-    return mean
+    return _luma(pictures).mean((1, 2))
 
 
 def contrast(pictures: Pictures) -> Values:
@@ -59,15 +58,13 @@ def saturation(pictures: Pictures) -> Values:
     (Not divided by the largest, as HSV's saturation is: in the dark, that is noise.)
     """
     colours = _unit_range(pictures)
-    mean: Values = (colours.amax(1) - colours.amin(1)).mean((1, 2))
-    return mean
+    return (colours.amax(1) - colours.amin(1)).mean((1, 2))
 
 
 def warmth(pictures: Pictures) -> Values:
     """Mean of red minus blue: -1 is blue, 1 is red or yellow."""
     colours = _unit_range(pictures)
-    mean: Values = (colours[:, 0] - colours[:, 2]).mean((1, 2))
-    return mean
+    return (colours[:, 0] - colours[:, 2]).mean((1, 2))
 
 
 def sharpness(pictures: Pictures) -> Values:
@@ -98,8 +95,7 @@ def foreground(pictures: Pictures) -> Values:
         [colours[:, :, 0], colours[:, :, -1], colours[:, :, 1:-1, 0], colours[:, :, 1:-1, -1]], dim=2
     )
     distances = torch.cdist(colours.flatten(2).transpose(1, 2), border.transpose(1, 2))
-    share: Values = ((distances.amin(2) - UNLIKE) / (UNLIKE / 10)).sigmoid().mean(1)
-    return share
+    return ((distances.amin(2) - UNLIKE) / (UNLIKE / 10)).sigmoid().mean(1)
 
 
 def hue(pictures: Pictures) -> Values:
@@ -112,8 +108,7 @@ def hue(pictures: Pictures) -> Values:
     """
     red, green, blue = _unit_range(pictures).mean((2, 3)).unbind(1)
     angle = torch.atan2(math.sqrt(3) * (green - blue), 2 * red - green - blue)
-    turns: Values = (angle / (2 * math.pi)) % 1
-    return turns
+    return (angle / (2 * math.pi)) % 1
 
 
 def scene_factor(pictures: Pictures, name: str) -> Values:
@@ -132,8 +127,7 @@ def scene_factor(pictures: Pictures, name: str) -> Values:
             f"attribute {name!r} is read by the oracle of scenes, from square pictures of {SMALLEST} x "
             f"{SMALLEST} pixels or more; these have {height} x {width}."
         )
-    values: Values = _oracle(pictures.device)(pictures)[name]
-    return values
+    return _oracle(pictures.device)(pictures)[name]
 
 
 _STATISTICS: Mapping[str, tuple[Attribute, str]] = {
@@ -219,8 +213,7 @@ def _unit_range(pictures: Pictures) -> Pictures:
 
 def _luma(pictures: Pictures) -> Float[Tensor, "n h w"]:
     weights = pictures.new_tensor(LUMA).view(3, 1, 1)
-    luma: Float[Tensor, "n h w"] = (_unit_range(pictures) * weights).sum(1)
-    return luma
+    return (_unit_range(pictures) * weights).sum(1)
 
 
 @cache

@@ -44,17 +44,13 @@ class EfficientNetLite0(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = Unit(3, STEM, 3, stride=2)
+        self.stem = _NormalizedConv(3, STEM, 3, stride=2)
         self.blocks = nn.Sequential(*_blocks())
-        self.head = Unit(BLOCKS[-1][-1], FEATURES, 1)
+        self.head = _NormalizedConv(BLOCKS[-1][-1], FEATURES, 1)
         self.dense = nn.Linear(FEATURES, CLASSES)
 
     def features(self, pictures: Pictures) -> Float[Tensor, "n 1280"]:
-        """The last map before the classes, averaged over its pixels.
-
-        Args:
-            pictures: in [-1, 1].
-        """
+        """The last map before the classes, averaged over its pixels, for pictures in [-1, 1]."""
         rows = [self._last_map(some).mean((2, 3)) for some in pictures.split(BATCH)]
         return torch.cat(rows)
 
@@ -62,32 +58,16 @@ class EfficientNetLite0(nn.Module):
         blocks = self.blocks(relu6(self.stem(_prepared(pictures)), inplace=True))
         return relu6(self.head(blocks), inplace=True)
 
-    def logits(self, pictures: Pictures) -> Float[Tensor, "n 1000"]:
-        """The logit of each ImageNet class, in the usual order (`latentclr.generators.classes`).
-
-        Args:
-            pictures: in [-1, 1].
-        """
-        found: Tensor = self.dense(self.features(pictures))
-        return found
-
     def forward(self, pictures: Pictures) -> Float[Tensor, "n 1000"]:
-        """The logits, as `logits` gives them."""
-        return self.logits(pictures)
+        """The logits of the ImageNet classes, in the usual order, for pictures in [-1, 1]."""
+        return self.dense(self.features(pictures))
 
 
-class Unit(nn.Module):
+class _NormalizedConv(nn.Module):
     """A convolution and its normalisation.
 
     With a stride of 2 there is one more row and column of zeros below and on the right than above and on the
     left, as TensorFlow pads pictures of even sizes.
-
-    Args:
-        n_in: channels.
-        n_out: channels.
-        kernel: side of the kernel.
-        stride: 1 or 2.
-        groups: of channels that are convolved alone.
     """
 
     def __init__(self, n_in: int, n_out: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
@@ -102,8 +82,7 @@ class Unit(nn.Module):
         """The normalised map, of half the size with a stride of 2, otherwise of the same size."""
         if self.more:
             hidden = pad(hidden, (0, self.more) * 2)
-        normalized: Tensor = self.norm(self.conv(hidden))
-        return normalized
+        return self.norm(self.conv(hidden))
 
     def fold(self) -> None:
         """Put the normalisation into the convolution: equal up to rounding, in two thirds of the time."""
@@ -111,15 +90,15 @@ class Unit(nn.Module):
         self.conv, self.norm = fuse_conv_bn_eval(self.conv, self.norm), nn.Identity()
 
 
-class Block(nn.Module):
+class _InvertedBottleneck(nn.Module):
     """Inverted bottleneck: expand the channels, convolve each alone, project to fewer channels."""
 
     def __init__(self, n_in: int, n_out: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
         inner = n_in * expansion
-        self.expand = Unit(n_in, inner, 1) if expansion > 1 else None
-        self.depthwise = Unit(inner, inner, kernel, stride=stride, groups=inner)
-        self.project = Unit(inner, n_out, 1)
+        self.expand = _NormalizedConv(n_in, inner, 1) if expansion > 1 else None
+        self.depthwise = _NormalizedConv(inner, inner, kernel, stride=stride, groups=inner)
+        self.project = _NormalizedConv(inner, n_out, 1)
         self.skips = stride == 1 and n_in == n_out
 
     def forward(self, hidden: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h2 w2"]:
@@ -147,17 +126,17 @@ def load_efficientnet(
     fill(network, tensors, {name: _published(name) for name in network.state_dict()})
     network.eval()
     for part in network.modules():
-        if isinstance(part, Unit):
+        if isinstance(part, _NormalizedConv):
             part.fold()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.to(device).requires_grad_(False)
 
 
-def _blocks() -> Iterator[Block]:
+def _blocks() -> Iterator[_InvertedBottleneck]:
     n_in = STEM
     for count, kernel, stride, expansion, n_out in BLOCKS:
         for i in range(count):
-            yield Block(n_in, n_out, kernel, stride if i == 0 else 1, expansion)
+            yield _InvertedBottleneck(n_in, n_out, kernel, stride if i == 0 else 1, expansion)
             n_in = n_out
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu, max_pool2d, pad
 
-from latentclr.scorers.face_networks import Convolution, Separable
+from latentclr.scorers.face_networks import Convolution, Separable, prepared
 
 MEAN = (117.001, 114.697, 97.404)
 """Means of red, green and blue, out of 255, that are subtracted."""
@@ -94,7 +94,7 @@ class Detector(nn.Module):
         Args:
             pictures: in [-1, 1]; the side is a multiple of 32.
         """
-        x = ((pictures + 1) * 127.5 - pictures.new_tensor(MEAN).view(3, 1, 1)) / 255
+        x = prepared(pictures, pictures.shape[-1], mean=MEAN)
         x = _halved(leaky_relu(self.conv0(x), SLOPE))  # the one convolution without padding
         for layer in (self.conv1, self.conv2, self.conv3, self.conv4):
             x = _halved(leaky_relu(layer(x), SLOPE))
@@ -105,8 +105,7 @@ class Detector(nn.Module):
 
 def _halved(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
     """Maximum over each 2 x 2 pixels; an odd last row or column is kept."""
-    found: Tensor = max_pool2d(x, 2, ceil_mode=True)
-    return found
+    return max_pool2d(x, 2, ceil_mode=True)
 
 
 def boxes(grid: Float[Tensor, "n 25 cells cells"]) -> Boxes:

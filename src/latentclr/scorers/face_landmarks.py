@@ -45,8 +45,7 @@ def opening(points: Points) -> Values:
     eyes = (points[:, LEFT_EYE].mean(1) + points[:, RIGHT_EYE].mean(1)) / 2
     down = points[:, NOSE_BASE] - eyes
     gap = (points[:, LOWER_LIP] - points[:, UPPER_LIP]).mean(1)
-    ratio: Values = (gap * down).sum(1) / down.square().sum(1).clamp_min(_TINY)
-    return ratio
+    return (gap * down).sum(1) / down.square().sum(1).clamp_min(_TINY)
 
 
 def yaw(points: Points) -> Values:
@@ -59,8 +58,7 @@ def yaw(points: Points) -> Values:
     left, right = points[:, LEFT_JAW].mean(1), points[:, RIGHT_JAW].mean(1)
     off = ((points[:, NOSE].mean(1) - (left + right) / 2) * axis).sum(1)
     half = ((right - left) * axis).sum(1) / 2
-    share: Values = off / half.clamp_min(_TINY)
-    return share
+    return off / half.clamp_min(_TINY)
 
 
 def where_found(values: Values, points: Points) -> Values:

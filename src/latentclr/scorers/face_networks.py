@@ -26,7 +26,9 @@ IDENTITY = 128
 """Length of a vector of identity."""
 
 
-def prepared(pictures: Pictures, size: int, divisor: float) -> Float[Tensor, "n 3 size size"]:
+def prepared(
+    pictures: Pictures, size: int, divisor: float = 255.0, mean: Sequence[float] = MEAN
+) -> Float[Tensor, "n 3 size size"]:
     """Square pictures as a network expects them: values from 0 to 255 less their mean, divided.
 
     Scaling commutes with mirroring (pixels are areas), and smooths where a picture gets smaller.
@@ -35,11 +37,11 @@ def prepared(pictures: Pictures, size: int, divisor: float) -> Float[Tensor, "n 
         pictures: in [-1, 1].
         size: side of the result in pixels.
         divisor: of the values.
+        mean: of red, green and blue.
     """
     if pictures.shape[-2:] != (size, size):
         pictures = interpolate(pictures, size=(size, size), mode="bilinear", antialias=True)
-    mean = pictures.new_tensor(MEAN).view(3, 1, 1)
-    return ((pictures + 1) * 127.5 - mean) / divisor
+    return ((pictures + 1) * 127.5 - pictures.new_tensor(mean).view(3, 1, 1)) / divisor
 
 
 def same(pictures: Float[Tensor, "n c h w"], stride: int) -> Float[Tensor, "n c h2 w2"]:
@@ -78,8 +80,7 @@ class Convolution(nn.Module):
             x: maps (n, c, h, w).
             stride: of the convolution.
         """
-        found: Tensor = conv2d(x, self.filters, self.bias, stride)
-        return found
+        return conv2d(x, self.filters, self.bias, stride)
 
 
 class Separable(nn.Module):
@@ -105,12 +106,10 @@ class Separable(nn.Module):
         return conv2d(own, self.pointwise_filter, self.bias)
 
 
-class DenseBlock(nn.Module):
+class _DenseBlock(nn.Module):
     """Halves the resolution, then three times adds the results of all layers so far.
 
-    Args:
-        n_in: channels; a picture, with 3, is first convolved without separation.
-        n_out: channels.
+    A picture, with 3 channels, is first convolved without separation.
     """
 
     def __init__(self, n_in: int, n_out: int) -> None:
@@ -128,8 +127,7 @@ class DenseBlock(nn.Module):
         for layer in (self.conv1, self.conv2, self.conv3):
             total = total + layer(hidden)
             hidden = total.relu()
-        found: Tensor = hidden
-        return found
+        return hidden
 
 
 class Dense(nn.Module):
@@ -145,17 +143,16 @@ class Dense(nn.Module):
     def __init__(self, outputs: int) -> None:
         super().__init__()
         self.dense0, self.dense1, self.dense2, self.dense3 = (
-            DenseBlock(n_in, n_out) for n_in, n_out in zip((3, *self.WIDTHS), self.WIDTHS, strict=False)
+            _DenseBlock(n_in, n_out) for n_in, n_out in zip((3, *self.WIDTHS), self.WIDTHS, strict=False)
         )
         self.fc = nn.Linear(self.WIDTHS[-1], outputs)
 
     def forward(self, pictures: Pictures) -> Float[Tensor, "n outputs"]:
         """Logits of expressions, or coordinates of landmarks (see `points`)."""
-        x = prepared(pictures, self.SIZE, 255.0).contiguous(memory_format=torch.channels_last)
+        x = prepared(pictures, self.SIZE).contiguous(memory_format=torch.channels_last)
         for block in (self.dense0, self.dense1, self.dense2, self.dense3):
             x = block(x)
-        found: Tensor = self.fc(x.mean((2, 3)))
-        return found
+        return self.fc(x.mean((2, 3)))
 
 
 def points(coordinates: Float[Tensor, "n 136"]) -> Float[Tensor, "n 68 2"]:
@@ -163,13 +160,10 @@ def points(coordinates: Float[Tensor, "n 136"]) -> Float[Tensor, "n 68 2"]:
     return coordinates.view(-1, LANDMARKS, 2)
 
 
-class Residual(nn.Module):
+class _ResidualBlock(nn.Module):
     """Two convolutions, whose result is added to their input.
 
-    Args:
-        n_in: channels.
-        n_out: channels; where there are more than n_in, zeros are added to the input.
-        down: the first convolution has stride 2 and no padding, and the input is averaged over 2 x 2 pixels.
+    With `down`, the first has stride 2 and no padding, and the input is averaged over 2 x 2 pixels.
     """
 
     def __init__(self, n_in: int, n_out: int, *, down: bool = False) -> None:
@@ -214,17 +208,16 @@ class Recognition(nn.Module):
         super().__init__()
         self.conv32_down = Convolution(3, 32, 7)
         for name, (n_in, n_out) in self.BLOCKS.items():
-            self.add_module(name, Residual(n_in, n_out, down="down" in name))
+            self.add_module(name, _ResidualBlock(n_in, n_out, down="down" in name))
         self.fc = nn.Parameter(torch.zeros(IDENTITY, 256))
 
     def forward(self, pictures: Pictures) -> Float[Tensor, "n 128"]:
         """Vectors that are close for one person: within 0.6 for photographs, according to its authors."""
-        x = prepared(pictures, self.SIZE, 255.0).contiguous(memory_format=torch.channels_last)
+        x = prepared(pictures, self.SIZE).contiguous(memory_format=torch.channels_last)
         x = max_pool2d(self.conv32_down(x, 2).relu(), 3, 2)
         for name in self.BLOCKS:
             x = self.get_submodule(name)(x)
-        found: Tensor = x.mean((2, 3)) @ self.fc.T
-        return found
+        return x.mean((2, 3)) @ self.fc.T
 
 
 class Gender(nn.Module):
@@ -243,5 +236,4 @@ class Gender(nn.Module):
 
     def forward(self, pictures: Pictures) -> Float[Tensor, "n 2"]:
         """The logits of female and male."""
-        found: Tensor = self.layers(prepared(pictures, self.SIZE, 256.0))
-        return found
+        return self.layers(prepared(pictures, self.SIZE, 256.0))

@@ -149,8 +149,7 @@ def identity_distance(first: Identity, second: Identity) -> Values:
         first: vectors of identity.
         second: as many.
     """
-    distances: Values = torch.linalg.vector_norm(first - second, dim=1)
-    return distances
+    return torch.linalg.vector_norm(first - second, dim=1)
 
 
 def load_faces(where: str | Crop | None = None, *, device: torch.device | str = "cpu") -> FaceScorer:

@@ -67,8 +67,7 @@ class LPIPS(nn.Module):
             InputError: pictures that are too small.
         """
         squares = (self.features(a) - self.features(b)).square()
-        distances: Float[Tensor, " n"] = squares.sum(1)
-        return distances
+        return squares.sum(1)
 
     def features(self, pictures: Pictures) -> Float[Tensor, "n f"]:
         """Rows whose squared Euclidean distances are the pictures' distances.

