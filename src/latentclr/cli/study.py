@@ -98,7 +98,7 @@ class Serve:
     """Everybody who finds the page may begin."""
 
     def run(self) -> None:
-        """Serve until Ctrl-C."""
+        """Serve the study's pages until Ctrl-C."""
         self._check_codes()
         self._check_address()
         needs("study", *LIBRARIES)

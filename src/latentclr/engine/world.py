@@ -107,7 +107,7 @@ class World:
         return flag
 
     def barrier(self) -> None:
-        """Wait for all ranks."""
+        """Wait until all ranks are here."""
         self.any(False)
 
     def close(self) -> None:

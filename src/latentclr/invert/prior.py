@@ -65,5 +65,10 @@ class Prior:
         return ((latents - latents.mean(1, keepdim=True)) / self.scale).square().mean((1, 2))
 
     def distance(self, a: Latents, b: Latents) -> Float[Tensor, " n"]:
-        """Mean squared distance of each latent of `a` from that of `b`, in units of `scale`."""
+        """Mean squared distance of two latents, in units of `scale`, for each of n pairs.
+
+        Args:
+            a: the first of each pair.
+            b: the second of each pair.
+        """
         return ((a - b) / self.scale).square().mean((1, 2))
