@@ -6,7 +6,7 @@ from tests.rounding import assert_rounded, rounding_bound
 from torch import Tensor
 from torch.testing import assert_close
 
-from latentclr.invert.objective import Target, psnr, saturated
+from latentclr.invert.objective import Target, psnr, _saturated
 from latentclr.invert.settings import Weights
 from latentclr.scorers.lpips import LPIPS
 
@@ -55,7 +55,7 @@ def test_what_the_screen_cannot_show_does_not_count_but_can_be_mended() -> None:
     target = Target(torch.ones(1, 3, 4, 4), None)
     assert float(target.differences(torch.full((1, 3, 4, 4), 1.5)).pixel) == 0
     too_bright = torch.full((1, 3, 2, 2), 1.5, requires_grad=True)
-    saturated(too_bright).sum().backward()
+    _saturated(too_bright).sum().backward()
     assert_close(too_bright.grad, torch.ones(1, 3, 2, 2))
     assert Target(torch.full((1, 3, 4, 4), 3.0), None).pictures.max() == 1
 

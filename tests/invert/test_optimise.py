@@ -15,7 +15,7 @@ from latentclr import Generator, InputError
 from latentclr.engine.checkpoint import Keeper
 from latentclr.engine.training import Course
 from latentclr.invert.objective import Objective, Target
-from latentclr.invert.optimise import Found, Show, Starts, optimise, rate_at
+from latentclr.invert.optimise import Found, Show, Starts, optimise, _rate_at
 from latentclr.invert.prior import Prior
 from latentclr.invert.settings import Settings, Weights
 
@@ -155,7 +155,7 @@ def test_in_domain_latents_are_where_the_encoder_agrees(toy: Toy) -> None:
 
 
 def test_the_rate_rises_and_falls_to_nothing() -> None:
-    rates = [rate_at(step, 60, 0.05) for step in range(60)]
+    rates = [_rate_at(step, 60, 0.05) for step in range(60)]
     assert max(rates) <= 0.05
     assert rates[0] < rates[2]
     assert rates[3:] == sorted(rates[3:], reverse=True)

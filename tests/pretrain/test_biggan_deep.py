@@ -15,7 +15,7 @@ from latentclr.generators import BigGANDeep
 from latentclr.generators.biggan import DoublingConv, double
 from latentclr.generators.biggan_deep import StatisticsTable, truncated_normal
 from latentclr.pretrain import BigGANDeepSettings
-from latentclr.pretrain.biggan_deep import BigGANDeepGame, fill_statistics, generate_from
+from latentclr.pretrain.biggan_deep import BigGANDeepGame, _fill_statistics, _generate_from
 from latentclr.pretrain.spectral import normalized_weights
 from latentclr.pretrain.state import State
 from latentclr.pretrain.trainer import train_step
@@ -70,7 +70,7 @@ def test_an_embedding_for_each_picture_equals_a_class_for_all() -> None:
     generator = small_biggan_deep().double()  # batches of three and of one round in other places
     z = torch.randn(3, generator.z_dim, generator=rng(), dtype=torch.float64)
     labels = torch.tensor([2, 0, 2])
-    pictures = generate_from(generator, z, labels)
+    pictures = _generate_from(generator, z, labels)
     for i, label in enumerate(labels.tolist()):
         assert_close(pictures[i : i + 1], generator.for_class(label)(generator.map(z[i : i + 1])))
 
@@ -96,9 +96,9 @@ def test_the_average_is_a_plain_generator_with_the_normalized_weights(trained: B
         for module in trained.generator.modules():
             if type(module).__name__ == "_SpectralNorm":
                 module.eval()
-        expected = generate_from(trained.generator, z, labels)
+        expected = _generate_from(trained.generator, z, labels)
         trained.generator.train()
-        pictures = generate_from(trained.average.train(), z, labels)
+        pictures = _generate_from(trained.average.train(), z, labels)
         trained.average.freeze()
     # Ten layers of sums of up to 144 terms: errors of random signs grow with the root, to 38 units.
     assert_close(pictures, expected, atol=1e-5, rtol=1e-4)
@@ -113,9 +113,9 @@ def test_exported_statistics_are_those_of_batches_at_each_truncation(trained: Bi
     labels = torch.arange(6) % 3
     for truncation in (0.02, 0.5, 1.0):
         # The very batch that the table was made of: by stored statistics or its own, the same pictures.
-        stored = generate_from(exported.at(truncation), z, labels)
+        stored = _generate_from(exported.at(truncation), z, labels)
         exported.train()
-        own = generate_from(exported.at(truncation), z, labels)
+        own = _generate_from(exported.at(truncation), z, labels)
         exported.freeze()
         assert_close(stored, own, atol=2e-5, rtol=1e-4)
     table = exported.norm.statistics
@@ -126,7 +126,7 @@ def test_exported_statistics_are_those_of_batches_at_each_truncation(trained: Bi
 def test_statistics_by_hand() -> None:
     settings = BigGANDeepSettings(resolution=8, width=4, d_channels=(4, 4), num_classes=2)
     generator = BigGANDeepGame(settings, rng()).average
-    fill_statistics(generator, 5, rng(3))
+    _fill_statistics(generator, 5, rng(3))
     first = generator.get_submodule("blocks.0.norms.0.statistics")
     assert isinstance(first, StatisticsTable)
     z = torch.randn(5, 64, generator=rng(3))

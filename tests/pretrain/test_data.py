@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latentclr import InputError
 from latentclr.pretrain import data
-from latentclr.pretrain.data import Pool, folder, from_bytes, pool, read_picture, to_bytes
+from latentclr.pretrain.data import Pool, folder, from_bytes, pool, _read_picture, to_bytes
 
 
 def rng() -> torch.Generator:
@@ -108,7 +108,7 @@ def modes() -> dict[str, Image.Image]:
 )
 def test_modes(tmp_path: Path, mode: str, expected: tuple[int, int, int]) -> None:
     modes()[mode].save(tmp_path / "a.png")
-    assert bool((read_picture(tmp_path / "a.png", 4) == np.array(expected)).all())
+    assert bool((_read_picture(tmp_path / "a.png", 4) == np.array(expected)).all())
 
 
 def test_a_transparent_palette(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_transparent_palette(tmp_path: Path) -> None:
     picture.putpalette([9, 9, 9, 50, 60, 70])
     picture.putpixel((0, 0), 1)
     picture.save(tmp_path / "a.png", transparency=0)
-    pixels = read_picture(tmp_path / "a.png", 4)
+    pixels = _read_picture(tmp_path / "a.png", 4)
     assert pixels[0, 0].tolist() == [50, 60, 70]
     assert pixels[3, 3].tolist() == [255, 255, 255]
 
@@ -127,7 +127,7 @@ def test_exif_turns_the_picture_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees clockwise: what is stored on top belongs on the right
     picture.save(tmp_path / "a.png", exif=exif)
-    pixels = read_picture(tmp_path / "a.png", 32)
+    pixels = _read_picture(tmp_path / "a.png", 32)
     assert pixels[:, :16].min() == 255
     assert pixels[:, 16:].max() == 0
 

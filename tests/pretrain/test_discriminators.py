@@ -16,7 +16,7 @@ from latentclr.pretrain.discriminators import (
     _DownBlock,
     _EqualConv,
     _PoolingConv,
-    append_minibatch_stddev,
+    _append_minibatch_stddev,
 )
 from latentclr.pretrain.spectral import (
     initialize_orthogonally,
@@ -33,7 +33,7 @@ def rng(seed: int = 0) -> torch.Generator:
 @pytest.mark.parametrize(("n", "group"), [(8, 4), (4, 4), (6, 3), (2, 2), (1, 1), (7, 1)])
 def test_minibatch_deviation_by_hand(n: int, group: int) -> None:
     x = torch.randn(n, 3, 2, 2, generator=rng(), dtype=torch.float64)
-    y = append_minibatch_stddev(x)
+    y = _append_minibatch_stddev(x)
     assert_close(y[:, :3], x)
     groups = n // group
     for i in range(n):

@@ -24,8 +24,8 @@ from latentclr.pretrain.average import ema_decay
 from latentclr.pretrain.settings import Settings
 from latentclr.pretrain.spectral import normalized_weights
 from latentclr.pretrain.state import State
-from latentclr.pretrain.stylegan2 import StyleGAN2Game, style_mixing
-from latentclr.pretrain.trainer import train_step, uses_bfloat16
+from latentclr.pretrain.stylegan2 import StyleGAN2Game, _style_mixing
+from latentclr.pretrain.trainer import train_step, _uses_bfloat16
 
 
 def blank(n: int, rng: torch.Generator) -> tuple[Tensor, None]:
@@ -117,7 +117,7 @@ def test_steps_of_stylegan2_equal_a_plain_transcription() -> None:
         real, _ = stripes(4, rng)
         real = real.double()
         z = torch.randn(8, 6, generator=rng).double()
-        second = style_mixing(4, g.num_slots, 0.5, rng)
+        second = _style_mixing(4, g.num_slots, 0.5, rng)
 
         def fakes(z: Tensor, second: Tensor) -> Tensor:
             w = g.mapped(z)
@@ -197,14 +197,14 @@ def test_r1_comes_every_so_many_steps_with_that_weight(
 
 def test_style_mixing() -> None:
     rng = torch.Generator().manual_seed(0)
-    second = style_mixing(4000, 6, 0.25, rng)
+    second = _style_mixing(4000, 6, 0.25, rng)
     assert not bool(second[:, 0].any())
     assert 800 < int(second[:, -1].sum()) < 1200
     first = second.int().argmax(1)[second.any(1)]
     assert set(first.tolist()) == {1, 2, 3, 4, 5}
     assert bool((second.int().diff(dim=1) >= 0).all())
-    assert not bool(style_mixing(100, 6, 0.0, rng).any())
-    assert bool(style_mixing(100, 6, 1.0, rng)[:, -1].all())
+    assert not bool(_style_mixing(100, 6, 0.0, rng).any())
+    assert bool(_style_mixing(100, 6, 1.0, rng)[:, -1].all())
 
 
 @pytest.mark.parametrize(("kind", "at"), [("stylegan2", 1), ("stylegan2", 5), ("biggan-deep", 5)])
@@ -464,9 +464,9 @@ def test_defaults_are_possible(kind: str) -> None:
 def test_bfloat16_only_where_the_processor_computes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for able in ({}, {"avx512_bf16": True}, {"amx_bf16": True}, {"avx512_bf16": False}):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able, raising=False)
-        assert uses_bfloat16("auto", "cpu") == any(able.values())
-        assert uses_bfloat16("bfloat16", "cpu")
-        assert not uses_bfloat16("float32", "cpu")
+        assert _uses_bfloat16("auto", "cpu") == any(able.values())
+        assert _uses_bfloat16("bfloat16", "cpu")
+        assert not _uses_bfloat16("float32", "cpu")
 
 
 @pytest.mark.parametrize("kind", KINDS)

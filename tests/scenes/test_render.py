@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latentclr import InputError
 from latentclr.scenes import BY_NAME, FACTORS, SHAPES, WORLDS, draw, parts, render, sample, usual
-from latentclr.scenes.render import EYE, FLOOR_PART, OBJECT_PART, VIEW, WALL_PART, hues_to_rgb
+from latentclr.scenes.render import EYE, FLOOR_PART, OBJECT_PART, VIEW, WALL_PART, _hues_to_rgb
 from latentclr.scenes.shapes import DISTANCES, HALF_HEIGHTS, RADII
 
 ALL = torch.arange(float(len(SHAPES)))
@@ -232,5 +232,5 @@ def test_impossible_factors_are_refused(changes: dict[str, Any], said: str) -> N
 
 def test_hues_are_those_of_hsv() -> None:
     hues = torch.linspace(0, 1, 50)
-    for hue, colour in zip(hues.tolist(), hues_to_rgb(hues, 0.6, 0.8), strict=True):
+    for hue, colour in zip(hues.tolist(), _hues_to_rgb(hues, 0.6, 0.8), strict=True):
         assert colour.tolist() == pytest.approx(colorsys.hsv_to_rgb(hue, 0.6, 0.8), abs=1e-5)

@@ -67,7 +67,7 @@ class Target:
 
     def differences(self, pictures: Pictures) -> Differences:
         """The differences of as many pictures from the targets, with gradients."""
-        shown = saturated(pictures)
+        shown = _saturated(pictures)
         pixel = (shown - self.pictures).square().mean((1, 2, 3))
         if self.metric is None or self.features is None:
             return Differences(pixel, torch.zeros_like(pixel))
@@ -184,7 +184,7 @@ def picture_size(generator: Generator) -> tuple[int, int]:
     return generator.resolution, generator.settings().get("resolution", generator.resolution)
 
 
-def saturated(pictures: Pictures) -> Pictures:
+def _saturated(pictures: Pictures) -> Pictures:
     """Pictures clamped to [-1, 1], as they are shown; gradients pass as if they were not clamped.
 
     So a pixel that is too bright for the screen can still be made darker.

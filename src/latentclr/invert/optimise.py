@@ -131,14 +131,8 @@ def optimise(
     return Found(latents, labels, objective.differences(latents, labels), search.training.step)
 
 
-def rate_at(step: int, steps: int, largest: float) -> float:
-    """The learning rate of a step: a rise, then half a cosine down to 0.
-
-    Args:
-        step: number of the step, from 0.
-        steps: number of all steps.
-        largest: learning rate after the rise.
-    """
+def _rate_at(step: int, steps: int, largest: float) -> float:
+    """The learning rate of a step: a rise to the largest, then half a cosine down to 0."""
     rise = min(1.0, (step + 1) / max(1.0, WARM_UP * steps))
     return largest * rise * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
 
@@ -170,7 +164,7 @@ class _Search:
 
     def adam_step(self) -> None:
         state = self.state
-        set_rate(self.optimizer, rate_at(self.training.step, self.adam_steps, self.settings.rate))
+        set_rate(self.optimizer, _rate_at(self.training.step, self.adam_steps, self.settings.rate))
         self.optimizer.zero_grad()
         rows, starts = torch.arange(len(state.place)), state.best_start.cpu()
         count = state.place.shape[1]

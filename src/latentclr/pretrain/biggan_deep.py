@@ -63,11 +63,11 @@ class BigGANDeepGame(Game):
     def generate(self, labels: Labels, n: int, rng: torch.Generator) -> Pictures:
         """See `Game.generate`; z is not truncated."""
         z = torch.randn(n, self.generator.z_dim, generator=rng).to(self.generator.device)
-        return generate_from(self.generator, z, labels)
+        return _generate_from(self.generator, z, labels)
 
     def discriminator_loss(self, real: Pictures, fake: Pictures, labels: Labels) -> Float[Tensor, ""]:
         """See `Game.discriminator_loss`; all pictures go through the discriminator in one batch."""
-        logits = self.discriminator(torch.cat([real, fake]), require_labels(labels).repeat(2))
+        logits = self.discriminator(torch.cat([real, fake]), _require_labels(labels).repeat(2))
         return hinge_discriminator(logits[: len(real)], logits[len(real) :])
 
     def generator_loss(self, fake: Pictures, labels: Labels) -> Float[Tensor, ""]:
@@ -82,27 +82,18 @@ class BigGANDeepGame(Game):
         """A copy of the average with batch statistics for each truncation."""
         generator = copy.deepcopy(self.average).freeze()
         rng = torch.Generator().manual_seed(seed)
-        fill_statistics(generator, self.standing, rng)
+        _fill_statistics(generator, self.standing, rng)
         return generator
 
 
-def generate_from(generator: BigGANDeep, z: Float[Tensor, "n z_dim"], labels: Labels) -> Pictures:
-    """Pictures in the generator's own mode, training or not.
-
-    Args:
-        generator: may be in training.
-        z: latents as its `map` takes them.
-        labels: the class of each.
-
-    Raises:
-        InputError: there are no labels.
-    """
-    embedding = generator.classes.weight.T[require_labels(labels)]
+def _generate_from(generator: BigGANDeep, z: Float[Tensor, "n z_dim"], labels: Labels) -> Pictures:
+    """Pictures of latents z, as `map` takes them, in the generator's own mode, training or not."""
+    embedding = generator.classes.weight.T[_require_labels(labels)]
     *_, (_, pictures) = generator.run_embedded(generator.map(z), embedding)
     return pictures
 
 
-def require_labels(labels: Labels) -> Int[Tensor, " n"]:
+def _require_labels(labels: Labels) -> Int[Tensor, " n"]:
     """The labels, if there are any; otherwise InputError."""
     if labels is None:
         raise InputError("the data have no classes, which a BigGAN-deep needs; one class will do.")
@@ -110,16 +101,11 @@ def require_labels(labels: Labels) -> Int[Tensor, " n"]:
 
 
 @torch.no_grad()
-def fill_statistics(generator: BigGANDeep, n: int, rng: torch.Generator) -> None:
+def _fill_statistics(generator: BigGANDeep, n: int, rng: torch.Generator) -> None:
     """Fill the tables of batch statistics ("standing statistics"): each row by a batch at its truncation.
 
-    Every row sees the same z and the same classes, in equal parts, so that neighbouring rows differ little.
-    Brock and others (ICLR 2019), appendix C.
-
-    Args:
-        generator: frozen; stays so.
-        n: number of pictures in the batch.
-        rng: for z.
+    Every row sees the same n latents z and the same classes, in equal parts, so that neighbouring rows differ
+    little. Brock and others (ICLR 2019), appendix C.
     """
     z = torch.randn(n, generator.z_dim, generator=rng).to(generator.device)
     labels = (torch.arange(n) % generator.num_classes).to(generator.device)
@@ -132,7 +118,7 @@ def fill_statistics(generator: BigGANDeep, n: int, rng: torch.Generator) -> None
             for table in tables:
                 hook = table.register_forward_pre_hook(partial(_keep_statistics, row))
                 hooks.callback(hook.remove)
-            generate_from(at, z, labels)
+            _generate_from(at, z, labels)
     generator.freeze()
 
 

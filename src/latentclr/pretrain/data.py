@@ -74,7 +74,7 @@ def pool(draw: Draw, n: int, rng: torch.Generator, *, chunk: int = 256) -> Pool:
         pictures, labels = draw(min(chunk, n - start), rng)
         if kept is None:
             size = (pictures.shape[2], pictures.shape[3])
-            check_memory(n, *size)
+            _check_memory(n, *size)
             kept = torch.empty(n, 3, *size, dtype=torch.uint8, memory_format=torch.channels_last)
             kept_labels = None if labels is None else torch.empty(n, dtype=torch.long)
         kept[start : start + len(pictures)] = to_bytes(pictures)
@@ -95,17 +95,8 @@ def from_bytes(pictures: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
     return pictures.to(torch.float32).sub_(127.5).mul_(1 / 127.5)
 
 
-def check_memory(n: int, height: int, width: int) -> None:
-    """Refuse more pictures than are held in memory.
-
-    Args:
-        n: number of pictures.
-        height: of each, in pixels.
-        width: of each, in pixels.
-
-    Raises:
-        InputError: they take more than `MEMORY_LIMIT`.
-    """
+def _check_memory(n: int, height: int, width: int) -> None:
+    """Refuse more pictures than are held in memory."""
     needed = n * 3 * height * width
     if needed > MEMORY_LIMIT:
         raise InputError(
@@ -142,23 +133,15 @@ def folder(path: Path, size: int, *, classes: bool = False, flip: bool = False) 
     if not files:
         raise InputError(f"there is no picture in the folder {path}.")
     names, labels = _classes(path, files) if classes else ((), None)
-    check_memory(len(files), size, size)
+    _check_memory(len(files), size, size)
     held = torch.empty(len(files), 3, size, size, dtype=torch.uint8, memory_format=torch.channels_last)
     for i, file in enumerate(files):
-        held[i] = torch.from_numpy(read_picture(file, size)).permute(2, 0, 1)
+        held[i] = torch.from_numpy(_read_picture(file, size)).permute(2, 0, 1)
     return Pool(held, labels, names, flip)
 
 
-def read_picture(file: Path, size: int) -> UInt8[np.ndarray, "h w 3"]:
-    """The middle square of a picture, scaled; upright, as its EXIF data says.
-
-    Args:
-        file: the picture.
-        size: height and width to scale to.
-
-    Raises:
-        InputError: the file cannot be read as a picture.
-    """
+def _read_picture(file: Path, size: int) -> UInt8[np.ndarray, "h w 3"]:
+    """The middle square of a picture, scaled to a size; upright, as its EXIF data says."""
     try:
         with Image.open(file) as opened:
             picture = ImageOps.exif_transpose(opened)

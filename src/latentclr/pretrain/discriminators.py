@@ -124,21 +124,17 @@ class StyleGAN2Discriminator(nn.Module):
         x = self.from_rgb(pictures, self.kernel)
         for block in self.blocks:
             x = block(x, self.kernel)
-        x = self.conv(append_minibatch_stddev(x), self.kernel)
+        x = self.conv(_append_minibatch_stddev(x), self.kernel)
         x = leaky_relu(self.hidden(x.flatten(1)), SLOPE) * GAIN
         return self.out(x).squeeze(1)
 
 
-def append_minibatch_stddev(x: Maps, group: int = GROUP) -> Float[Tensor, "n c1 h w"]:
+def _append_minibatch_stddev(x: Maps, group: int = GROUP) -> Float[Tensor, "n c1 h w"]:
     """The maps and, as one more channel, how much the pictures of a group differ.
 
-    A group is every (n / group)-th picture. The value is the standard deviation over the group, averaged
-    over channels and places. Karras, Aila, Laine, Lehtinen: Progressive Growing of GANs for Improved Quality,
-    Stability, and Variation (ICLR 2018), section 3.
-
-    Args:
-        x: maps.
-        group: number of pictures in a group; fewer where the batch has fewer or is no multiple of it.
+    A group is every (n / group)-th picture; it is smaller where the batch is, or is no multiple of it. The
+    value is the standard deviation over the group, averaged over channels and places. Karras, Aila, Laine,
+    Lehtinen: Progressive Growing of GANs for Improved Quality, Stability, and Variation (ICLR 2018), section 3.
     """
     n = len(x)
     group = next(size for size in range(min(group, n), 0, -1) if n % size == 0)

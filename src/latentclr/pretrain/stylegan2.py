@@ -51,7 +51,7 @@ class StyleGAN2Game(Game):
             generator.mapping.w_avg.lerp_(w.mean(0).to(torch.float32), 1 - W_AVG_DECAY)
         latents = w[:n].unsqueeze(1).expand(-1, generator.num_slots, -1)
         if self.mixing:
-            second = style_mixing(n, generator.num_slots, self.mixing, rng).to(generator.device)
+            second = _style_mixing(n, generator.num_slots, self.mixing, rng).to(generator.device)
             latents = torch.where(second.unsqueeze(2), w[n:].unsqueeze(1), latents)
         pictures: Tensor = generator(latents)
         return pictures
@@ -83,17 +83,8 @@ class StyleGAN2Game(Game):
         return begin
 
 
-def style_mixing(n: int, slots: int, probability: float, rng: torch.Generator) -> Bool[Tensor, "n slots"]:
-    """For each picture and slot, whether it reads the picture's second w.
-
-    A picture that is mixed reads it from a random slot on, 1 to slots - 1.
-
-    Args:
-        n: number of pictures.
-        slots: number of slots of the generator.
-        probability: of a picture to be mixed.
-        rng: decides which are mixed, and from which slot on.
-    """
+def _style_mixing(n: int, slots: int, probability: float, rng: torch.Generator) -> Bool[Tensor, "n slots"]:
+    """For each picture and slot, whether it reads the picture's second w: from a random slot on, not the first."""
     first = torch.randint(1, slots, (n,), generator=rng)
     mixed = torch.rand(n, generator=rng) < probability
     return mixed.unsqueeze(1) & (torch.arange(slots) >= first.unsqueeze(1))

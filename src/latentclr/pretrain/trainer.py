@@ -194,19 +194,15 @@ def _due(state: State, every: int) -> bool:
 
 
 def _autocast(settings: Settings) -> AbstractContextManager[Any]:
-    if not uses_bfloat16(settings.precision, settings.device):
+    if not _uses_bfloat16(settings.precision, settings.device):
         return nullcontext()
     return torch.autocast(settings.device.split(":")[0], torch.bfloat16)
 
 
-def uses_bfloat16(precision: str, device: str) -> bool:
+def _uses_bfloat16(precision: str, device: str) -> bool:
     """Whether activations are bfloat16: "auto" is only where the device multiplies such numbers itself.
 
     A CPU without such instructions takes ten times as long as with float32.
-
-    Args:
-        precision: "auto", "float32" or "bfloat16".
-        device: "cpu" or "cuda".
     """
     if precision != "auto":
         return precision == "bfloat16"

@@ -62,13 +62,8 @@ class View:
 
 
 @cache
-def view(size: int, supersampled: int) -> View:
-    """The rays of a picture, row by row.
-
-    Args:
-        size: height and width of the picture in pixels.
-        supersampled: number of rays for each side of a pixel.
-    """
+def _view(size: int, supersampled: int) -> View:
+    """The rays of a picture of a size in pixels, row by row, with several for each side of a pixel."""
     eye, target = torch.tensor(EYE), torch.tensor(LOOKED_AT)
     ahead = (target - eye) / (target - eye).norm()
     right = torch.linalg.cross(ahead, torch.tensor([0.0, 1.0, 0.0]))
@@ -103,7 +98,7 @@ def render(
     pictures = torch.empty(n, 3, size, size)
     for rows in torch.arange(n).split(BATCH):
         some = {name: values[rows] for name, values in factors.items()}
-        colours = _shaded(some, view(size, supersampled))
+        colours = _shaded(some, _view(size, supersampled))
         wide = colours.unflatten(1, (size * supersampled, -1)).permute(0, 3, 1, 2)
         pictures[rows] = avg_pool2d(wide, supersampled) * 2 - 1
     return pictures
@@ -140,7 +135,7 @@ def parts(factors: Factors, *, size: int = 64) -> Int[Tensor, "n size size"]:
         InputError: a factor is missing, out of its range or not finite.
     """
     _check(factors)
-    seen = view(size, 1)
+    seen = _view(size, 1)
     found = torch.where(seen.floor, FLOOR_PART, WALL_PART).repeat(len(factors["shape"]), 1)
     for group in _groups(factors):
         scene, ray, _ = _meetings(group, seen)
@@ -149,14 +144,8 @@ def parts(factors: Factors, *, size: int = 64) -> Int[Tensor, "n size size"]:
     return seen_parts
 
 
-def hues_to_rgb(hue: Float[Tensor, " n"], saturation: float, value: float = 1.0) -> Float[Tensor, "n 3"]:
-    """RGB colours of HSV ones.
-
-    Args:
-        hue: in turns.
-        saturation: of all colours, 0 to 1.
-        value: of all colours, 0 to 1.
-    """
+def _hues_to_rgb(hue: Float[Tensor, " n"], saturation: float, value: float = 1.0) -> Float[Tensor, "n 3"]:
+    """RGB colours of HSV ones; hues are in turns."""
     k = (torch.tensor([5.0, 3.0, 1.0]) + 6 * hue.unsqueeze(1)) % 6
     colours: Tensor = value * (1 - saturation * torch.minimum(k, 4 - k).clamp(0, 1))
     return colours
@@ -261,8 +250,8 @@ def _shaded(factors: Factors, seen: View) -> Float[Tensor, "n p 3"]:
     # A little darker towards the sides and below, as a room is.
     falloff = 1 - 0.035 * (seen.points - torch.tensor([0.0, 0.6, 0.0])).square().sum(1)
     shade = (0.45 + 0.5 * lit * (1 - dark)) * falloff.clamp(0.5, 1)
-    floor = hues_to_rgb(factors["floor_hue"], SATURATION["floor"])
-    wall = hues_to_rgb(factors["wall_hue"], SATURATION["wall"])
+    floor = _hues_to_rgb(factors["floor_hue"], SATURATION["floor"])
+    wall = _hues_to_rgb(factors["wall_hue"], SATURATION["wall"])
     colours = torch.where(seen.floor[:, None], floor.unsqueeze(1), wall.unsqueeze(1)) * shade.unsqueeze(2)
     for group in groups:
         scene, ray, point = _meetings(group, seen)
@@ -275,7 +264,7 @@ def _shaded(factors: Factors, seen: View) -> Float[Tensor, "n p 3"]:
         gloss = ((normal * halfway).sum(1) / halfway.norm(dim=1)).clamp_min(0).pow(40)
         sky = 0.5 + 0.5 * normal[:, 1]
         brightness = 0.3 + 0.12 * sky + 0.5 * facing.clamp_min(0)
-        colour = hues_to_rgb(factors["object_hue"][rows], SATURATION["object"])
+        colour = _hues_to_rgb(factors["object_hue"][rows], SATURATION["object"])
         stripe = (point[:, 0].abs() < STRIPE) & (point[:, 2] > 0)
         colour = torch.where(stripe.unsqueeze(1), 1 - 0.45 * (1 - colour), colour)
         colours[rows, ray] = colour * brightness.unsqueeze(1) + 0.08 * gloss.unsqueeze(1)
