@@ -14,8 +14,8 @@ from latentclr.artefacts import Origin
 from latentclr.evaluate.attributes import Scale
 from latentclr.evaluate.intervals import Bootstrap
 from latentclr.evaluate.reading import Reading
-from latentclr.experiments.base import Settings
 from latentclr.experiments.bench import Bench
+from latentclr.experiments.settings import Settings
 from latentclr.generators import Latents
 
 STRENGTHS = (1.0, 0.5, 2.0, 1.5)

@@ -8,7 +8,7 @@ from tests.experiments.planted import SETTINGS, Classes, axes, bench
 from latentclr import Directions, InputError
 from latentclr.artefacts import Origin
 from latentclr.experiments import class_specific
-from latentclr.experiments.base import Run
+from latentclr.experiments.settings import Run
 
 
 def found_in(label: int, directions: Directions) -> Directions:

@@ -8,8 +8,8 @@ from tests.experiments.planted import Classes, axes
 from tests.toy import Toy
 
 from latentclr import InputError, Random
-from latentclr.experiments.base import Settings, Wanted
 from latentclr.experiments.finding import find, load
+from latentclr.experiments.settings import Settings, Wanted
 
 
 def test_what_is_kept_is_not_looked_for_again(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from tests.toy import Toy
 
 from latentclr import InputError, Random
 from latentclr.experiments.answers import Experiment
-from latentclr.experiments.base import Wanted
 from latentclr.experiments.finding import find
 from latentclr.experiments.folder import RUNS, experiment_folder, write
+from latentclr.experiments.settings import Wanted
 from latentclr.runs.folders import unfinished
 
 ANSWER = Experiment([{"x": 1, "y": None}], Image.new("RGB", (3, 2)), "What was found. " * 20)

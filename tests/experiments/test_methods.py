@@ -11,7 +11,7 @@ from latentclr import Directions, InputError, SeFa
 from latentclr.evaluate.intervals import Interval
 from latentclr.experiments import against, general, layers, many, models, rescoring
 from latentclr.experiments.answers import cells
-from latentclr.experiments.base import Run
+from latentclr.experiments.settings import Run
 from latentclr.generators import DCGAN
 from latentclr.generators.slots import slot_groups
 

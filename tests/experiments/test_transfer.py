@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from latentclr import InputError
 from latentclr.experiments import transfer
-from latentclr.experiments.base import Run
+from latentclr.experiments.settings import Run
 from latentclr.experiments.transfer import averaged, target_classes, transfer_scores
 
 

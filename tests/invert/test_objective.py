@@ -6,7 +6,7 @@ from tests.rounding import assert_rounded, rounding_bound
 from torch import Tensor
 from torch.testing import assert_close
 
-from latentclr.invert.objective import Target, psnr, _saturated
+from latentclr.invert.objective import Target, _saturated, psnr
 from latentclr.invert.settings import Weights
 from latentclr.scorers.lpips import LPIPS
 

@@ -15,7 +15,7 @@ from latentclr import Generator, InputError
 from latentclr.engine.checkpoint import Keeper
 from latentclr.engine.training import Course
 from latentclr.invert.objective import Objective, Target
-from latentclr.invert.optimise import Found, Show, Starts, optimise, _rate_at
+from latentclr.invert.optimise import Found, Show, Starts, _rate_at, optimise
 from latentclr.invert.prior import Prior
 from latentclr.invert.settings import Settings, Weights
 

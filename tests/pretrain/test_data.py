@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latentclr import InputError
 from latentclr.pretrain import data
-from latentclr.pretrain.data import Pool, folder, from_bytes, pool, _read_picture, to_bytes
+from latentclr.pretrain.data import Pool, _read_picture, folder, from_bytes, pool, to_bytes
 
 
 def rng() -> torch.Generator:

@@ -12,11 +12,11 @@ from latentclr.generators.resample import binomial
 from latentclr.pretrain.discriminators import (
     ProjectionDiscriminator,
     StyleGAN2Discriminator,
+    _append_minibatch_stddev,
     _BigGANBlock,
     _DownBlock,
     _EqualConv,
     _PoolingConv,
-    _append_minibatch_stddev,
 )
 from latentclr.pretrain.spectral import (
     initialize_orthogonally,

@@ -25,7 +25,7 @@ from latentclr.pretrain.settings import Settings
 from latentclr.pretrain.spectral import normalized_weights
 from latentclr.pretrain.state import State
 from latentclr.pretrain.stylegan2 import StyleGAN2Game, _style_mixing
-from latentclr.pretrain.trainer import train_step, _uses_bfloat16
+from latentclr.pretrain.trainer import _uses_bfloat16, train_step
 
 
 def blank(n: int, rng: torch.Generator) -> tuple[Tensor, None]:

@@ -19,7 +19,7 @@ from latentclr.ranges import numbers
 
 if TYPE_CHECKING:
     from latentclr.experiments.answers import Experiment
-    from latentclr.experiments.base import Run, Settings
+    from latentclr.experiments.settings import Run, Settings
     from latentclr.generators import Generator
 
 SHOWN = 40
@@ -127,7 +127,7 @@ class Options(DeviceOption, OverwriteOption):
 
     def _settings(self, question: Question, generator: Generator) -> Settings:
         from latentclr.evaluate.intervals import Bootstrap
-        from latentclr.experiments.base import Settings
+        from latentclr.experiments.settings import Settings
 
         ks = tuple(numbers(self.ks, int, "--ks"))
         if min(ks) < 2:

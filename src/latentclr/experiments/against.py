@@ -16,8 +16,8 @@ from latentclr.directions import Directions
 from latentclr.evaluate.intervals import Interval, means, two_decimals
 from latentclr.evaluate.naming import FLOOR
 from latentclr.experiments.answers import Cell, Experiment, cells, grouped, plural
-from latentclr.experiments.base import CHANCE, OURS, Run, Settings, Wanted
 from latentclr.experiments.bench import Bench
+from latentclr.experiments.settings import CHANCE, OURS, Run, Settings, Wanted
 from latentclr.experiments.statistics import halves, others, over_seeds, strongest
 from latentclr.generators import Generator
 from latentclr.report.grid import Block, Row
@@ -50,12 +50,18 @@ class Best:
 
 
 def plan(settings: Settings, generator: Generator) -> tuple[Wanted, ...]:
-    """LatentCLR, GANSpace and random directions with every seed, and SeFa."""
+    """LatentCLR, GANSpace and random directions with every seed, and SeFa.
+
+    Args: see `Question.load`.
+    """
     return settings.plan(generator, OURS, "ganspace", "sefa", CHANCE)
 
 
 def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
-    """Measure every method, and by how much LatentCLR leaks more."""
+    """Measure every method, and by how much LatentCLR leaks more.
+
+    Args: see `Question.load`.
+    """
     groups = grouped([_best(bench, one) for one in runs], [one.method for one in runs])
     summaries = {method: _summary(bench, group) for method, group in groups.items()}
     rows: list[dict[str, Cell]] = []

@@ -18,7 +18,7 @@ from latentclr.evaluate.measuring import PIXELS, measure
 from latentclr.evaluate.reading import Reading
 from latentclr.evaluate.repetition import effect_repetition, latent_repetition, visible_repetition
 from latentclr.evaluate.scored import Scored
-from latentclr.experiments.base import Settings
+from latentclr.experiments.settings import Settings
 from latentclr.generators import Generator, Latents
 
 LATENT_SEED = 2021

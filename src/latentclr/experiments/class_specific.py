@@ -22,8 +22,8 @@ from latentclr.evaluate.edits import Edits
 from latentclr.evaluate.intervals import Interval, Intervals, Weights, weighted_means
 from latentclr.evaluate.strength import Measure
 from latentclr.experiments.answers import Cell, Experiment, cells, grouped
-from latentclr.experiments.base import Run, Settings, Wanted
 from latentclr.experiments.bench import Bench, needs_classes
+from latentclr.experiments.settings import Run, Settings, Wanted
 from latentclr.generators import Generator
 from latentclr.linalg import unit
 from latentclr.report.comparison import ALONE
@@ -76,7 +76,10 @@ class Matched:
 
 
 def plan(settings: Settings, generator: Generator) -> tuple[Wanted, ...]:
-    """LatentCLR in both classes, with every seed."""
+    """LatentCLR in both classes, with every seed.
+
+    Args: see `Question.load`.
+    """
     needs_classes(generator, "class-specific")
     one = settings.own_class(generator) or 0
     half_way = (one + generator.num_classes // 2) % generator.num_classes
@@ -87,7 +90,10 @@ def plan(settings: Settings, generator: Generator) -> tuple[Wanted, ...]:
 
 
 def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
-    """Match every run with a run of the other class, and with one of its own class."""
+    """Match every run with a run of the other class, and with one of its own class.
+
+    Args: see `Question.load`.
+    """
     labels = _two_classes(runs)
     views = {label: bench.generator.for_class(label).settled() for label in labels}
     drawn: dict[tuple[str, int | None], InClass] = {

@@ -7,7 +7,7 @@ from latentclr.directions import Directions
 from latentclr.discover.base import no_log
 from latentclr.engine.training import Log
 from latentclr.errors import InputError
-from latentclr.experiments.base import Run, Wanted
+from latentclr.experiments.settings import Run, Wanted
 from latentclr.files import make_folder
 from latentclr.generators import Generator
 from latentclr.runs.discovery import DIRECTIONS, directions_file

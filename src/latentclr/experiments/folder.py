@@ -8,7 +8,7 @@ from textwrap import fill
 from typing import Any
 
 from latentclr.experiments.answers import Experiment
-from latentclr.experiments.base import Run
+from latentclr.experiments.settings import Run
 from latentclr.files import make_folder, write_bytes, write_json
 from latentclr.generators import Generator
 from latentclr.images import save_picture

@@ -18,8 +18,8 @@ from latentclr.evaluate.leakage import change_matrix, largest_effects, selectivi
 from latentclr.evaluate.naming import FLOOR, Proposal, propose
 from latentclr.evaluate.scored import Scored
 from latentclr.experiments.answers import Cell, Experiment, cells, grouped, listed, plural
-from latentclr.experiments.base import CHANCE, OURS, Run, Settings, Wanted
 from latentclr.experiments.bench import Bench
+from latentclr.experiments.settings import CHANCE, OURS, Run, Settings, Wanted
 from latentclr.experiments.statistics import halves, over_seeds, strongest
 from latentclr.generators import Generator
 from latentclr.report.grid import Block, Row
@@ -46,12 +46,18 @@ class Named:
 
 
 def plan(settings: Settings, generator: Generator) -> tuple[Wanted, ...]:
-    """LatentCLR and random directions, with every seed."""
+    """LatentCLR and random directions, with every seed.
+
+    Args: see `Question.load`.
+    """
     return settings.plan(generator, OURS, CHANCE)
 
 
 def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
-    """Name every direction, and show the best one of each attribute of the first run."""
+    """Name every direction, and show the best one of each attribute of the first run.
+
+    Args: see `Question.load`.
+    """
     found = [_named(bench, one) for one in runs]
     rows = [row for one in found for row in _rows(bench, one)]
     return Experiment(rows, _figure(bench, found[0]), _text(bench, found))

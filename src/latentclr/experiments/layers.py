@@ -14,8 +14,8 @@ from latentclr.errors import InputError
 from latentclr.evaluate.intervals import Interval, means
 from latentclr.evaluate.leakage import largest_effects, selectivity
 from latentclr.experiments.answers import Cell, Experiment, cells, listed
-from latentclr.experiments.base import OURS, Run, Settings, Wanted
 from latentclr.experiments.bench import Bench
+from latentclr.experiments.settings import OURS, Run, Settings, Wanted
 from latentclr.experiments.statistics import halves, over_seeds, strongest
 from latentclr.generators import Generator
 from latentclr.generators.slots import ALL, slot_groups
@@ -30,7 +30,10 @@ Found = Mapping[str, Mapping[str, Interval]]
 
 
 def plan(settings: Settings, generator: Generator) -> tuple[Wanted, ...]:
-    """LatentCLR with every seed."""
+    """The runs of LatentCLR with every seed.
+
+    Args: see `Question.load`.
+    """
     _needs_slots(generator)
     return settings.plan(generator, OURS)
 
@@ -44,7 +47,10 @@ def _needs_slots(generator: Generator) -> None:
 
 
 def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
-    """Measure every run in every group of slots."""
+    """Measure every run in every group of slots.
+
+    Args: see `Question.load`.
+    """
     _needs_slots(bench.generator)
     groups = slot_groups(bench.generator.num_slots)
     calibrated = [bench.calibrated(one.directions) for one in runs]

@@ -10,8 +10,8 @@ import torch
 from latentclr.evaluate.intervals import Interval
 from latentclr.evaluate.naming import propose
 from latentclr.experiments.answers import Cell, Experiment, cells, grouped
-from latentclr.experiments.base import Run, Settings, Wanted
 from latentclr.experiments.bench import DISTINCT, Bench
+from latentclr.experiments.settings import Run, Settings, Wanted
 from latentclr.generators import Generator
 from latentclr.report.charts import Series, lines
 
@@ -21,13 +21,19 @@ COUNTS = (*DISTINCT, "names")
 
 
 def plan(settings: Settings, generator: Generator) -> tuple[Wanted, ...]:
-    """LatentCLR with every K and seed."""
+    """LatentCLR with every K and seed.
+
+    Args: see `Question.load`.
+    """
     label = settings.own_class(generator)
     return tuple(Wanted(settings.latentclr(seed, k=k), label) for k in settings.ks for seed in settings.seeds)
 
 
 def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
-    """Count the distinct directions of every run."""
+    """Count the distinct directions of every run.
+
+    Args: see `Question.load`.
+    """
     ordered = sorted(runs, key=lambda one: one.directions.k)
     groups = grouped([_counts(bench, one) for one in ordered], [str(one.directions.k) for one in ordered])
     found: dict[str, dict[str, Interval]] = {}
@@ -51,7 +57,7 @@ def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
 
 
 def _counts(bench: Bench, one: Run) -> list[int]:
-    """`COUNTS` of one run."""
+    """The numbers of `COUNTS` for one run."""
     directions = bench.calibrated(one.directions)
     scored = bench.scored(directions)
     named = {p.name for p in propose(scored, bootstrap=bench.settings.bootstrap) if p.attributes}

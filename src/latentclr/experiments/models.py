@@ -12,15 +12,18 @@ from torch import Tensor
 from latentclr.evaluate.intervals import Interval, means
 from latentclr.evaluate.leakage import assigned, largest_effects, selectivity
 from latentclr.experiments.answers import Cell, Experiment, cells, grouped
-from latentclr.experiments.base import MODELS, Run, Settings, Wanted
 from latentclr.experiments.bench import DISTINCT, Bench
+from latentclr.experiments.settings import MODELS, Run, Settings, Wanted
 from latentclr.experiments.statistics import over_seeds
 from latentclr.generators import Generator
 from latentclr.report.charts import Dots, dots
 
 
 def plan(settings: Settings, generator: Generator) -> tuple[Wanted, ...]:
-    """LatentCLR with every model and seed."""
+    """LatentCLR with every model and seed.
+
+    Args: see `Question.load`.
+    """
     label = settings.own_class(generator)
     return tuple(
         Wanted(settings.latentclr(seed, model=model), label) for model in MODELS for seed in settings.seeds
@@ -28,7 +31,10 @@ def plan(settings: Settings, generator: Generator) -> tuple[Wanted, ...]:
 
 
 def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
-    """Measure the runs of every model."""
+    """Measure the runs of every model.
+
+    Args: see `Question.load`.
+    """
     groups = grouped(runs, [one.model or one.method for one in runs])
     found = {model: _summary(bench, group) for model, group in groups.items()}
     rows: list[dict[str, Cell]] = [

@@ -21,7 +21,7 @@ class Question:
         about: the question in one line.
         paper: figure, table or section of the paper.
         generator: usual generator.
-        answer: module of `experiments`: its `plan` gives the runs that are needed, its `run` the answer.
+        answer: module of `experiments` that answers it.
         latents: usual number of pictures on which effects are measured.
     """
 
@@ -32,7 +32,12 @@ class Question:
     latents: int = LATENTS
 
     def load(self) -> ModuleType:
-        """Import the module that answers the question."""
+        """Import the module that answers the question.
+
+        It has two functions, which raise InputError where the question cannot be asked: `plan(settings,
+        generator)` gives the runs that are needed, `run(bench, runs)` measures these or other runs and gives
+        the answer.
+        """
         return import_module(f"latentclr.experiments.{self.answer}")
 
 

@@ -14,8 +14,8 @@ from latentclr.directions import Directions
 from latentclr.evaluate.intervals import Interval, two_decimals
 from latentclr.evaluate.rescoring import Level, Rescoring, choose, measured
 from latentclr.experiments.answers import Cell, Experiment, cells, grouped, rounded
-from latentclr.experiments.base import OURS, Run, Settings, Wanted
 from latentclr.experiments.bench import Bench
+from latentclr.experiments.settings import OURS, Run, Settings, Wanted
 from latentclr.generators import Generator
 from latentclr.report.charts import Dots, dots
 from latentclr.report.grid import Block, Row, stack
@@ -36,7 +36,10 @@ PAPER = {
 
 
 def plan(settings: Settings, generator: Generator) -> tuple[Wanted, ...]:
-    """LatentCLR and GANSpace with every seed, and SeFa."""
+    """LatentCLR and GANSpace with every seed, and SeFa.
+
+    Args: see `Question.load`.
+    """
     return settings.plan(generator, OURS, "ganspace", "sefa")
 
 
@@ -56,7 +59,10 @@ class Found:
 
 
 def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
-    """Re-score the best direction of every attribute and run."""
+    """Re-score the best direction of every attribute and run.
+
+    Args: see `Question.load`.
+    """
     found = [one for run in runs for one in _rescored(bench, run)]
     return Experiment([_row(one) for one in found], _figure(bench, found), _text(bench, found))
 

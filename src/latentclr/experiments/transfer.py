@@ -17,8 +17,8 @@ from torch import Tensor
 from latentclr.directions import Directions
 from latentclr.evaluate.intervals import Interval, Intervals, means, two_decimals
 from latentclr.experiments.answers import Cell, Experiment, cells, grouped, rounded
-from latentclr.experiments.base import CHANCE, OURS, Run, Settings, Wanted
 from latentclr.experiments.bench import Bench, needs_classes
+from latentclr.experiments.settings import CHANCE, OURS, Run, Settings, Wanted
 from latentclr.experiments.statistics import cosine, over_seeds
 from latentclr.generators import Generator
 from latentclr.linalg import unit
@@ -30,13 +30,19 @@ BLOCKS = 3
 
 
 def plan(settings: Settings, generator: Generator) -> tuple[Wanted, ...]:
-    """LatentCLR with every seed, and random directions once."""
+    """LatentCLR with every seed, and random directions once.
+
+    Args: see `Question.load`.
+    """
     needs_classes(generator, "transfer")
     return (*settings.plan(generator, OURS), *settings.plan(generator, CHANCE)[:1])
 
 
 def run(bench: Bench, runs: Sequence[Run]) -> Experiment:
-    """Measure every run in every class."""
+    """Measure every run in every class.
+
+    Args: see `Question.load`.
+    """
     needs_classes(bench.generator, "transfer")
     source = bench.generator.label_number or 0
     labels = target_classes(source, bench.generator.num_classes, bench.settings.classes)

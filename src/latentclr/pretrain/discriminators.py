@@ -134,7 +134,8 @@ def _append_minibatch_stddev(x: Maps, group: int = GROUP) -> Float[Tensor, "n c1
 
     A group is every (n / group)-th picture; it is smaller where the batch is, or is no multiple of it. The
     value is the standard deviation over the group, averaged over channels and places. Karras, Aila, Laine,
-    Lehtinen: Progressive Growing of GANs for Improved Quality, Stability, and Variation (ICLR 2018), section 3.
+    Lehtinen: Progressive Growing of GANs for Improved Quality, Stability, and Variation (ICLR 2018), section
+    3.
     """
     n = len(x)
     group = next(size for size in range(min(group, n), 0, -1) if n % size == 0)

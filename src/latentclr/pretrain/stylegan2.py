@@ -84,7 +84,7 @@ class StyleGAN2Game(Game):
 
 
 def _style_mixing(n: int, slots: int, probability: float, rng: torch.Generator) -> Bool[Tensor, "n slots"]:
-    """For each picture and slot, whether it reads the picture's second w: from a random slot on, not the first."""
+    """Whether each slot of a picture reads its second w: from a random slot on, never the first."""
     first = torch.randint(1, slots, (n,), generator=rng)
     mixed = torch.rand(n, generator=rng) < probability
     return mixed.unsqueeze(1) & (torch.arange(slots) >= first.unsqueeze(1))

@@ -1,4 +1,4 @@
-"""Settings and runs of experiments."""
+"""Settings of experiments, and the runs that they plan."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
